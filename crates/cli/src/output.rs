@@ -1,0 +1,135 @@
+//! What commands say: tables and lines for people, JSON for programs.
+//!
+//! Answers go to standard output, what is wrong to standard error. Colour is used only on a terminal and never where
+//! `NO_COLOR` is set. A reader that goes away (`| head`) ends the output, not the command.
+
+mod table;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+pub(crate) use table::Table;
+
+/// A language of what is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Korean.
+    Ko,
+}
+
+impl From<Lang> for topology::flows::Lang {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::En,
+            Lang::Ko => Self::Ko,
+        }
+    }
+}
+
+/// How a command that could be carried out ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Done,
+    /// What was looked at is not in order.
+    Faults,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::Faults => Self::from(1),
+        }
+    }
+}
+
+/// Where and how a command speaks.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    lang: Lang,
+    colour_out: bool,
+    colour_err: bool,
+}
+
+impl Output {
+    /// Decides on colour by looking at the terminal and the environment.
+    pub(crate) fn new(json: bool, lang: Lang) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            json,
+            lang,
+            colour_out: wanted && io::stdout().is_terminal(),
+            colour_err: wanted && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Tells whether JSON is wanted.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Returns the language that is wanted.
+    pub(crate) fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// Tells whether standard error takes colour.
+    pub(crate) fn has_error_colour(&self) -> bool {
+        self.colour_err
+    }
+
+    /// Prints a value as JSON.
+    pub(crate) fn json<T: Serialize + ?Sized>(&self, value: &T) -> anyhow::Result<()> {
+        self.line(serde_json::to_string_pretty(value)?)
+    }
+
+    /// Prints a table, as wide as the terminal.
+    pub(crate) fn table(&self, table: &Table) -> anyhow::Result<()> {
+        self.line(table.to_text(self.colour_out))
+    }
+
+    /// Prints a line.
+    pub(crate) fn line(&self, text: impl Display) -> anyhow::Result<()> {
+        quiet_if_gone(writeln!(io::stdout().lock(), "{text}"))
+    }
+
+    /// Prints bytes as they are.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        quiet_if_gone(io::stdout().lock().write_all(bytes))
+    }
+
+    /// Prints a line to standard error.
+    pub(crate) fn complain(&self, text: impl Display) -> anyhow::Result<()> {
+        quiet_if_gone(writeln!(io::stderr().lock(), "{text}"))
+    }
+
+    /// Tells why a command could not be carried out, with all causes.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        let (red, plain) = if self.colour_err {
+            ("\x1b[1;31m", "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        // There is nowhere left to complain if standard error is gone.
+        drop(writeln!(
+            io::stderr().lock(),
+            "{red}error{plain}: {error:#}"
+        ));
+    }
+}
+
+fn quiet_if_gone(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,138 @@
+//! `vestibule up`: the whole topology in one process, for trials and tests.
+//!
+//! Each machine gets its own address of 127.0.0.0/8, so that port numbers are the real ones, its own state directory,
+//! and a certificate of a private authority that is made on the first start.
+
+mod demo;
+mod report;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use base::net::Role;
+use pki::State;
+use roles::machine::MachineStatus;
+use time::OffsetDateTime;
+use topology::Topology;
+
+use crate::certs::needs;
+use crate::output::{Outcome, Output};
+use crate::serve::{LogArgs, Machines};
+use crate::{loopback, topology_file};
+
+/// The topology that runs when none is named.
+const REFERENCE: &str = include_str!("../../../examples/reference.toml");
+/// How long copies of the directory may take to catch up before we say that they have not.
+const CATCH_UP: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// Run the whole topology on this machine: a trial in one command. Ctrl-C drains and ends it.
+#[derive(clap::Args)]
+pub(crate) struct Up {
+    /// The topology file; without one the reference topology runs.
+    topology: Option<PathBuf>,
+    /// Where the deployment keeps what outlives it.
+    #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
+    state: PathBuf,
+    /// The first of the loopback addresses that the machines get.
+    #[arg(long, value_name = "ADDRESS", default_value_t = loopback::DEFAULT)]
+    loopback: Ipv4Addr,
+    /// SIP workers of each machine.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    workers: u8,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl Up {
+    /// Runs the topology until it is told to end.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        let began = Instant::now();
+        self.log.begin()?;
+        let Some((topology, text)) = self.topology(output)? else { return Ok(Outcome::Faults) };
+        let placed = loopback::place(&topology, self.loopback)?;
+        if let Some(by) = placed.shifted {
+            output.complain(loopback::explain_shift(by))?;
+        }
+        let topology = Arc::new(placed.topology);
+        let state = State::new(&self.state);
+        prepare(&state, &topology, &text)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let machines = Machines::start(&topology, order(&topology), &state, self.workers)
+                .map_err(|error| loopback::explain(error, self.loopback))?;
+            let users = demo::users(&machines, &topology, &state)?;
+            wait_for_copies(&machines).await;
+            let statuses: Vec<MachineStatus> = machines.running().iter().map(|machine| machine.status()).collect();
+            let report = report::Report {
+                topology: &topology,
+                statuses: &statuses,
+                users: &users,
+                state: &self.state,
+                took: began.elapsed(),
+            };
+            report.print(output)?;
+            machines.serve(output).await
+        })?;
+        Ok(Outcome::Done)
+    }
+
+    fn topology(&self, output: &Output) -> anyhow::Result<Option<(Topology, String)>> {
+        match &self.topology {
+            Some(path) => {
+                let Some(topology) = topology_file::load(path, output)? else { return Ok(None) };
+                let text = std::fs::read_to_string(path);
+                Ok(Some((topology, text.with_context(|| format!("cannot read {}", path.display()))?)))
+            }
+            None => {
+                let reference = Topology::parse(REFERENCE, "reference.toml");
+                let reference = reference.map_err(|faults| anyhow::anyhow!(faults.render(false)))?;
+                Ok(Some((reference, REFERENCE.to_owned())))
+            }
+        }
+    }
+}
+
+/// Makes the state directory, the authority, certificates and keys, as far as they are missing.
+fn prepare(state: &State, topology: &Topology, text: &str) -> anyhow::Result<()> {
+    let root = state.root();
+    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    let copy = root.join("topology.toml");
+    std::fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
+    let (certificates, pools) = (needs::certificates(topology), needs::pools(topology));
+    pki::ensure(state, &needs::ca_name(topology), &certificates, &pools, OffsetDateTime::now_utc())
+        .context("the certificates could not be made")?;
+    Ok(())
+}
+
+/// The machine that masters the directory first, so that the copies find it.
+fn order(topology: &Topology) -> Vec<&str> {
+    let master = topology.directory_master();
+    let masters = |machine: &topology::Machine| master.is_some_and(|pool| machine.pools.contains(&pool.fqdn));
+    let mut machines: Vec<&topology::Machine> = topology.machines().iter().collect();
+    machines.sort_by_key(|machine| !masters(machine));
+    machines.into_iter().map(|machine| machine.fqdn.as_str()).collect()
+}
+
+/// Ready means that every Director and Front End knows every user.
+async fn wait_for_copies(machines: &Machines) {
+    let deadline = Instant::now() + CATCH_UP;
+    while Instant::now() < deadline && !all_caught_up(machines) {
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+fn all_caught_up(machines: &Machines) -> bool {
+    let directories: Vec<_> =
+        machines.running().iter().filter_map(|machine| machine.status().directory).collect();
+    let master = directories.iter().find(|directory| directory.master).map(|directory| directory.revision);
+    directories.iter().all(|directory| Some(directory.revision) == master)
+}
+
+/// Whether the topology has users at all.
+fn has_users(topology: &Topology) -> bool {
+    topology.pools_of(Role::FrontEnd).next().is_some()
+}

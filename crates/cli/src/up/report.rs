@@ -1,0 +1,206 @@
+//! What `up` says when everything runs: machines, flows, users, and how a phone signs in.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base::net::Face;
+use roles::machine::{FlowLive, MachineStatus};
+use serde::Serialize;
+use topology::flows::{Protocol, TABLE};
+use topology::{Port, RecordData, Topology};
+
+use super::demo::DemoUser;
+use crate::output::{Output, Table};
+
+/// Everything that is said.
+pub(super) struct Report<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) statuses: &'a [MachineStatus],
+    pub(super) users: &'a [DemoUser],
+    pub(super) state: &'a Path,
+    pub(super) took: Duration,
+}
+
+/// The same for programs: one line that begins with `{"ready":true`.
+#[derive(Serialize)]
+struct Facts<'a> {
+    ready: bool,
+    names: BTreeMap<String, Vec<IpAddr>>,
+    users: &'a [DemoUser],
+    inside: Option<Entrance>,
+    outside: Option<Entrance>,
+    state: &'a Path,
+    ca: PathBuf,
+    took_ms: u128,
+    machines: Vec<&'a str>,
+}
+
+/// A server and port that a phone is told.
+#[derive(Serialize)]
+struct Entrance {
+    host: String,
+    port: u16,
+}
+
+impl Report<'_> {
+    /// Prints it: one line of JSON, or tables for people.
+    pub(super) fn print(&self, output: &Output) -> anyhow::Result<()> {
+        self.write_hosts()?;
+        if output.is_json() {
+            return output.line(serde_json::to_string(&self.facts())?);
+        }
+        output.table(&self.machines())?;
+        output.line("")?;
+        output.table(&self.flows(output))?;
+        output.line("")?;
+        if !self.users.is_empty() {
+            output.table(&self.user_table())?;
+        }
+        self.how_to_sign_in(output)?;
+        let listening = self.statuses.iter().flat_map(|status| &status.listeners).filter(|one| one.open).count();
+        output.line(format!(
+            "\nReady after {} ms: {} machines, {listening} listeners. Ctrl-C drains and ends.",
+            self.took.as_millis(),
+            self.statuses.len(),
+        ))
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            ready: true,
+            names: self.names(),
+            users: self.users,
+            inside: self.inside(),
+            outside: self.outside(),
+            state: self.state,
+            ca: self.state.join("ca").join("ca.pem"),
+            took_ms: self.took.as_millis(),
+            machines: self.statuses.iter().map(|status| status.machine.as_str()).collect(),
+        }
+    }
+
+    fn machines(&self) -> Table {
+        let mut table = Table::new(["Machine", "Roles", "Listens on"]);
+        for status in self.statuses {
+            let open = status.listeners.iter().filter(|one| one.open);
+            let lines: Vec<String> = open.map(|one| format!("{} {} {}", one.address, one.protocol, one.face)).collect();
+            table.row([status.machine.clone(), status.roles.join("\n"), lines.join("\n")]);
+        }
+        table
+    }
+
+    fn flows(&self, output: &Output) -> Table {
+        let mut table = Table::new(["", "Flow", "Purpose"]).right(1);
+        for flow in TABLE {
+            let marks = self.statuses.iter().flat_map(|status| &status.flows).filter(|one| one.flow == flow.id);
+            let marks: Vec<FlowLive> = marks.map(|one| one.live).collect();
+            if marks.is_empty() {
+                continue;
+            }
+            let mark = if marks.contains(&FlowLive::NotYet) {
+                "○ not yet"
+            } else if marks.contains(&FlowLive::Listening) {
+                "● live"
+            } else {
+                "○ elsewhere"
+            };
+            table.row([mark.to_owned(), flow.id.to_string(), flow.purpose.get(output.lang().into()).to_owned()]);
+        }
+        table
+    }
+
+    fn user_table(&self) -> Table {
+        let mut table = Table::new(["User", "Password", "Home pool"]);
+        for user in self.users {
+            table.row([user.aor.clone(), user.password.clone(), user.home.clone()]);
+        }
+        table
+    }
+
+    fn how_to_sign_in(&self, output: &Output) -> anyhow::Result<()> {
+        let ca = self.state.join("ca").join("ca.pem");
+        let user = self.users.first();
+        let (aor, password) = user.map_or(("sip:USER@DOMAIN", "PASSWORD"), |user| (&user.aor, &user.password));
+        let name = aor.strip_prefix("sip:").and_then(|rest| rest.split('@').next()).unwrap_or("USER");
+        output.line(format!("\nTo sign in with a phone, trust {} and", ca.display()))?;
+        output.line(self.name_help())?;
+        for (place, entrance) in [("inside", self.inside()), ("outside", self.outside())] {
+            let Some(Entrance { host, port }) = entrance else { continue };
+            output.line(format!(
+                "\n  {place}\n    linphone   proxy add: sip:{host}:{port};transport=tls, identity {aor}, user {name}, \
+                 password {password}\n    baresip    {};transport=tls>;auth_pass={password};\
+                 outbound=\"sip:{host}:{port};transport=tls\"",
+                format_args!("<{aor}")
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// How a phone on this machine finds the names.
+    fn name_help(&self) -> String {
+        let dns = self.statuses.iter().flat_map(|status| &status.listeners);
+        let dns = dns.filter(|one| one.open && one.protocol == Protocol::Dns.name());
+        let hosts = self.state.join("hosts");
+        let file = format!("add the lines of {} to /etc/hosts", hosts.display());
+        match dns.map(|one| one.address).next() {
+            Some(address) => format!("let it ask the name server {address} (baresip: dns_server {address}), or {file}."),
+            None => format!("{file}."),
+        }
+    }
+
+    /// Writes the names in the form of hosts(5), for those who want them in /etc/hosts.
+    fn write_hosts(&self) -> anyhow::Result<()> {
+        let mut text = String::new();
+        for (name, addresses) in self.names() {
+            for address in addresses {
+                text.push_str(&format!("{address}\t{name}\n"));
+            }
+        }
+        let path = self.state.join("hosts");
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// What each name leads to; the outside's answer where there are two.
+    fn names(&self) -> BTreeMap<String, Vec<IpAddr>> {
+        let mut names: BTreeMap<(String, Face2), Vec<IpAddr>> = BTreeMap::new();
+        for record in self.topology.records() {
+            if let RecordData::Address(address) = record.data {
+                names.entry((record.name, Face2::of(record.face))).or_default().push(address);
+            }
+        }
+        // The outside sorts last and so replaces the inside.
+        names.into_iter().map(|((name, _), addresses)| (name, addresses)).collect()
+    }
+
+    /// Where a phone inside signs in: the Director pool, or the Front Ends where there is none.
+    fn inside(&self) -> Option<Entrance> {
+        let pool = self.topology.sign_in_pool()?;
+        Some(Entrance { host: pool.fqdn.to_string(), port: self.topology.ports().number(Port::Sip) })
+    }
+
+    /// Where a phone outside signs in: the Edge.
+    fn outside(&self) -> Option<Entrance> {
+        let pool = self.topology.pools_of(base::net::Role::Edge).next()?;
+        let host = pool.external_fqdn.as_ref()?.to_string();
+        Some(Entrance { host, port: self.topology.ports().number(Port::EdgeAccess) })
+    }
+}
+
+/// Faces in the order in which their answers count.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Face2 {
+    Inside,
+    Outside,
+}
+
+impl Face2 {
+    const fn of(face: Face) -> Self {
+        match face {
+            Face::Inside => Self::Inside,
+            Face::Outside => Self::Outside,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The commands as people and scripts call them: words in, text and exit code out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod certs;
+mod check;
+mod ports;
+mod user;
+
+use std::process::Command;
+
+/// How a command ended.
+struct Answer {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs the binary in the folder of the examples.
+fn vestibule(arguments: &[&str]) -> Answer {
+    let output = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"))
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Answer {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}

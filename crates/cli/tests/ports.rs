@@ -1,0 +1,129 @@
+//! `vestibule ports` in its forms and languages.
+
+use serde_json::Value;
+
+use crate::vestibule;
+
+/// The nine rows of the Director's port table as they are printed: service, source, destination.
+const SEED: [[&str; 3]; 9] = [
+    [
+        "HTTP/TCP/8080",
+        "역방향 프록시 내부 인터페이스",
+        "디렉터 HLB VIP",
+    ],
+    [
+        "HTTPS/TCP/4443",
+        "역방향 프록시 내부 인터페이스",
+        "디렉터 HLB VIP",
+    ],
+    [
+        "HTTPS/TCP/444",
+        "디렉터",
+        "프런트 엔드 풀 또는 프런트 엔드 서버",
+    ],
+    ["HTTP/TCP/80", "내부 클라이언트", "디렉터 HLB VIP"],
+    ["HTTPS/TCP/443", "내부 클라이언트", "디렉터 HLB VIP"],
+    ["SIP/MTLS/TCP/5061", "에지 서버 내부 인터페이스", "디렉터"],
+    ["MTLS/TCP/50001", "임의", "디렉터"],
+    ["MTLS/TCP/50002", "임의", "디렉터"],
+    ["MTLS/TCP/50003", "임의", "디렉터"],
+];
+
+#[test]
+fn korean_and_english_rows_match_one_for_one() {
+    let (en, ko) = (rows(&[]), rows(&["--lang", "ko"]));
+    assert_eq!(en.len(), ko.len());
+    assert!(en.len() > SEED.len());
+    for (en, ko) in en.iter().zip(&ko) {
+        // Flow, service and both lists of hosts are the same; words differ.
+        for column in [0, 1, 3, 5] {
+            assert_eq!(en[column], ko[column]);
+        }
+        assert_ne!((&en[2], &en[6]), (&ko[2], &ko[6]));
+    }
+    for (row, [service, source, destination]) in ko.iter().zip(SEED) {
+        assert_eq!([&row[1], &row[2], &row[4]], [service, source, destination]);
+    }
+}
+
+#[test]
+fn every_form_tells_every_line() {
+    let lines = rows(&[]).len();
+    let json = vestibule(&["ports", "reference.toml", "--format", "json"]);
+    let list: Vec<Value> = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(list.len(), lines);
+    assert_eq!(
+        vestibule(&["--json", "ports", "reference.toml"]).out,
+        json.out
+    );
+
+    let markdown = vestibule(&["ports", "reference.toml", "--format", "markdown"]);
+    assert_eq!(
+        markdown.out.lines().count(),
+        lines + 2,
+        "a head, a ruler and the lines"
+    );
+    assert!(
+        markdown
+            .out
+            .lines()
+            .all(|line| line.starts_with("| ") && line.ends_with(" |"))
+    );
+
+    let table = vestibule(&["ports", "reference.toml"]);
+    for line in &list {
+        assert!(table.out.contains(line["note"].as_str().unwrap()), "{line}");
+    }
+}
+
+#[test]
+fn the_summary_narrows_to_a_machine_or_a_role() {
+    let of = |arguments: &[&str]| -> Vec<String> {
+        rows(arguments)
+            .into_iter()
+            .map(|row| row[0].clone())
+            .collect()
+    };
+    let dns = of(&["--machine", "DNS01.contoso.net"]);
+    assert_eq!(dns, ["17", "17", "18", "18", "18", "24"]);
+    assert_eq!(of(&["--role", "dns"]), dns);
+    assert_eq!(
+        of(&["--role", "load-balancer"]),
+        of(&["--machine", "lb01.contoso.net"])
+    );
+}
+
+#[test]
+fn unknown_machines_and_roles_are_told_with_those_that_exist() {
+    let machine = vestibule(&["ports", "reference.toml", "--machine", "nobody.contoso.net"]);
+    assert_eq!(machine.code, Some(2));
+    assert!(
+        machine.err.contains("it has edge01.contoso.net, "),
+        "{}",
+        machine.err
+    );
+    let role = vestibule(&["ports", "reference.toml", "--role", "boss"]);
+    assert_eq!(role.code, Some(2));
+    assert!(role.err.contains("director, front_end"), "{}", role.err);
+}
+
+#[test]
+fn a_file_with_faults_has_no_ports() {
+    let answer = vestibule(&["ports", "../testdata/bad/port-clash.toml"]);
+    assert_eq!((answer.code, answer.out.as_str()), (Some(1), ""));
+    assert!(answer.err.contains("error[port-clash]"));
+}
+
+/// The rows of the reference topology as a spreadsheet reads them, without the head.
+fn rows(arguments: &[&str]) -> Vec<Vec<String>> {
+    let base = ["ports", "reference.toml", "--format", "csv"];
+    let answer = vestibule(&[&base, arguments].concat());
+    assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
+    let mut reader = csv::Reader::from_reader(answer.out.as_bytes());
+    assert_eq!(reader.headers().unwrap().len(), 7);
+    let row = |record: csv::StringRecord| record.iter().map(str::to_owned).collect();
+    reader
+        .records()
+        .map(|record| row(record.unwrap()))
+        .collect()
+}

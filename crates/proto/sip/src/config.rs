@@ -1,0 +1,233 @@
+//! What a SIP node is told at its start. Plain values; [`crate::Node`] only reads them.
+
+use crate::msg::Limits;
+use crate::token::Key;
+use base::net::{Hop, Role, Server, WorkerId};
+use directory::Algorithm;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A name and port that we write into Via, Path and Record-Route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// A host name that our certificate proves.
+    pub host: Arc<str>,
+    /// The port that we listen on.
+    pub port: u16,
+}
+
+/// A pool of servers that speak SIP.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Its FQDN, lower case.
+    pub name: Arc<str>,
+    /// What it does.
+    pub role: Role,
+    /// Its SIP port.
+    pub port: u16,
+    /// Its machines.
+    pub members: Vec<Hop>,
+    /// The pool that stands in for it.
+    pub backup: Option<Arc<str>>,
+}
+
+/// What happens to a user inside who signs in at a Director.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InternalSignIn {
+    /// `301` to the home pool and its backup.
+    Redirect,
+    /// The Director stays in between.
+    Proxy,
+}
+
+/// What differs for clients whose User-Agent matches.
+#[derive(Clone, Debug)]
+pub struct UserAgentRule {
+    /// A pattern with `*` for any text; letters match in either case.
+    pub pattern: String,
+    /// Redirect or proxy.
+    pub internal_sign_in: Option<InternalSignIn>,
+    /// The Digest algorithms offered, first choice first; empty means those of the deployment.
+    pub digest: Vec<Algorithm>,
+}
+
+/// How users sign in.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    /// For all that no rule matches.
+    pub internal: InternalSignIn,
+    /// The Digest algorithms offered, first choice first.
+    pub digest: Vec<Algorithm>,
+    /// The first that matches counts.
+    pub rules: Vec<UserAgentRule>,
+}
+
+impl SignIn {
+    /// Returns whether this client is redirected or proxied.
+    #[must_use]
+    pub fn internal_for(&self, user_agent: Option<&str>) -> InternalSignIn {
+        self.rule(user_agent).and_then(|rule| rule.internal_sign_in).unwrap_or(self.internal)
+    }
+
+    /// Returns the algorithms offered to this client.
+    #[must_use]
+    pub fn digest_for(&self, user_agent: Option<&str>) -> &[Algorithm] {
+        let own = self.rule(user_agent).map_or(&[][..], |rule| &rule.digest);
+        if own.is_empty() { &self.digest } else { own }
+    }
+
+    fn rule(&self, user_agent: Option<&str>) -> Option<&UserAgentRule> {
+        let agent = user_agent?;
+        self.rules.iter().find(|rule| glob(rule.pattern.as_bytes(), agent.as_bytes()))
+    }
+}
+
+/// How long registrations last and how many a user may have (RFC 3261 10.2.1.1, 10.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Registrations {
+    /// Less is answered 423.
+    pub min: Duration,
+    /// When the client names none.
+    pub default: Duration,
+    /// More is shortened to this.
+    pub max: Duration,
+    /// Bindings of one user.
+    pub endpoints: usize,
+}
+
+/// Bounds of one node. Each is per worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Requests being proxied at once; more are answered 503.
+    pub relays: usize,
+    /// Registrations waiting for the change log; more are answered 503.
+    pub commits: usize,
+    /// Bytes of an unfinished message that all flows together may hold.
+    pub unfinished: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { relays: 100_000, commits: 20_000, unfinished: 64 << 20 }
+    }
+}
+
+/// Keys for what we sign. [`Keys::pool`] is the same in all members of a pool.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// For branches; lives as long as the process.
+    pub branch: Key,
+    /// For tokens in routes.
+    pub token: Key,
+    /// For nonces.
+    pub nonce: [u8; 32],
+    /// For tickets; the same in all Directors and Front Ends.
+    pub ticket: Key,
+}
+
+/// Everything a node is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Who we are.
+    pub server: Arc<Server>,
+    /// Which worker of the process.
+    pub worker: WorkerId,
+    /// Differs in each run of the process.
+    pub boot: u32,
+    /// The SIP domains we serve, lower case; the first is the default.
+    pub domains: Vec<Arc<str>>,
+    /// How we are called inside.
+    pub inside: Address,
+    /// How an Edge is called outside.
+    pub outside: Option<Address>,
+    /// Every pool that speaks SIP, our own included.
+    pub pools: Vec<Pool>,
+    /// Where an Edge sends what comes from outside.
+    pub next_hop: Option<Arc<str>>,
+    /// How users sign in.
+    pub sign_in: SignIn,
+    /// Limits on registrations.
+    pub registrations: Registrations,
+    /// Limits on messages.
+    pub limits: Limits,
+    /// Limits on this node.
+    pub bounds: Bounds,
+    /// Keys.
+    pub keys: Keys,
+    /// How long a nonce may be used.
+    pub nonce_life: Duration,
+    /// How long a ticket may be used.
+    pub ticket_life: Duration,
+    /// RFC 3261 16.6 step 11: how long a call may ring.
+    pub timer_c: Duration,
+}
+
+impl Config {
+    /// Tells whether this is one of our SIP domains.
+    #[must_use]
+    pub fn is_our_domain(&self, host: &str) -> bool {
+        self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+
+    /// Tells whether this host name means this machine or its pool.
+    #[must_use]
+    pub fn is_me(&self, host: &str) -> bool {
+        let outside = self.outside.as_ref().is_some_and(|o| o.host.eq_ignore_ascii_case(host));
+        outside
+            || self.server.name.eq_ignore_ascii_case(host)
+            || self.server.pool.eq_ignore_ascii_case(host)
+    }
+
+    /// Returns the pool of this name.
+    #[must_use]
+    pub fn pool(&self, name: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Matches a pattern in which `*` stands for any text.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut from) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while from < text.len() {
+        match (pattern.get(at), text.get(from)) {
+            (Some(b'*'), _) => {
+                star = Some((at, from));
+                at += 1;
+            }
+            (Some(want), Some(have)) if want.eq_ignore_ascii_case(have) => {
+                at += 1;
+                from += 1;
+            }
+            _ => {
+                let Some((star_at, star_from)) = star else { return false };
+                star = Some((star_at, star_from + 1));
+                at = star_at + 1;
+                from = star_from + 1;
+            }
+        }
+    }
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|c| *c == b'*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn a_pattern_matches_whole_texts_in_either_case() {
+        let cases = [
+            ("baresip*", "Baresip v1.0.0 (x86_64/Linux)", true),
+            ("baresip*", "my baresip", false),
+            ("*linphone*5*", "Belle-sip linphone/5.1", true),
+            ("exact", "exact", true),
+            ("exact", "exactly", false),
+            ("*", "", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+        ];
+        for (pattern, text, expected) in cases {
+            assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+        }
+    }
+}

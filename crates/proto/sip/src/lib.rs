@@ -1,0 +1,23 @@
+//! SIP as a machine: messages, transactions, the registrar and the three SIP roles, without I/O.
+//!
+//! - [`msg`]: messages as spans over received bytes, and deltas over them.
+//! - [`auth`]: Digest. [`txn`]: transactions. [`token`]: what we sign into Via, Path and Record-Route.
+//! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
+//! - [`role`]: what a Director, Edge or Front End decides about a request.
+//! - [`Node`]: the machine that carries decisions out, one per worker.
+//!
+//! Begin with [`Node`], then the role that interests you, then `msg`.
+#![warn(clippy::expect_used)]
+
+pub mod auth;
+pub mod config;
+pub mod location;
+pub mod msg;
+mod node;
+pub mod registrar;
+pub mod role;
+pub mod token;
+pub mod txn;
+
+pub use config::Config;
+pub use node::{Action, Input, Node, Shared, Stats};

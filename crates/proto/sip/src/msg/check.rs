@@ -1,0 +1,97 @@
+//! What every element verifies before it acts on a message (RFC 3261 8.1.1, 8.2, 16.3).
+//!
+//! A From without tag is let through: RFC 2543 senders have none, and nothing here depends on it. Header fields that
+//! nobody acts on are not looked at, so that a proxy does not refuse what it need not understand.
+
+use super::lex::is_token;
+use super::scan::Line;
+use super::{Address, Invalid, Message, Name, Scheme, Uri};
+
+/// Headers that must be there.
+const MANDATORY: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+
+impl Message {
+    /// Checks what must hold before anything is done with the message.
+    ///
+    /// # Errors
+    /// Says the first rule that is broken; a request is answered with [`Invalid::status`], a response dropped.
+    pub fn check(&self) -> Result<(), Invalid> {
+        if self.is_request() {
+            self.check_uri()?;
+        }
+        self.check_presence()?;
+        self.via()?;
+        check_party(Name::From, &self.from()?)?;
+        check_party(Name::To, &self.to()?)?;
+        self.call_id()?;
+        let cseq = self.cseq()?;
+        if self.is_request() && cseq.method != self.method_token() {
+            return Err(Invalid::CSeqMethod);
+        }
+        self.max_forwards()?;
+        self.expires()?;
+        Ok(())
+    }
+
+    fn check_uri(&self) -> Result<(), Invalid> {
+        let uri = Uri::parse(self.uri())?;
+        match uri.scheme {
+            // Headers have no place in a Request-URI (RFC 3261 19.1.1).
+            Scheme::Sip | Scheme::Sips if uri.headers.is_some() => Err(Invalid::Uri),
+            Scheme::Sip | Scheme::Sips | Scheme::Tel => Ok(()),
+            Scheme::Other => Err(Invalid::Scheme),
+        }
+    }
+
+    fn check_presence(&self) -> Result<(), Invalid> {
+        let mut seen = 0_u128;
+        for Line { name, .. } in self.lines() {
+            let bit = 1_u128 << (*name as u8);
+            if seen & bit != 0 && is_single(*name) {
+                return Err(Invalid::Repeated(*name));
+            }
+            seen |= bit;
+        }
+        match MANDATORY
+            .into_iter()
+            .find(|name| seen & 1 << (*name as u8) == 0)
+        {
+            Some(name) => Err(Invalid::Missing(name)),
+            None => Ok(()),
+        }
+    }
+}
+
+const fn is_single(name: Name) -> bool {
+    matches!(
+        name,
+        Name::From
+            | Name::To
+            | Name::CallId
+            | Name::CSeq
+            | Name::MaxForwards
+            | Name::ContentLength
+            | Name::ContentType
+            | Name::Expires
+            | Name::Event
+    )
+}
+
+/// The URI of From or To must be whole, and there is at most one tag, which is a token.
+fn check_party(name: Name, party: &Address<'_>) -> Result<(), Invalid> {
+    Uri::parse(party.uri).map_err(|_| Invalid::Malformed(name))?;
+    let mut tags = party
+        .params
+        .iter()
+        .filter(|(own, _)| own.eq_ignore_ascii_case("tag"));
+    let is_sound = match (tags.next(), tags.next()) {
+        (None, _) => true,
+        (Some((_, Some(tag))), None) => is_token(tag.as_bytes()),
+        _ => false,
+    };
+    if is_sound && party.params.is_well_formed() {
+        Ok(())
+    } else {
+        Err(Invalid::Malformed(name))
+    }
+}

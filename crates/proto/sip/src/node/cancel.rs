@@ -1,0 +1,138 @@
+//! CANCEL and ACK: what ends a call that is not yet answered, and what ends its transaction.
+
+use super::flows::LegId;
+use super::relay::{Cancel, Relay, leg_id};
+use super::{Alarm, Node};
+use crate::msg::{Compose, Message, Method, Name, Reply};
+use crate::txn::TIMEOUT;
+use base::net::{FlowId, Link};
+use bytes::Bytes;
+
+impl Node {
+    /// Answers a CANCEL that matches a relay and passes it down. False if it matches none.
+    pub(super) fn cancel(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
+        let key = self.transaction_key(request);
+        let Some((slot, generation)) = self.relays.by_key(key) else { return false };
+        self.reply(id, link, request, Reply::to(request, 200));
+        self.cancel_relay(slot, generation);
+        true
+    }
+
+    /// Takes in an ACK that matches a relay: it ends there. False if it matches none or acknowledges a 2xx, which is
+    /// the other end's business.
+    pub(super) fn ack(&mut self, request: &Message) -> bool {
+        let key = self.transaction_key(request);
+        let Some((slot, generation)) = self.relays.by_key(key) else { return false };
+        let mut absorbed = true;
+        self.with_relay(slot, generation, |node, relay| {
+            let steps = relay.server.ack();
+            absorbed = !steps.contains(&crate::txn::Do::Deliver);
+            node.server_steps(relay, (slot, generation), &steps);
+        });
+        absorbed
+    }
+
+    /// Takes in an INVITE that came again. False if it is new.
+    pub(super) fn invite_again(&mut self, request: &Message) -> bool {
+        self.request_again(request)
+    }
+
+    /// Takes in a request that came again. False if it is new.
+    pub(super) fn request_again(&mut self, request: &Message) -> bool {
+        let key = self.transaction_key(request);
+        let Some((slot, generation)) = self.relays.by_key(key) else { return false };
+        let same = self.relays.get(slot, generation).is_some_and(|r| r.request.method() == request.method());
+        if same {
+            self.with_relay(slot, generation, |node, relay| {
+                let steps = relay.server.request_again();
+                node.server_steps(relay, (slot, generation), &steps);
+            });
+        }
+        same
+    }
+
+    pub(super) fn cancel_relay(&mut self, slot: u32, generation: u32) {
+        self.with_relay(slot, generation, |node, relay| {
+            relay.cancelled = true;
+            node.cancel_legs(relay, (slot, generation));
+            node.conclude(relay, (slot, generation));
+        });
+    }
+
+    /// Cancels every INVITE leg that has not answered (RFC 3261 16.10, 16.7 step 10).
+    pub(super) fn cancel_legs(&mut self, relay: &mut Relay, id: (u32, u32)) {
+        if !relay.is_invite() {
+            return;
+        }
+        for at in 0..relay.legs.len() {
+            let Some(leg) = relay.legs.get_mut(at) else { return };
+            if leg.answered || leg.cancel != Cancel::No {
+                continue;
+            }
+            leg.cancel = Cancel::Wanted;
+            if leg.client.is_proceeding() {
+                self.send_cancel(relay, id, at);
+            }
+        }
+    }
+
+    /// Sends the CANCEL of a leg, and waits for its final response no longer than a transaction lasts.
+    pub(super) fn send_cancel(&mut self, relay: &mut Relay, (slot, generation): (u32, u32), at: usize) {
+        let Some(leg) = relay.legs.get_mut(at) else { return };
+        let Some(flow) = leg.flow else { return };
+        leg.cancel = Cancel::Sent;
+        if let Some(timer) = leg.ringing.take() {
+            self.timers.cancel(timer);
+        }
+        let over = Alarm::RingingTooLong(leg_id(slot, generation, at, leg.tries));
+        leg.ringing = Some(self.timers.set(self.now.mono, TIMEOUT, over));
+        if let Some(bytes) = of_invite(&leg.sent, Method::Cancel, None, &self.server_limits) {
+            self.send(flow, bytes);
+        }
+    }
+
+    /// Acknowledges a refusal hop by hop (RFC 3261 17.1.1.3).
+    pub(super) fn acknowledge(&mut self, relay: &Relay, at: usize, response: &Message) {
+        let Some(leg) = relay.legs.get(at) else { return };
+        let Some(flow) = leg.flow else { return };
+        if let Some(bytes) = of_invite(&leg.sent, Method::Ack, Some(response), &self.server_limits) {
+            self.send(flow, bytes);
+        }
+    }
+
+    /// Timer C: a call has rung too long and is cancelled; or a CANCEL did not bring the final response, which is
+    /// then taken as given (RFC 3261 16.8, 9.1).
+    pub(super) fn ringing_too_long(&mut self, name: LegId) {
+        self.with_relay(name.slot, name.generation, |node, relay| {
+            let id = (name.slot, name.generation);
+            let at = usize::from(name.leg);
+            let Some(leg) = relay.legs.get_mut(at) else { return };
+            if leg.tries != name.tries || leg.answered {
+                return;
+            }
+            if leg.cancel == Cancel::No {
+                node.send_cancel(relay, id, at);
+            } else {
+                node.answer_leg(relay, id, at, 487);
+                node.conclude(relay, id);
+            }
+        });
+    }
+}
+
+/// Writes the CANCEL or ACK that belongs to an INVITE as it was sent: the same Request-URI, top Via, Route, From and
+/// Call-ID; the To of the response for an ACK.
+fn of_invite(sent: &Bytes, method: Method, response: Option<&Message>, limits: &crate::msg::Limits) -> Option<Bytes> {
+    let invite = Message::parse(sent.clone(), limits).ok()?;
+    let number = invite.cseq().ok()?.number;
+    let to = response.unwrap_or(&invite).text(Name::To)?;
+    let mut compose = Compose::request(method.as_str(), invite.uri());
+    compose = compose.header(Name::Via, invite.elements(Name::Via).next()?.text()?);
+    for route in invite.all(Name::Route) {
+        compose = compose.header(Name::Route, std::str::from_utf8(route.value).ok()?);
+    }
+    compose = compose.header(Name::MaxForwards, "70");
+    compose = compose.header(Name::From, invite.text(Name::From)?).header(Name::To, to);
+    compose = compose.header(Name::CallId, invite.call_id().ok()?);
+    Some(compose.header(Name::CSeq, format!("{number} {}", method.as_str())).write())
+}

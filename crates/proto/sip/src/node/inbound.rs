@@ -1,0 +1,173 @@
+//! What arrives: bytes into messages, requests to the role, decisions into deeds.
+
+use super::Node;
+use super::registering::Register;
+use crate::msg::{Frame, Message, Method, Reply};
+use crate::role::{self, Ask, Context, Decision, Why};
+use base::net::{FlowId, Link};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// RFC 5626 4.4.1: the answer to a keep-alive.
+const PONG: &[u8] = b"\r\n";
+
+impl Node {
+    pub(super) fn received(&mut self, id: FlowId, bytes: Bytes) {
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        let Some(link) = flow.link.clone() else { return };
+        if flow.closing {
+            return;
+        }
+        self.unfinished -= flow.framer.pending();
+        flow.framer.push(bytes);
+        while self.next_frame(id, &link) {}
+        let Some(flow) = self.flows.get(id) else { return };
+        self.unfinished += flow.framer.pending();
+        if self.unfinished > self.config.bounds.unfinished && !flow.framer.is_empty() {
+            self.close_for_cause(id);
+        }
+    }
+
+    /// Takes the next frame off a flow. False when there is none, or the flow is closing.
+    fn next_frame(&mut self, id: FlowId, link: &Arc<Link>) -> bool {
+        let Some(flow) = self.flows.get_mut(id) else { return false };
+        let limits = if flow.is_server() { &self.server_limits } else { &self.config.limits };
+        match flow.framer.next(limits) {
+            Ok(None) => return false,
+            Ok(Some(Frame::Ping)) => self.send(id, Bytes::from_static(PONG)),
+            Ok(Some(Frame::Pong)) => {}
+            Ok(Some(Frame::Message(message))) => self.message(id, link, &message),
+            Ok(Some(Frame::Garbled { reply, fatal, .. })) => {
+                self.stats.malformed += 1;
+                if let Some(reply) = reply {
+                    self.send(id, reply);
+                }
+                if fatal {
+                    self.close_for_cause(id);
+                    return false;
+                }
+            }
+            Err(_) => {
+                self.stats.malformed += 1;
+                self.close_for_cause(id);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn close_for_cause(&mut self, id: FlowId) {
+        self.stats.closed_for_cause += 1;
+        if let Some(flow) = self.flows.get_mut(id) {
+            self.unfinished -= flow.framer.pending();
+            flow.closing = true;
+            flow.framer = crate::msg::Framer::new();
+        }
+        self.close(id);
+    }
+
+    /// Another worker hands over a whole message: a response to one of our relays.
+    pub(super) fn passed(&mut self, id: FlowId, link: &Arc<Link>, bytes: Bytes) {
+        if let Ok(message) = Message::parse(bytes, &self.server_limits) {
+            self.message(id, link, &message);
+        }
+    }
+
+    fn message(&mut self, id: FlowId, link: &Arc<Link>, message: &Message) {
+        if message.is_request() {
+            self.stats.requests += 1;
+            self.request(id, link, message);
+        } else {
+            self.stats.responses += 1;
+            self.response(id, link, message);
+        }
+    }
+
+    fn request(&mut self, id: FlowId, link: &Arc<Link>, request: &Message) {
+        if let Err(invalid) = request.check() {
+            self.stats.malformed += 1;
+            if request.method() != Method::Ack {
+                self.reply(id, link, request, Reply::to(request, invalid.status()));
+            }
+            return;
+        }
+        let handled = match request.method() {
+            Method::Cancel => self.cancel(id, link, request),
+            Method::Ack => self.ack(request),
+            Method::Invite => self.invite_again(request),
+            _ => !link.transport.is_reliable() && self.request_again(request),
+        };
+        if !handled {
+            let decision = self.decide(id, link, request);
+            self.carry_out(id, link, request, decision);
+        }
+    }
+
+    fn decide<'r>(&mut self, id: FlowId, link: &'r Link, request: &'r Message) -> Decision<'r> {
+        let user = self.flows.get(id).and_then(|flow| flow.user.clone());
+        let ask = Ask { request, flow: id, link, user };
+        let mut context = Context {
+            config: &self.config,
+            users: &self.shared.users,
+            locations: &*self.shared.locations,
+            flows: &self.flows,
+            nonces: &self.nonces,
+            random: &mut self.random,
+            now: self.now,
+        };
+        role::decide(&mut context, &ask)
+    }
+
+    fn carry_out(&mut self, id: FlowId, link: &Arc<Link>, request: &Message, decision: Decision<'_>) {
+        match decision {
+            Decision::Reply(reply, why) => {
+                self.stats.end(why);
+                self.reply(id, link, request, reply);
+            }
+            Decision::Welcome(reply, user) => {
+                self.stats.end(Why::Redirected);
+                self.signed_in(id, user);
+                self.reply(id, link, request, reply);
+            }
+            Decision::Drop(why) => self.stats.end(why),
+            Decision::Register(registering) => {
+                self.signed_in(id, Arc::clone(&registering.aor));
+                self.register(Register { flow: id, link: Arc::clone(link), request, registering });
+            }
+            Decision::Forward(plan) => {
+                if let Some(user) = &plan.user {
+                    self.signed_in(id, Arc::clone(user));
+                }
+                if plan.stateless {
+                    self.send_stateless(id, link, request, &plan);
+                } else {
+                    self.start_relay(id, link, request, plan);
+                }
+            }
+        }
+    }
+
+    /// Remembers on a client's flow who they are; a server's flow carries many users.
+    fn signed_in(&mut self, id: FlowId, user: Arc<str>) {
+        if let Some(flow) = self.flows.get_mut(id)
+            && !flow.is_server()
+        {
+            flow.user = Some(user);
+        }
+    }
+
+    /// Answers a request without keeping state (RFC 3261 8.2.7).
+    pub(super) fn reply(&mut self, id: FlowId, link: &Link, request: &Message, reply: Reply<'_>) {
+        let tag = self.local_tag(request);
+        let bytes = reply.to_tag(&tag).received(link.remote).write();
+        self.send(id, bytes);
+    }
+
+    /// The To tag of our own responses: the same each time for one request, unpredictable for others.
+    pub(super) fn local_tag(&self, request: &Message) -> String {
+        let call_id = request.call_id().unwrap_or_default();
+        let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let key = &self.config.keys.branch;
+        format!("{:016x}", key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()]))
+    }
+}

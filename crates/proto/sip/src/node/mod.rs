@@ -1,0 +1,277 @@
+//! One SIP node: the machine that each worker of a Director, Edge or Front End drives.
+//!
+//! ```text
+//! bytes -> Framer -> Message --request--> role::decide -> Decision -> reply | relay | register | nothing
+//!                        \--response--> the branch of our Via -> relay's leg, or the flow that it names
+//! ```
+//!
+//! - [`flows`](self): connections, unfinished messages, reuse, resting servers.
+//! - `inbound`: what arrives. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
+//! - Decisions are the roles' ([`crate::role`]); this module carries them out.
+//!
+//! Invariants: a response is sent only to the flow that its request came on, or to another flow of the same server; a
+//! relay ends when its server transaction and all its legs have; every table has a bound ([`crate::config::Bounds`]).
+
+mod cancel;
+mod flows;
+mod inbound;
+mod outgoing;
+mod registering;
+mod relay;
+mod responses;
+mod stats;
+
+pub(crate) use flows::Flows;
+pub use stats::Stats;
+
+use crate::auth::Nonces;
+use crate::config::Config;
+use crate::location::{Change, Locations};
+use crate::msg::Limits;
+use crate::txn::Timer;
+use base::net::{Effect, Event, FlowId, Peer};
+use base::random::Random;
+use base::timers::Timers;
+use base::{Machine, Now, Step};
+use bytes::Bytes;
+use directory::Directory;
+use flows::LegId;
+use relay::Relays;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often ended bindings are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+/// How many users' ended bindings one sweep removes.
+const SWEEP_MAX: usize = 1_000;
+/// How long after a change the counters are reported.
+const REPORT: Duration = Duration::from_millis(500);
+
+/// What may arrive at a node.
+#[derive(Debug)]
+pub enum Input {
+    /// From the network.
+    Net(Event),
+    /// The change log's answer to [`Action::Commit`].
+    Committed {
+        /// Which one.
+        ticket: u64,
+        /// Whether it is durable and visible in [`Locations`].
+        done: bool,
+    },
+}
+
+impl From<Event> for Input {
+    fn from(event: Event) -> Self {
+        Self::Net(event)
+    }
+}
+
+/// What a node asks for.
+#[derive(Debug)]
+pub enum Action {
+    /// Of the network.
+    Net(Effect),
+    /// Of the change log: make these durable, in order, then answer with [`Input::Committed`].
+    Commit {
+        /// Comes back in the answer.
+        ticket: u64,
+        /// The changes.
+        changes: Vec<Change>,
+    },
+    /// Of whoever watches: take note of the counters.
+    Report(Box<Stats>),
+}
+
+/// What several workers share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Who exists.
+    pub users: Directory,
+    /// Where they are.
+    pub locations: Arc<dyn Locations>,
+}
+
+/// What a timer of the node is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    Leg(LegId, Timer),
+    Server(u32, u32, Timer),
+    RingingTooLong(LegId),
+    Sweep,
+    Report,
+    CommitLate(u64),
+}
+
+/// One worker's SIP node.
+pub struct Node {
+    config: Arc<Config>,
+    shared: Shared,
+    nonces: Nonces,
+    random: Random,
+    now: Now,
+    timers: Timers<Alarm>,
+    flows: Flows,
+    /// Bytes of unfinished messages on all flows together.
+    unfinished: usize,
+    server_limits: Limits,
+    relays: Relays,
+    commits: BTreeMap<u64, registering::Waiting>,
+    next_ticket: u64,
+    out: VecDeque<Action>,
+    stats: Stats,
+    reporting: bool,
+}
+
+impl Node {
+    /// Makes a node. `seed` decides every random choice it will make.
+    #[must_use]
+    pub fn new(config: Arc<Config>, shared: Shared, seed: [u8; 32], now: Now) -> Self {
+        let nonces = Nonces::new(config.keys.nonce, config.nonce_life);
+        let mut node = Self {
+            flows: Flows::new(config.worker),
+            unfinished: 0,
+            server_limits: for_servers(&config.limits),
+            relays: Relays::default(),
+            nonces,
+            random: Random::new(seed),
+            now,
+            timers: Timers::default(),
+            commits: BTreeMap::new(),
+            next_ticket: 0,
+            out: VecDeque::new(),
+            stats: Stats::default(),
+            reporting: false,
+            shared,
+            config,
+        };
+        let sweeps = node.config.server.role == base::net::Role::FrontEnd && node.config.worker.0 == 0;
+        if sweeps {
+            node.timers.set(now.mono, SWEEP, Alarm::Sweep);
+        }
+        node
+    }
+
+    /// Returns what was counted so far; gauges are as of the last event.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Tells whether nothing that was begun waits for an answer.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.commits.is_empty() && self.relays.awaiting() == 0
+    }
+
+    fn net(&mut self, event: Event) {
+        match event {
+            Event::Opened { flow, link } => self.flows.opened(flow, link),
+            Event::Received { flow, bytes } => self.received(flow, bytes),
+            Event::Closed { flow, .. } => self.flow_closed(flow),
+            Event::Passed { flow, link, bytes } => self.passed(flow, &link, bytes),
+        }
+    }
+
+    fn flow_closed(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.closed(id, self.now.mono) else { return };
+        self.unfinished -= flow.framer.pending();
+        for leg in flow.waiting {
+            self.leg_lost(leg);
+        }
+        let from_server =
+            flow.link.as_ref().is_some_and(|link| matches!(link.peer, Peer::Server(_)));
+        if !from_server {
+            for (slot, generation) in flow.calling {
+                self.cancel_relay(slot, generation);
+            }
+        }
+    }
+
+    fn send(&mut self, flow: FlowId, bytes: Bytes) {
+        self.out.push_back(Action::Net(Effect::Send { flow, bytes }));
+    }
+
+    fn close(&mut self, flow: FlowId) {
+        self.out.push_back(Action::Net(Effect::Close { flow }));
+    }
+
+    fn alarm(&mut self, alarm: Alarm) {
+        match alarm {
+            Alarm::Leg(leg, timer) => self.leg_timer(leg, timer),
+            Alarm::Server(slot, generation, timer) => self.server_timer(slot, generation, timer),
+            Alarm::RingingTooLong(leg) => self.ringing_too_long(leg),
+            Alarm::Sweep => self.sweep(),
+            Alarm::Report => self.report(),
+            Alarm::CommitLate(ticket) => self.committed(ticket, false),
+        }
+    }
+
+    /// Removes bindings that have ended: one batch, one record each.
+    fn sweep(&mut self) {
+        let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
+        if !changes.is_empty() {
+            let ticket = self.ticket();
+            self.out.push_back(Action::Commit { ticket, changes });
+        }
+        self.timers.set(self.now.mono, SWEEP, Alarm::Sweep);
+    }
+
+    /// Sees to it that counters are reported soon; an idle node reports nothing.
+    fn gauge(&mut self) {
+        self.stats.flows = self.flows.len();
+        self.stats.relays = self.relays.len();
+        if !self.reporting {
+            self.reporting = true;
+            self.timers.set(self.now.mono, REPORT, Alarm::Report);
+        }
+    }
+
+    fn report(&mut self) {
+        self.reporting = false;
+        self.out.push_back(Action::Report(Box::new(self.stats.clone())));
+    }
+
+    fn ticket(&mut self) -> u64 {
+        self.next_ticket += 1;
+        self.next_ticket
+    }
+}
+
+/// What servers may send: each hop adds lines to a head that was within the limits when it came from a client.
+fn for_servers(limits: &Limits) -> Limits {
+    let head = (limits.head * 2).min(Limits::SERVER.head.max(limits.head));
+    Limits { head, headers: limits.headers * 2, body: limits.body, message: head + limits.body }
+}
+
+impl Machine for Node {
+    type Input = Input;
+    type Action = Action;
+
+    fn handle(&mut self, now: Now, input: Input) {
+        self.now = now;
+        match input {
+            Input::Net(event) => self.net(event),
+            Input::Committed { ticket, done } => self.committed(ticket, done),
+        }
+        self.gauge();
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.now = now;
+        while let Some(alarm) = self.timers.expired(now.mono) {
+            self.alarm(alarm);
+            if alarm != Alarm::Report && alarm != Alarm::Sweep {
+                self.gauge();
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Step<Action> {
+        match self.out.pop_front() {
+            Some(action) => Step::Do(action),
+            None => Step::Wait(self.timers.next_wake()),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! How a request changes on its way through us (RFC 3261 16.6), and sending one on without state (16.11).
+
+use super::Node;
+use crate::config::Address;
+use crate::msg::{Message, Name};
+use crate::role::{Assert, Plan, Record, Target, Towards, Why};
+use crate::token::{Branch, Dialog, Token};
+use base::net::{FlowId, Link, Peer, Role};
+use bytes::Bytes;
+use std::fmt::Write as _;
+
+/// RFC 3261 8.1.1.6: for a request that came without.
+const MAX_FORWARDS: u8 = 70;
+
+/// A request, where it came from and where it goes.
+pub(super) struct Passage<'a> {
+    pub(super) request: &'a Message,
+    pub(super) came_on: FlowId,
+    pub(super) link: &'a Link,
+    pub(super) plan: &'a Plan,
+    pub(super) target: &'a Target,
+}
+
+impl Node {
+    /// Writes the request as it leaves.
+    pub(super) fn write_request(&self, passage: &Passage<'_>, branch: Branch) -> Bytes {
+        let Passage { request, link, plan, target, .. } = passage;
+        let mut edit = request.edit();
+        if let Some(uri) = &target.uri {
+            edit.uri(uri);
+        }
+        edit.remove(Name::Route);
+        if !target.route.is_empty() {
+            edit.push(Name::Route, target.route.join(", "));
+        }
+        let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |n| n.saturating_sub(1));
+        edit.set(Name::MaxForwards, hops.to_string());
+        if plan.record == Record::Yes {
+            edit.push(Name::RecordRoute, self.record_route(passage));
+        }
+        if let Some(path) = &plan.path {
+            edit.push(Name::Path, path.as_str());
+        }
+        match &plan.assert {
+            Assert::Keep => {}
+            Assert::Strip => {
+                edit.remove(Name::PAssertedIdentity);
+            }
+            Assert::User(aor) => {
+                edit.set(Name::PAssertedIdentity, format!("<{aor}>"));
+            }
+        }
+        if plan.strip_credentials {
+            edit.remove(Name::Authorization);
+            edit.remove(Name::ProxyAuthorization);
+        }
+        let top = request.elements(Name::Via).next();
+        let noted = request.via().ok().and_then(|via| via.noted(link.remote));
+        if let (Some(via), Some(noted)) = (&top, &noted) {
+            edit.replace(via, noted);
+        }
+        let us = self.address_towards(&target.towards);
+        let mut via = String::with_capacity(96);
+        let _ = write!(via, "SIP/2.0/TLS {}:{};branch={}", us.host, us.port, branch.mint(&self.config.keys.branch));
+        edit.push(Name::Via, via);
+        edit.write()
+    }
+
+    /// Sends a request on without keeping state: its branch says where the response goes.
+    pub(super) fn send_stateless(&mut self, id: FlowId, link: &Link, request: &Message, plan: &Plan) {
+        let Some(target) = plan.targets.first() else { return };
+        let flow = match &target.towards {
+            Towards::Flow(flow) => *flow,
+            Towards::Servers(hops) => {
+                let mut hops = hops.clone();
+                self.flows.order(&mut hops, self.now.mono);
+                let Some(hop) = hops.first() else { return self.fail(id, link, request, Why::NoServer) };
+                self.flow_to(hop)
+            }
+        };
+        if !self.flows.may_carry(flow) {
+            return self.fail(id, link, request, Why::FlowGone);
+        }
+        let branch = Branch::Stateless { flow: id, request: self.transaction_key(request) };
+        let passage = Passage { request, came_on: id, link, plan, target };
+        let bytes = self.write_request(&passage, branch);
+        self.stats.relayed_stateless += 1;
+        self.send(flow, bytes);
+    }
+
+    pub(super) fn fail(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
+        self.stats.end(why);
+        if request.method() != crate::msg::Method::Ack {
+            self.reply(id, link, request, crate::msg::Reply::to(request, why.status()));
+        }
+    }
+
+    /// Tells transactions apart (RFC 3261 17.2.3): by the top Via; a request without a branch (RFC 2543) by Call-ID,
+    /// CSeq number and the From tag. A CANCEL and an ACK have the key of their INVITE.
+    pub(super) fn transaction_key(&self, request: &Message) -> u64 {
+        let key = &self.config.keys.branch;
+        let Ok(via) = request.via() else { return 0 };
+        let port = via.port.unwrap_or(0).to_be_bytes();
+        if let Some(branch) = via.branch() {
+            return key.checksum(&[b"txn", branch.as_bytes(), via.host.as_bytes(), &port]);
+        }
+        let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
+        let tag = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let call_id = request.call_id().unwrap_or_default();
+        key.checksum(&[b"2543", call_id.as_bytes(), &number, tag.as_bytes(), via.host.as_bytes(), &port])
+    }
+
+    /// Our Record-Route: one entry for each side that is a client, each with the token of its flow; between servers one
+    /// that any member of our pool can follow. An Edge writes two entries a side, its inner and its outer name, since
+    /// neither side can resolve the other's. The entry nearest to the callee comes first.
+    fn record_route(&self, passage: &Passage<'_>) -> String {
+        let dialog = Dialog {
+            call_id: passage.request.call_id().unwrap_or_default(),
+            tag: passage.request.from().ok().and_then(|from| from.tag()).unwrap_or_default(),
+        };
+        let near = matches!(passage.link.peer, Peer::Client).then_some(passage.came_on);
+        let far = match passage.target.towards {
+            Towards::Flow(flow) => Some(flow),
+            Towards::Servers(_) => None,
+        };
+        let token = |flow: Option<FlowId>| {
+            let flow = flow.map(|flow| (self.config.boot, flow));
+            Token::record_route(flow, dialog, &self.config.keys.token)
+        };
+        let inside = &self.config.inside;
+        let outside = self.config.outside.as_ref();
+        let entries = match (near, far, outside) {
+            (Some(near), _, Some(outside)) => {
+                let token = token(Some(near));
+                vec![entry(&token, inside), entry(&token, outside)]
+            }
+            (None, Some(far), Some(outside)) => {
+                let token = token(Some(far));
+                vec![entry(&token, outside), entry(&token, inside)]
+            }
+            (Some(near), Some(far), None) => {
+                vec![entry(&token(Some(far)), inside), entry(&token(Some(near)), inside)]
+            }
+            (Some(one), None, None) | (None, Some(one), None) => vec![entry(&token(Some(one)), inside)],
+            (None, None, _) => vec![entry(&token(None), &self.pool_address())],
+        };
+        entries.join(", ")
+    }
+
+    /// How a response finds its way back: our name on the side that the request leaves by.
+    fn address_towards(&self, towards: &Towards) -> &Address {
+        match (towards, &self.config.outside) {
+            (Towards::Flow(_), Some(outside)) if self.config.server.role == Role::Edge => outside,
+            _ => &self.config.inside,
+        }
+    }
+
+    fn pool_address(&self) -> Address {
+        Address { host: self.config.server.pool.clone(), port: self.config.inside.port }
+    }
+}
+
+fn entry(token: &str, address: &Address) -> String {
+    format!("<sip:{token}@{}:{};transport=tls;lr>", address.host, address.port)
+}

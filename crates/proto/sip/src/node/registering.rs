@@ -1,0 +1,88 @@
+//! Registrations between the request and the change log: nothing is answered 200 that is not durable.
+
+use super::{Action, Alarm, Node};
+use crate::msg::{Message, Name, Reply};
+use crate::registrar::{self, Outcome, Refusal, Request};
+use crate::role::{Registering, Why};
+use base::net::{FlowId, Link};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the change log may take; the client has given up by then (RFC 3261 timer F).
+const COMMIT_WAIT: Duration = Duration::from_secs(32);
+
+/// A REGISTER that our registrar is to carry out.
+pub(super) struct Register<'r> {
+    pub(super) flow: FlowId,
+    pub(super) link: Arc<Link>,
+    pub(super) request: &'r Message,
+    pub(super) registering: Registering,
+}
+
+/// A REGISTER whose change is on its way to the log.
+pub(super) struct Waiting {
+    flow: FlowId,
+    link: Arc<Link>,
+    request: Message,
+    aor: Arc<str>,
+}
+
+impl Node {
+    pub(super) fn register(&mut self, register: Register<'_>) {
+        let Register { flow, link, request, registering } = register;
+        let bound = self.shared.locations.find(&registering.aor, self.now.wall);
+        let asked = Request {
+            message: request,
+            aor: &registering.aor,
+            route: registering.route,
+            remote: registering.remote,
+        };
+        let outcome = registrar::register(&self.config.registrations, self.now.wall, &bound, &asked);
+        match outcome {
+            Err(refusal) => self.refuse(flow, &link, request, &refusal),
+            Ok(Outcome::Fetch) => self.registered(flow, &link, request, &registering.aor),
+            Ok(Outcome::Change(_)) if self.commits.len() >= self.config.bounds.commits => {
+                self.fail(flow, &link, request, Why::Overloaded);
+            }
+            Ok(Outcome::Change(change)) => {
+                let ticket = self.ticket();
+                self.out.push_back(Action::Commit { ticket, changes: vec![change] });
+                let waiting = Waiting { flow, link, request: request.detach(), aor: registering.aor };
+                self.commits.insert(ticket, waiting);
+                self.timers.set(self.now.mono, COMMIT_WAIT, Alarm::CommitLate(ticket));
+            }
+        }
+    }
+
+    fn refuse(&mut self, flow: FlowId, link: &Link, request: &Message, refusal: &Refusal) {
+        let mut reply = Reply::to(request, refusal.status());
+        if *refusal == Refusal::TooBrief {
+            reply = reply.header(Name::MinExpires, self.config.registrations.min.as_secs().to_string());
+        } else {
+            reply = reply.header(Name::Warning, format!("399 {} \"{refusal}\"", self.config.server.name));
+        }
+        self.stats.end(Why::Malformed);
+        self.reply(flow, link, request, reply);
+    }
+
+    /// The change log has answered.
+    pub(super) fn committed(&mut self, ticket: u64, done: bool) {
+        let Some(Waiting { flow, link, request, aor }) = self.commits.remove(&ticket) else { return };
+        if done {
+            self.stats.registrations += 1;
+            self.registered(flow, &link, &request, &aor);
+        } else {
+            self.fail(flow, &link, &request, Why::Overloaded);
+        }
+    }
+
+    /// `200` with all bindings of the user (RFC 3261 10.3 step 8).
+    fn registered(&mut self, flow: FlowId, link: &Link, request: &Message, aor: &str) {
+        let mut reply = Reply::to(request, 200);
+        for binding in self.shared.locations.find(aor, self.now.wall) {
+            reply = reply.header(Name::Contact, registrar::contact_value(&binding, self.now.wall));
+        }
+        self.stats.end(Why::Answered);
+        self.reply(flow, link, request, reply);
+    }
+}

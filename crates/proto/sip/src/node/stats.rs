@@ -1,0 +1,57 @@
+//! What a node counts.
+
+use crate::role::Why;
+use std::collections::BTreeMap;
+
+/// Counters and gauges of one node.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Messages that came, requests.
+    pub requests: u64,
+    /// Messages that came, responses.
+    pub responses: u64,
+    /// Requests sent on.
+    pub forwarded: u64,
+    /// Requests sent on without state.
+    pub relayed_stateless: u64,
+    /// Messages that broke a rule.
+    pub malformed: u64,
+    /// Connections closed because of what came on them.
+    pub closed_for_cause: u64,
+    /// Responses that belong to nothing of ours.
+    pub stray_responses: u64,
+    /// Legs that moved to another server after a failure.
+    pub failovers: u64,
+    /// Registrations made, refreshed or removed.
+    pub registrations: u64,
+    /// Requests that ended here, by reason.
+    pub ended: BTreeMap<&'static str, u64>,
+    /// Flows now.
+    pub flows: usize,
+    /// Relays now.
+    pub relays: usize,
+}
+
+impl Stats {
+    /// Adds another node's counters to these.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.responses += other.responses;
+        self.forwarded += other.forwarded;
+        self.relayed_stateless += other.relayed_stateless;
+        self.malformed += other.malformed;
+        self.closed_for_cause += other.closed_for_cause;
+        self.stray_responses += other.stray_responses;
+        self.failovers += other.failovers;
+        self.registrations += other.registrations;
+        self.flows += other.flows;
+        self.relays += other.relays;
+        for (why, count) in &other.ended {
+            *self.ended.entry(why).or_default() += count;
+        }
+    }
+
+    pub(crate) fn end(&mut self, why: Why) {
+        *self.ended.entry(why.name()).or_default() += 1;
+    }
+}

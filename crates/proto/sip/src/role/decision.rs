@@ -1,0 +1,238 @@
+//! The vocabulary of decisions.
+
+use crate::auth::Nonces;
+use crate::config::Config;
+use crate::location::Locations;
+use crate::msg::{Message, Reply};
+use crate::node::Flows;
+use base::Now;
+use base::net::{FlowId, Hop, Link, Peer};
+use base::random::Random;
+use directory::Directory;
+use std::sync::Arc;
+
+/// What a role may look at while it decides.
+pub(crate) struct Context<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) users: &'a Directory,
+    pub(crate) locations: &'a dyn Locations,
+    pub(crate) flows: &'a Flows,
+    pub(crate) nonces: &'a Nonces,
+    pub(crate) random: &'a mut Random,
+    pub(crate) now: Now,
+}
+
+/// A request and who sent it.
+pub(crate) struct Ask<'a> {
+    pub(crate) request: &'a Message,
+    pub(crate) flow: FlowId,
+    pub(crate) link: &'a Link,
+    /// The user who proved themself on this flow before.
+    pub(crate) user: Option<Arc<str>>,
+}
+
+impl Ask<'_> {
+    pub(crate) fn is_from_client(&self) -> bool {
+        matches!(self.link.peer, Peer::Client)
+    }
+
+    pub(crate) fn is_from(&self, role: base::net::Role) -> bool {
+        matches!(&self.link.peer, Peer::Server(server) if server.role == role)
+    }
+}
+
+/// What is to be done with a request.
+pub(crate) enum Decision<'r> {
+    /// Answer it.
+    Reply(Reply<'r>, Why),
+    /// Answer it and remember on the flow who the user is.
+    Welcome(Reply<'r>, Arc<str>),
+    /// Say nothing.
+    Drop(Why),
+    /// Change the bindings of the user; the flow is theirs from then on.
+    Register(Registering),
+    /// Send it on.
+    Forward(Box<Plan>),
+}
+
+impl<'r> Decision<'r> {
+    /// Answers with the status that belongs to the reason; an ACK is never answered.
+    pub(crate) fn refuse(ask: &Ask<'r>, why: Why) -> Self {
+        if ask.request.method() == crate::msg::Method::Ack {
+            return Self::Drop(why);
+        }
+        let reply = Reply::to(ask.request, why.status());
+        Self::Reply(if let Some(text) = why.text() { reply.reason(text) } else { reply }, why)
+    }
+}
+
+/// A REGISTER that our registrar is to carry out.
+pub(crate) struct Registering {
+    pub(crate) aor: Arc<str>,
+    pub(crate) route: Vec<String>,
+    pub(crate) remote: bool,
+}
+
+/// How a request is sent on.
+pub(crate) struct Plan {
+    /// All at once; the first is the most preferred.
+    pub(crate) targets: Vec<Target>,
+    /// What happens to P-Asserted-Identity.
+    pub(crate) assert: Assert,
+    /// How we stay in the path of the dialog.
+    pub(crate) record: Record,
+    /// Our URI in front of the Path of a REGISTER.
+    pub(crate) path: Option<String>,
+    /// Whether the credentials were for us and go no further.
+    pub(crate) strip_credentials: bool,
+    /// Whether no state is kept (RFC 3261 16.11).
+    pub(crate) stateless: bool,
+    /// The user who has just proved themself on the flow.
+    pub(crate) user: Option<Arc<str>>,
+}
+
+/// One place to send to.
+pub(crate) struct Target {
+    /// The new Request-URI; `None` leaves it.
+    pub(crate) uri: Option<String>,
+    /// The Route lines that go with it; `None` leaves what came without our own entries.
+    pub(crate) route: Vec<String>,
+    /// The next hop.
+    pub(crate) towards: Towards,
+}
+
+/// A next hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Towards {
+    /// A client's flow.
+    Flow(FlowId),
+    /// Servers, to be tried in this order.
+    Servers(Vec<Hop>),
+}
+
+/// What happens to P-Asserted-Identity (RFC 3325).
+pub(crate) enum Assert {
+    /// It came from a server that may assert.
+    Keep,
+    /// It came from somebody who may not.
+    Strip,
+    /// We say who it is: an address-of-record.
+    User(Arc<str>),
+}
+
+/// How we stay in the path of a dialog (RFC 3261 16.6 step 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Not at all: no dialog, or it was recorded when it began.
+    No,
+    /// With a route entry per side; a client's side carries the token of its flow.
+    Yes,
+}
+
+/// Why a request was answered, refused or dropped. For logs, counters and people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// We were asked ourselves.
+    Answered,
+    /// Credentials are needed.
+    Challenged,
+    /// The credentials are wrong, the user is unknown or disabled: not told apart on purpose.
+    BadCredentials,
+    /// The user is at home elsewhere.
+    Redirected,
+    /// Neither end is of a domain that we serve.
+    NotOurDomain,
+    /// No such user.
+    UnknownUser,
+    /// The user is not registered.
+    Unreachable,
+    /// The flow that a route names is gone (RFC 5626 5.3).
+    FlowGone,
+    /// A route leads to a machine that is not of the topology.
+    ForeignRoute,
+    /// From does not name the user who proved themself.
+    WrongIdentity,
+    /// Max-Forwards is used up.
+    TooManyHops,
+    /// Proxy-Require names what we do not know.
+    Unsupported,
+    /// Inside a dialog that we do not know.
+    NoDialog,
+    /// A CANCEL or ACK that matches nothing.
+    Stray,
+    /// This machine does not do that.
+    NotServed,
+    /// The sender may not ask this of us.
+    Forbidden,
+    /// No server of the pool answers.
+    NoServer,
+    /// We are full.
+    Overloaded,
+    /// The message breaks a rule.
+    Malformed,
+}
+
+impl Why {
+    /// Returns the status that tells it.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Answered => 200,
+            Self::Challenged => 407,
+            Self::Redirected => 301,
+            Self::Malformed => 400,
+            Self::BadCredentials
+            | Self::NotOurDomain
+            | Self::ForeignRoute
+            | Self::WrongIdentity
+            | Self::Forbidden => 403,
+            Self::UnknownUser => 404,
+            Self::Unsupported => 420,
+            Self::FlowGone => 430,
+            Self::Unreachable => 480,
+            Self::NoDialog | Self::Stray => 481,
+            Self::TooManyHops => 483,
+            Self::NotServed => 501,
+            Self::NoServer | Self::Overloaded => 503,
+        }
+    }
+
+    /// Returns the reason phrase where the usual one says too little.
+    #[must_use]
+    pub const fn text(self) -> Option<&'static str> {
+        match self {
+            Self::NotOurDomain => Some("Domain Not Served Here"),
+            Self::ForeignRoute => Some("Route Not Allowed"),
+            Self::WrongIdentity => Some("From Is Not You"),
+            Self::NoServer => Some("No Server Available"),
+            Self::FlowGone => Some("Flow Failed"),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that counters and logs use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Challenged => "challenged",
+            Self::BadCredentials => "bad-credentials",
+            Self::Redirected => "redirected",
+            Self::NotOurDomain => "not-our-domain",
+            Self::UnknownUser => "unknown-user",
+            Self::Unreachable => "unreachable",
+            Self::FlowGone => "flow-gone",
+            Self::ForeignRoute => "foreign-route",
+            Self::WrongIdentity => "wrong-identity",
+            Self::TooManyHops => "too-many-hops",
+            Self::Unsupported => "unsupported",
+            Self::NoDialog => "no-dialog",
+            Self::Stray => "stray",
+            Self::NotServed => "not-served",
+            Self::Forbidden => "forbidden",
+            Self::NoServer => "no-server",
+            Self::Overloaded => "overloaded",
+            Self::Malformed => "malformed",
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Requests inside a dialog: they follow the route that was recorded, and no role looks further.
+//!
+//! The route proves itself: our Record-Route carried a token bound to the Call-ID and the caller's tag, so whoever
+//! sends one back is part of that dialog. From a client that token, or having signed in on the flow, is what lets a
+//! request pass; from an Edge only the token is, since an Edge's word about users counts for nothing.
+
+use super::route::{self, Routes};
+use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards};
+use crate::msg::Method;
+use base::net::Role;
+
+/// Tells whether a request is inside a dialog: its To has a tag (RFC 3261 12.2).
+pub(crate) fn is_inside(ask: &Ask<'_>) -> bool {
+    ask.request.to().is_ok_and(|to| to.tag().is_some())
+}
+
+/// Tells whether the sender may send inside this dialog without proving who they are.
+pub(crate) fn is_admitted(ask: &Ask<'_>, routes: &Routes) -> bool {
+    routes.dialog
+        || (ask.is_from_client() && ask.user.is_some())
+        || ask.is_from(Role::Director)
+        || ask.is_from(Role::FrontEnd)
+}
+
+/// Sends a request on along its route. `None` if the route ends here without naming a flow.
+pub(crate) fn follow<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Option<Decision<'r>> {
+    let towards = match route::towards(context, &routes) {
+        Ok(towards) => towards?,
+        Err(why) => return Some(Decision::refuse(ask, why)),
+    };
+    Some(send(ask, routes.rest, towards))
+}
+
+/// Sends a request on inside its dialog. State is kept only where another server could be tried.
+pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> Decision<'r> {
+    let one_way = match &towards {
+        Towards::Flow(_) => true,
+        Towards::Servers(hops) => hops.len() < 2,
+    };
+    let stateless = one_way || ask.request.method() == Method::Ack;
+    Decision::Forward(Box::new(Plan {
+        targets: vec![Target { uri: None, route, towards }],
+        assert: assert_for(ask),
+        record: Record::No,
+        path: None,
+        strip_credentials: false,
+        stateless,
+        user: None,
+    }))
+}
+
+/// Only a Director or Front End may assert who somebody is.
+pub(crate) fn assert_for(ask: &Ask<'_>) -> Assert {
+    if ask.is_from(Role::Director) || ask.is_from(Role::FrontEnd) {
+        Assert::Keep
+    } else {
+        Assert::Strip
+    }
+}

@@ -1,0 +1,151 @@
+//! The Director: says who the user is, then sends them home.
+//!
+//! - From a client inside: after Digest, `301` to the home pool and its backup (`domain.md`-style q values 0.7, 0.3),
+//!   or, for those who cannot follow it, proxied with a Path that leads back to the client's flow.
+//! - From an Edge: Digest here, since an Edge's word about users counts for nothing; then proxied to the home pool
+//!   with the proven identity.
+//! - Unknown users and failed credentials end here.
+//!
+//! It keeps no users and no dialogs. Inside a dialog it follows the recorded route.
+
+use super::dialog;
+use super::identity;
+use super::route::{self, Routes};
+use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
+use crate::config::InternalSignIn;
+use crate::msg::{Method, Name, Reply, Uri};
+use crate::token::Ticket;
+use base::net::Role;
+use std::sync::Arc;
+
+pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
+    let routes = match Routes::of(context, ask.request, Some(ask.flow)) {
+        Ok(routes) => routes,
+        Err(why) => return Decision::refuse(ask, why),
+    };
+    if ask.request.method() == Method::Register {
+        return register(context, ask);
+    }
+    if dialog::is_inside(ask) && dialog::is_admitted(ask, &routes) {
+        let decision = dialog::follow(context, ask, routes);
+        return decision.unwrap_or_else(|| Decision::refuse(ask, Why::NoDialog));
+    }
+    if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
+        return Decision::refuse(ask, Why::Stray);
+    }
+    let asserted = identity::asserted(context, ask);
+    let user = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
+        Ok(user) => user,
+        Err(decision) => return decision,
+    };
+    if let Some(Leads::To(flow)) = leads_to_client(&routes) {
+        return to_client(ask, user, flow);
+    }
+    send_home(context, ask, user)
+}
+
+use super::route::Leads;
+
+/// A Front End sends to a client that signed in through us: our Path token names the flow.
+fn leads_to_client(routes: &Routes) -> Option<Leads> {
+    if routes.rest.is_empty() { routes.flow } else { None }
+}
+
+fn to_client<'r>(ask: &Ask<'r>, user: Arc<str>, flow: base::net::FlowId) -> Decision<'r> {
+    if !ask.is_from(Role::FrontEnd) {
+        return Decision::refuse(ask, Why::Forbidden);
+    }
+    let towards = Towards::Flow(flow);
+    forward(Target { uri: None, route: Vec::new(), towards }, user, ask)
+}
+
+fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
+    let user = match identity::settle(context, ask) {
+        Ok(user) => user,
+        Err(decision) => return decision,
+    };
+    let Some(account) = context.users.find(&user) else {
+        return Decision::refuse(ask, Why::BadCredentials);
+    };
+    let home = account.home.as_str();
+    let agent = ask.request.text(Name::UserAgent);
+    let redirect = context.config.sign_in.internal_for(agent) == InternalSignIn::Redirect;
+    if ask.is_from_client() && redirect {
+        return redirect_home(context, ask, home, user);
+    }
+    let towards = Towards::Servers(route::home_servers(context, home));
+    let path = ask.is_from_client().then(|| route::path_uri(context, ask.flow));
+    Decision::Forward(Box::new(Plan {
+        targets: vec![Target { uri: None, route: Vec::new(), towards }],
+        assert: Assert::User(Arc::clone(&user)),
+        record: Record::No,
+        path,
+        strip_credentials: true,
+        stateless: false,
+        user: Some(user),
+    }))
+}
+
+/// `301` with the home pool first and its backup second; order and q agree, since some clients look at one only.
+pub(crate) fn redirect_home<'r>(
+    context: &Context<'_>,
+    ask: &Ask<'r>,
+    home: &str,
+    user: Arc<str>,
+) -> Decision<'r> {
+    let Some(pool) = context.config.pool(home) else {
+        return Decision::refuse(ask, Why::NoServer);
+    };
+    let until = context.now.wall.after(context.config.ticket_life).as_secs();
+    let ticket = Ticket::mint(&user, until, &context.config.keys.ticket);
+    let contact = |name: &str, port: u16, q: &str| {
+        format!("<sip:{name}:{port};transport=tls;{}={ticket}>;q={q}", Ticket::PARAM)
+    };
+    let mut reply = Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));
+    if let Some(backup) = pool.backup.as_deref().and_then(|name| context.config.pool(name)) {
+        reply = reply.header(Name::Contact, contact(&backup.name, backup.port, "0.3"));
+    }
+    Decision::Welcome(reply, user)
+}
+
+/// Sends a request of a proven user to the home pool of the one it is for.
+fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> Decision<'r> {
+    let aor = match callee(context, ask) {
+        Ok(aor) => aor,
+        Err(why) => return Decision::refuse(ask, why),
+    };
+    let Some(account) = context.users.find(&aor) else {
+        return Decision::refuse(ask, Why::UnknownUser);
+    };
+    let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
+    forward(Target { uri: None, route: Vec::new(), towards }, user, ask)
+}
+
+/// The address-of-record in the Request-URI, if we serve its domain.
+pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<String, Why> {
+    let uri = Uri::parse(ask.request.uri()).map_err(|_| Why::Malformed)?;
+    if !context.config.is_our_domain(uri.host) {
+        return Err(Why::NotOurDomain);
+    }
+    uri.aor().ok_or(Why::UnknownUser)
+}
+
+fn forward<'r>(target: Target, user: Arc<str>, ask: &Ask<'r>) -> Decision<'r> {
+    Decision::Forward(Box::new(Plan {
+        targets: vec![target],
+        assert: Assert::User(Arc::clone(&user)),
+        record: record_for(ask.request.method()),
+        path: None,
+        strip_credentials: true,
+        stateless: false,
+        user: ask.is_from_client().then_some(user),
+    }))
+}
+
+/// Whether a request of this method may begin a dialog, so that we must stay in its path.
+pub(crate) const fn record_for(method: Method) -> Record {
+    match method {
+        Method::Invite | Method::Subscribe | Method::Refer | Method::Notify | Method::Update => Record::Yes,
+        _ => Record::No,
+    }
+}

@@ -1,0 +1,90 @@
+//! The Edge: the one SIP crossing point of the perimeter, in both directions.
+//!
+//! - From outside: it authenticates nobody. It takes off what a stranger may not say (asserted identities), puts its
+//!   own URI with a token of the client's flow in front of the Path, and sends to the next hop, the Director.
+//! - From inside: only Directors and Front Ends may send, and only to a flow that a token of ours names.
+//! - Inside a dialog it follows the recorded route. From outside the route must lead to a Director or Front End.
+
+use super::dialog;
+use super::director::record_for;
+use super::route::{self, Routes};
+use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
+use crate::msg::{Method, Uri};
+use base::net::Role;
+
+pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
+    let routes = match Routes::of(context, ask.request, Some(ask.flow)) {
+        Ok(routes) => routes,
+        Err(why) => return Decision::refuse(ask, why),
+    };
+    if ask.is_from(Role::Director) || ask.is_from(Role::FrontEnd) {
+        return outwards(context, ask, routes);
+    }
+    if ask.is_from_client() {
+        return inwards(context, ask, routes);
+    }
+    Decision::refuse(ask, Why::Forbidden)
+}
+
+fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+    if !routes.rest.is_empty() {
+        return Decision::refuse(ask, Why::ForeignRoute);
+    }
+    let towards = match route::towards(context, &routes) {
+        Ok(Some(towards)) => towards,
+        Ok(None) => return Decision::refuse(ask, Why::NotServed),
+        Err(why) => return Decision::refuse(ask, why),
+    };
+    let begins = !dialog::is_inside(ask);
+    Decision::Forward(Box::new(Plan {
+        targets: vec![Target { uri: None, route: Vec::new(), towards }],
+        assert: Assert::Keep,
+        record: if begins { record_for(ask.request.method()) } else { Record::No },
+        path: None,
+        strip_credentials: false,
+        stateless: true,
+        user: None,
+    }))
+}
+
+fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+    if dialog::is_inside(ask) && routes.dialog {
+        return inside_dialog(context, ask, routes);
+    }
+    if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
+        return Decision::refuse(ask, Why::Stray);
+    }
+    if !concerns_us(context, ask) {
+        return Decision::refuse(ask, Why::NotOurDomain);
+    }
+    let register = ask.request.method() == Method::Register;
+    let hops = context.config.next_hop.clone().and_then(|pool| route::servers_named(context, &pool));
+    let Some(hops) = hops else { return Decision::refuse(ask, Why::NoServer) };
+    Decision::Forward(Box::new(Plan {
+        targets: vec![Target { uri: None, route: Vec::new(), towards: Towards::Servers(hops) }],
+        assert: Assert::Strip,
+        record: record_for(ask.request.method()),
+        path: register.then(|| route::path_uri(context, ask.flow)),
+        strip_credentials: false,
+        stateless: false,
+        user: None,
+    }))
+}
+
+fn inside_dialog<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+    let inside = routes.rest.first().and_then(|entry| route::role_of(context, entry));
+    match inside {
+        Some(Role::Director | Role::FrontEnd) => {}
+        Some(_) | None if routes.rest.is_empty() && routes.flow.is_some() => {}
+        Some(_) | None => return Decision::refuse(ask, Why::ForeignRoute),
+    }
+    let decision = dialog::follow(context, ask, routes);
+    decision.unwrap_or_else(|| Decision::refuse(ask, Why::NoDialog))
+}
+
+/// Whether either end is a user of ours. What is between others is none of our business.
+fn concerns_us(context: &Context<'_>, ask: &Ask<'_>) -> bool {
+    let ours = |uri: &str| Uri::parse(uri).is_ok_and(|uri| context.config.is_our_domain(uri.host));
+    let from = ask.request.from().is_ok_and(|from| ours(from.uri));
+    from || ours(ask.request.uri())
+}

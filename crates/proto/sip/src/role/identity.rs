@@ -1,0 +1,161 @@
+//! Who the user is: Digest (RFC 8760, RFC 3261 22) against the directory.
+//!
+//! The realm is the user's SIP domain and the user name the part before the `@`, so credentials name one account.
+//! A wrong password, an unknown user and a disabled one get the same answer after the same work. The `uri` parameter
+//! enters the hash as it was sent and is not compared with the Request-URI: phones that were redirected differ in what
+//! they write there, and TLS protects the request line.
+
+use super::{Ask, Context, Decision, Why};
+use crate::auth::{Credentials, NonceState, challenge};
+use crate::msg::{Message, Method, Name, Reply, Uri};
+use crate::token::Ticket;
+use base::net::Role;
+use directory::{Algorithm, User};
+use std::sync::Arc;
+
+/// What the credentials of a request prove.
+pub(crate) enum Proof {
+    /// There are none for us, or their nonce is not of ours.
+    Missing,
+    /// They were made with a nonce that is too old.
+    Stale,
+    /// They do not fit.
+    Wrong,
+    /// The user is this one.
+    User(Arc<User>),
+}
+
+/// Checks the credentials of a request.
+pub(crate) fn prove(context: &Context<'_>, ask: &Ask<'_>) -> Proof {
+    let (_, header) = headers(ask.request);
+    let mut answer = Proof::Missing;
+    for field in ask.request.all(header) {
+        let Some(text) = std::str::from_utf8(field.value).ok() else { continue };
+        let Ok(credentials) = Credentials::parse(text) else { continue };
+        if !context.config.is_our_domain(&credentials.realm) {
+            continue;
+        }
+        answer = check(context, ask, &credentials);
+        if matches!(answer, Proof::User(_)) {
+            return answer;
+        }
+    }
+    answer
+}
+
+fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) -> Proof {
+    let offered = context.config.sign_in.digest_for(ask.request.text(Name::UserAgent));
+    if !offered.contains(&credentials.algorithm) {
+        return Proof::Missing;
+    }
+    match context.nonces.check(&credentials.nonce, context.now.wall) {
+        NonceState::Forged => return Proof::Missing,
+        NonceState::Stale => return Proof::Stale,
+        NonceState::Fresh => {}
+    }
+    let aor = format!("sip:{}@{}", credentials.username, credentials.realm.to_ascii_lowercase());
+    let user = context.users.find(&aor).filter(|user| user.enabled);
+    let verifier = user.as_ref().and_then(|user| user.verifier(credentials.algorithm));
+    let nobody = "0".repeat(if credentials.algorithm == Algorithm::Md5 { 32 } else { 64 });
+    let ha1 = verifier.map_or(nobody.as_str(), |verifier| verifier.ha1());
+    let fits = credentials.verify(ask.request.method_token(), ha1);
+    match user {
+        Some(user) if fits && verifier_exists(&user, credentials.algorithm) => Proof::User(user),
+        _ => Proof::Wrong,
+    }
+}
+
+fn verifier_exists(user: &User, algorithm: Algorithm) -> bool {
+    user.verifier(algorithm).is_some()
+}
+
+/// Settles who sent a request that begins something, or says how to answer.
+///
+/// The user must be the one whom the request names: To of a REGISTER, From of all others.
+pub(crate) fn settle<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Result<Arc<str>, Decision<'r>> {
+    let Some(claimed) = claimed(ask.request) else {
+        return Err(Decision::refuse(ask, Why::Malformed));
+    };
+    match prove(context, ask) {
+        Proof::User(user) if user.aor.as_str() == claimed => Ok(Arc::from(claimed)),
+        Proof::User(_) => Err(Decision::refuse(ask, Why::WrongIdentity)),
+        Proof::Wrong => Err(Decision::refuse(ask, Why::BadCredentials)),
+        Proof::Stale => Err(challenge_all(context, ask, true)),
+        Proof::Missing => match known_on_flow(ask, &claimed) {
+            Some(user) => Ok(user),
+            None => Err(challenge_all(context, ask, false)),
+        },
+    }
+}
+
+/// A user who signed in on this flow needs no credentials for what else they send on it.
+fn known_on_flow(ask: &Ask<'_>, claimed: &str) -> Option<Arc<str>> {
+    if !ask.is_from_client() || ask.request.method() == Method::Register {
+        return None;
+    }
+    ask.user.clone().filter(|user| user.as_ref() == claimed)
+}
+
+/// The address-of-record that a request claims to come from.
+pub(crate) fn claimed(request: &Message) -> Option<String> {
+    let address =
+        if request.method() == Method::Register { request.to() } else { request.from() };
+    Uri::parse(address.ok()?.uri).ok()?.aor()
+}
+
+/// Returns the identity of our domains that a Director or Front End asserts (RFC 3325 9.1). Nobody else may: an Edge's
+/// word about our users counts for nothing.
+pub(crate) fn asserted(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>> {
+    if !ask.is_from(Role::Director) && !ask.is_from(Role::FrontEnd) {
+        return None;
+    }
+    let element = ask.request.elements(Name::PAssertedIdentity).next()?;
+    let address = element.address().ok()?;
+    let uri = Uri::parse(address.uri).ok()?;
+    context.config.is_our_domain(uri.host).then(|| uri.aor().map(Arc::from)).flatten()
+}
+
+/// Returns the user whom a Director has just seen, if the client brings the Director's ticket in the Request-URI.
+pub(crate) fn ticketed(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>> {
+    if !ask.is_from_client() {
+        return None;
+    }
+    let ticket = Uri::parse(ask.request.uri()).ok()?.params.value(Ticket::PARAM)?;
+    let aor = claimed(ask.request)?;
+    let admitted = Ticket::admits(ticket, &aor, context.now.wall.as_secs(), &context.config.keys.ticket);
+    (admitted && context.users.find(&aor)?.enabled).then(|| Arc::from(aor))
+}
+
+/// Answers 401 (to a REGISTER) or 407 with one challenge per algorithm, first choice first (RFC 8760 2.3). An ACK is
+/// dropped, since nothing may answer it; so is a CANCEL, which cannot carry credentials of its own (RFC 3261 22.1).
+fn challenge_all<'r>(context: &mut Context<'_>, ask: &Ask<'r>, stale: bool) -> Decision<'r> {
+    if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
+        return Decision::Drop(Why::Challenged);
+    }
+    let (challenge_header, _) = headers(ask.request);
+    let status = if ask.request.method() == Method::Register { 401 } else { 407 };
+    let realm = realm(context, ask.request);
+    let nonce = context.nonces.mint(context.now.wall, context.random);
+    let offered = context.config.sign_in.digest_for(ask.request.text(Name::UserAgent));
+    let mut reply = Reply::to(ask.request, status);
+    for algorithm in offered {
+        reply = reply.header(challenge_header, challenge(&realm, &nonce, *algorithm, stale));
+    }
+    Decision::Reply(reply, Why::Challenged)
+}
+
+fn realm(context: &Context<'_>, request: &Message) -> String {
+    let claimed = claimed(request);
+    let host = claimed.as_deref().and_then(|aor| aor.rsplit_once('@')).map(|(_, host)| host);
+    let ours = host.filter(|host| context.config.is_our_domain(host));
+    let default = || context.config.domains.first().map(|domain| &**domain).unwrap_or_default();
+    ours.unwrap_or_else(default).to_owned()
+}
+
+fn headers(request: &Message) -> (Name, Name) {
+    if request.method() == Method::Register {
+        (Name::WwwAuthenticate, Name::Authorization)
+    } else {
+        (Name::ProxyAuthenticate, Name::ProxyAuthorization)
+    }
+}

@@ -1,0 +1,72 @@
+//! What each role decides about a request. Decisions only: nothing here sends, stores or waits.
+//!
+//! A role sees a request and who sent it ([`Ask`]) and answers with a [`Decision`]. The node carries it out. What
+//! several roles share is beside them: who the user is ([`identity`]), where a request goes next ([`route`]) and what
+//! holds inside a dialog ([`dialog`]).
+
+mod decision;
+pub(crate) mod dialog;
+pub(crate) mod director;
+pub(crate) mod edge;
+pub(crate) mod front_end;
+pub(crate) mod identity;
+pub(crate) mod route;
+
+pub(crate) use decision::{Ask, Assert, Context, Decision, Plan, Record, Registering, Target, Towards};
+pub use decision::Why;
+
+use crate::msg::{Method, Name, Reply};
+use base::net::{Peer, Role};
+
+/// Lets the node's role decide.
+pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
+    if let Some(decision) = common(context, ask) {
+        return decision;
+    }
+    match context.config.server.role {
+        Role::Director => director::decide(context, ask),
+        Role::Edge => edge::decide(context, ask),
+        Role::FrontEnd => front_end::decide(context, ask),
+        Role::ReverseProxy | Role::LoadBalancer | Role::Dns => Decision::refuse(ask, Why::NotServed),
+    }
+}
+
+/// What every role does alike (RFC 3261 16.3): Max-Forwards, Proxy-Require, and being asked how it is.
+fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
+    let request = ask.request;
+    if !may_speak_sip(&ask.link.peer) {
+        return Some(Decision::refuse(ask, Why::Forbidden));
+    }
+    let for_me = is_for_me(context, ask);
+    if request.method() == Method::Options && for_me {
+        return Some(Decision::Reply(Reply::to(request, 200), Why::Answered));
+    }
+    if request.max_forwards().ok().flatten() == Some(0) {
+        return Some(Decision::refuse(ask, Why::TooManyHops));
+    }
+    let unknown = request.elements(Name::ProxyRequire).find_map(|tag| tag.text().map(str::to_owned));
+    if let Some(tag) = unknown {
+        let reply = Reply::to(request, 420).header(Name::Unsupported, &tag);
+        return Some(Decision::Reply(reply, Why::Unsupported));
+    }
+    None
+}
+
+/// Machines that have no business with SIP are refused, good certificate or not; so are partners, who are the Edge's to
+/// admit.
+fn may_speak_sip(peer: &Peer) -> bool {
+    match peer {
+        Peer::Client => true,
+        Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd | Role::Edge),
+        Peer::Partner(_) => false,
+    }
+}
+
+fn is_for_me(context: &Context<'_>, ask: &Ask<'_>) -> bool {
+    let Ok(uri) = crate::msg::Uri::parse(ask.request.uri()) else { return false };
+    let routed = ask.request.elements(Name::Route).any(|element| {
+        let host = element.address().ok().and_then(|route| crate::msg::Uri::parse(route.uri).ok());
+        host.is_none_or(|uri| !context.config.is_me(uri.host))
+    });
+    uri.user.is_none() && !routed && context.config.is_me(uri.host)
+}

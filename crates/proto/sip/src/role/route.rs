@@ -1,0 +1,176 @@
+//! Where a request goes next (RFC 3261 16.4-16.6), from its Route lines and our tokens.
+//!
+//! A machine connects only to machines of the topology; a client is reached over the flow that it opened, which a
+//! token of ours names. So a Route can lead to a server that we know or to a flow of ours, and nowhere else.
+
+use super::{Context, Towards, Why};
+use crate::config::Pool;
+use crate::msg::{Message, Name, Uri};
+use crate::token::{Dialog, Token};
+use base::net::{FlowId, Hop, Role};
+
+/// More Route entries than this are refused; a call crosses at most nine of ours.
+const MAX_ROUTES: usize = 32;
+
+/// What the Route lines say once our own entries are taken off.
+pub(crate) struct Routes {
+    /// What is left, in order, each as it was written.
+    pub(crate) rest: Vec<String>,
+    /// Whether an entry of ours proved that the sender is part of the dialog.
+    pub(crate) dialog: bool,
+    /// The flow that our entries lead to, if it is not the one that the request came on.
+    pub(crate) flow: Option<Leads>,
+}
+
+/// Where a token of ours leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To this flow.
+    To(FlowId),
+    /// To a flow that has closed, or of an earlier run.
+    Nowhere,
+}
+
+impl Routes {
+    /// Takes our own entries off the front of a request's Route lines.
+    pub(crate) fn of(
+        context: &Context<'_>,
+        request: &Message,
+        came_on: Option<FlowId>,
+    ) -> Result<Self, Why> {
+        let mut all = Vec::new();
+        for element in request.elements(Name::Route) {
+            let text = element.text().ok_or(Why::Malformed)?;
+            all.push(text.to_owned());
+        }
+        Self::take_own(context, &dialogs(request), all, came_on)
+    }
+
+    /// Takes our own entries off the front of a route.
+    pub(crate) fn take_own(
+        context: &Context<'_>,
+        dialogs: &[Dialog<'_>],
+        all: Vec<String>,
+        came_on: Option<FlowId>,
+    ) -> Result<Self, Why> {
+        if all.len() > MAX_ROUTES {
+            return Err(Why::Malformed);
+        }
+        let mut routes = Self { rest: Vec::new(), dialog: false, flow: None };
+        let mut all = all.into_iter();
+        while let Some(entry) = all.next() {
+            let token = match own_entry(context, dialogs, &entry)? {
+                Own::No => {
+                    routes.rest.push(entry);
+                    break;
+                }
+                Own::Plain => continue,
+                Own::Token(token) => token,
+            };
+            routes.dialog |= token.dialog;
+            if let Some((boot, flow)) = token.flow {
+                let here = boot == context.config.boot && context.flows.may_carry(flow);
+                if !here || Some(flow) != came_on {
+                    routes.flow = Some(if here { Leads::To(flow) } else { Leads::Nowhere });
+                }
+            }
+        }
+        routes.rest.extend(all);
+        Ok(routes)
+    }
+}
+
+enum Own {
+    No,
+    Plain,
+    Token(Token),
+}
+
+fn own_entry(context: &Context<'_>, dialogs: &[Dialog<'_>], entry: &str) -> Result<Own, Why> {
+    let uri = uri_of(entry).ok_or(Why::Malformed)?;
+    if !context.config.is_me(uri.host) {
+        return Ok(Own::No);
+    }
+    let token = uri.user.and_then(|user| Token::read(user, &context.config.keys.token, dialogs));
+    Ok(token.map_or(Own::Plain, Own::Token))
+}
+
+/// The URI within a Route entry.
+fn uri_of(entry: &str) -> Option<Uri<'_>> {
+    let start = entry.find('<')?;
+    let rest = entry.get(start + 1..)?;
+    let uri = rest.get(..rest.find('>')?)?;
+    Uri::parse(uri).ok()
+}
+
+/// The dialogs that a request may belong to: its Call-ID with the tag of either end as the caller's.
+pub(crate) fn dialogs(request: &Message) -> Vec<Dialog<'_>> {
+    let Ok(call_id) = request.call_id() else { return Vec::new() };
+    let tags = [request.from().ok(), request.to().ok()];
+    tags.into_iter().flatten().filter_map(|end| end.tag()).map(|tag| Dialog { call_id, tag }).collect()
+}
+
+/// Returns the servers that the first entry of a route names.
+pub(crate) fn servers_for(context: &mut Context<'_>, entry: &str) -> Result<Vec<Hop>, Why> {
+    let host = uri_of(entry).ok_or(Why::Malformed)?.host.to_ascii_lowercase();
+    servers_named(context, &host).ok_or(Why::ForeignRoute)
+}
+
+/// Returns the machine of this name, or the members of the pool of this name in random order (DNS load balancing).
+pub(crate) fn servers_named(context: &mut Context<'_>, host: &str) -> Option<Vec<Hop>> {
+    let config = context.config;
+    if let Some(pool) = config.pool(host) {
+        return Some(members(context, pool));
+    }
+    let machine = config.pools.iter().flat_map(|pool| &pool.members).find(|hop| &*hop.name == host);
+    machine.map(|hop| vec![hop.clone()])
+}
+
+/// Returns a pool's members in random order.
+pub(crate) fn members(context: &mut Context<'_>, pool: &Pool) -> Vec<Hop> {
+    let mut hops = pool.members.clone();
+    context.random.shuffle(&mut hops);
+    hops
+}
+
+/// Returns the servers of a user's home pool, then those of its backup.
+pub(crate) fn home_servers(context: &mut Context<'_>, home: &str) -> Vec<Hop> {
+    let config = context.config;
+    let Some(pool) = config.pool(home) else { return Vec::new() };
+    let mut hops = members(context, pool);
+    if let Some(backup) = pool.backup.as_deref().and_then(|name| config.pool(name)) {
+        let stand_in = members(context, backup);
+        hops.extend(stand_in);
+    }
+    hops.retain(|hop| hop.name != config.server.name);
+    hops
+}
+
+/// The role of the pool or machine that a route entry names.
+pub(crate) fn role_of(context: &Context<'_>, entry: &str) -> Option<Role> {
+    let uri = uri_of(entry)?;
+    let named = |pool: &&Pool| {
+        pool.name.eq_ignore_ascii_case(uri.host)
+            || pool.members.iter().any(|hop| hop.name.eq_ignore_ascii_case(uri.host))
+    };
+    context.config.pools.iter().find(named).map(|pool| pool.role)
+}
+
+/// Decides where a routed request goes: to the next server of the route, else to the flow of our token.
+pub(crate) fn towards(context: &mut Context<'_>, routes: &Routes) -> Result<Option<Towards>, Why> {
+    if let Some(first) = routes.rest.first() {
+        return servers_for(context, first).map(|hops| Some(Towards::Servers(hops)));
+    }
+    match routes.flow {
+        Some(Leads::To(flow)) => Ok(Some(Towards::Flow(flow))),
+        Some(Leads::Nowhere) => Err(Why::FlowGone),
+        None => Ok(None),
+    }
+}
+
+/// Writes the URI that names one of our flows, for a Path or an Edge's Contact.
+pub(crate) fn path_uri(context: &Context<'_>, flow: FlowId) -> String {
+    let config = context.config;
+    let token = Token::path(config.boot, flow, &config.keys.token);
+    format!("<sip:{token}@{}:{};transport=tls;lr>", config.inside.host, config.inside.port)
+}

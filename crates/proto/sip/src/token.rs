@@ -1,0 +1,329 @@
+//! What we write into messages to know again later: Via branches and the user parts of our Path and Record-Route URIs.
+//!
+//! Each carries a keyed checksum (SipHash-2-4, 64 bits, a key of 128 bits), so what we did not mint moves nothing: a
+//! forged response finds no transaction and a forged route finds no flow. Tokens name flows of one run of one process
+//! (`boot`); one from an earlier run is genuine but leads nowhere.
+//!
+//! The checksum is short on purpose: guessing costs a request each over TLS, and every guess is counted. The key of a
+//! branch lives as long as the process; that of a token is shared by the members of a pool, so that any member
+//! understands the dialogs of another.
+
+use base::net::{FlowId, WorkerId};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use siphasher::sip::SipHasher24;
+use smallvec::SmallVec;
+use std::hash::Hasher as _;
+
+/// RFC 3261 8.1.1.7: how every branch of the current protocol begins.
+pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
+
+/// The longest branch, decoded: kind, worker, flow, request and checksum.
+const BRANCH_LEN: usize = 2 + 8 + 8 + 8;
+const SUM_LEN: usize = 8;
+const TOKEN_LEN: usize = 21;
+
+/// A key for checksums.
+#[derive(Clone)]
+pub struct Key([u8; 16]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl Key {
+    /// Derives the key for one purpose from a secret.
+    #[must_use]
+    pub fn derive(secret: &[u8; 32], purpose: &str) -> Self {
+        use sha2::Digest as _;
+        let mut hash = sha2::Sha256::new();
+        hash.update(secret);
+        hash.update(purpose.as_bytes());
+        let mut key = [0; 16];
+        key.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        Self(key)
+    }
+
+    /// Returns the keyed checksum over parts; where one part ends and the next begins is part of it.
+    #[must_use]
+    pub fn checksum(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part);
+        }
+        hasher.finish()
+    }
+}
+
+/// What the branch of one of our Via lines says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// The response belongs to a transaction that we keep.
+    Kept {
+        /// The worker that keeps it.
+        worker: WorkerId,
+        /// Its place in that worker's table.
+        slot: u32,
+        /// How often the place was used before.
+        generation: u32,
+        /// Which of the transaction's branches, and its how-manieth try.
+        leg: u16,
+    },
+    /// We kept nothing: the response goes to this flow.
+    Stateless {
+        /// Where the request came from.
+        flow: FlowId,
+        /// Tells requests on that flow apart; the same for a request, its CANCEL and its ACK.
+        request: u64,
+    },
+}
+
+impl Branch {
+    /// Writes the branch parameter, cookie included.
+    #[must_use]
+    pub fn mint(self, key: &Key) -> String {
+        let mut raw = self.pack();
+        let sum = key.checksum(&[raw.as_slice()]).to_be_bytes();
+        raw.extend_from_slice(&sum);
+        let mut text = String::with_capacity(MAGIC_COOKIE.len() + 35);
+        text.push_str(MAGIC_COOKIE);
+        URL_SAFE_NO_PAD.encode_string(&raw, &mut text);
+        text
+    }
+
+    /// Reads a branch parameter; `None` if it is not one of ours.
+    #[must_use]
+    pub fn read(branch: &str, key: &Key) -> Option<Self> {
+        let text = branch.strip_prefix(MAGIC_COOKIE)?;
+        let mut raw = [0; BRANCH_LEN + 4];
+        let len = URL_SAFE_NO_PAD.decode_slice(text, &mut raw).ok()?;
+        let (packed, sum) = raw.get(..len)?.split_at_checked(len.checked_sub(SUM_LEN)?)?;
+        if sum != key.checksum(&[packed]).to_be_bytes() {
+            return None;
+        }
+        Self::unpack(packed)
+    }
+
+    fn pack(self) -> SmallVec<[u8; 24]> {
+        let mut raw = SmallVec::new();
+        match self {
+            Self::Kept { worker, slot, generation, leg } => {
+                raw.push(b'K');
+                raw.push(worker.0);
+                raw.extend_from_slice(&slot.to_be_bytes());
+                raw.extend_from_slice(&generation.to_be_bytes());
+                raw.extend_from_slice(&leg.to_be_bytes());
+            }
+            Self::Stateless { flow, request } => {
+                raw.push(b'S');
+                raw.push(0);
+                raw.extend_from_slice(&flow.to_bits().to_be_bytes());
+                raw.extend_from_slice(&request.to_be_bytes());
+            }
+        }
+        raw
+    }
+
+    fn unpack(packed: &[u8]) -> Option<Self> {
+        let (head, rest) = packed.split_first_chunk::<2>()?;
+        match head {
+            [b'K', worker] => {
+                let (slot, rest) = rest.split_first_chunk()?;
+                let (generation, rest) = rest.split_first_chunk()?;
+                let (leg, _) = rest.split_first_chunk()?;
+                Some(Self::Kept {
+                    worker: WorkerId(*worker),
+                    slot: u32::from_be_bytes(*slot),
+                    generation: u32::from_be_bytes(*generation),
+                    leg: u16::from_be_bytes(*leg),
+                })
+            }
+            [b'S', _] => {
+                let (flow, rest) = rest.split_first_chunk()?;
+                let (request, _) = rest.split_first_chunk()?;
+                Some(Self::Stateless {
+                    flow: FlowId::from_bits(u64::from_be_bytes(*flow)),
+                    request: u64::from_be_bytes(*request),
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the user part of one of our own Path or Record-Route URIs says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The flow it names, and in which run of the process; `None` in a Record-Route between servers.
+    pub flow: Option<(u32, FlowId)>,
+    /// Whether it proves that its bearer is part of the dialog (Record-Route) or only names a flow (Path).
+    pub dialog: bool,
+}
+
+/// What a dialog's token is bound to: Call-ID and the From tag of the request that began it.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialog<'a> {
+    /// The Call-ID.
+    pub call_id: &'a str,
+    /// The tag of the caller.
+    pub tag: &'a str,
+}
+
+impl Token {
+    /// Writes a token for the Path of a registration.
+    #[must_use]
+    pub fn path(boot: u32, flow: FlowId, key: &Key) -> String {
+        seal(b'P', boot, flow, key, &[])
+    }
+
+    /// Writes a token for the Record-Route of a dialog.
+    #[must_use]
+    pub fn record_route(flow: Option<(u32, FlowId)>, dialog: Dialog<'_>, key: &Key) -> String {
+        let context = [dialog.call_id.as_bytes(), dialog.tag.as_bytes()];
+        match flow {
+            Some((boot, flow)) => seal(b'F', boot, flow, key, &context),
+            None => seal(b'D', 0, FlowId::from_bits(0), key, &context),
+        }
+    }
+
+    /// Reads a token; `None` if it is not ours or belongs to none of these dialogs.
+    ///
+    /// A request inside a dialog may come from either end, so both of its tags are tried as the caller's.
+    #[must_use]
+    pub fn read(text: &str, key: &Key, dialogs: &[Dialog<'_>]) -> Option<Self> {
+        let mut raw = [0; TOKEN_LEN + 3];
+        let len = URL_SAFE_NO_PAD.decode_slice(text, &mut raw).ok()?;
+        let (packed, sum) = raw.get(..len)?.split_at_checked(TOKEN_LEN - 8)?;
+        let (kind, rest) = packed.split_first()?;
+        let (boot, rest) = rest.split_first_chunk()?;
+        let (flow, _) = rest.split_first_chunk()?;
+        let named = (u32::from_be_bytes(*boot), FlowId::from_bits(u64::from_be_bytes(*flow)));
+        let genuine = |context: &[&[u8]]| sum == checksum(key, packed, context).to_be_bytes();
+        let of_dialog = || dialogs.iter().any(|d| genuine(&[d.call_id.as_bytes(), d.tag.as_bytes()]));
+        match kind {
+            b'P' if genuine(&[]) => Some(Self { flow: Some(named), dialog: false }),
+            b'F' if of_dialog() => Some(Self { flow: Some(named), dialog: true }),
+            b'D' if of_dialog() => Some(Self { flow: None, dialog: true }),
+            _ => None,
+        }
+    }
+}
+
+/// A word from a Director, in the URI of a redirect, that it has just seen who the user is.
+///
+/// The Front End admits the bearer once more without a challenge. Needed by phones that answer one challenge between
+/// two successes and give up at the second; safe because it travels in TLS only, names one user and ends soon.
+pub struct Ticket;
+
+impl Ticket {
+    /// The URI parameter that carries it.
+    pub const PARAM: &'static str = "ticket";
+
+    /// Writes a ticket for a user that ends at `until`, in seconds since 1970.
+    #[must_use]
+    pub fn mint(aor: &str, until: u64, key: &Key) -> String {
+        let mut raw = [0; 16];
+        raw[..8].copy_from_slice(&until.to_be_bytes());
+        raw[8..].copy_from_slice(&key.checksum(&[aor.as_bytes(), &until.to_be_bytes()]).to_be_bytes());
+        URL_SAFE_NO_PAD.encode(raw)
+    }
+
+    /// Tells whether a ticket is genuine, for this user, and not over at `now`, in seconds since 1970.
+    #[must_use]
+    pub fn admits(text: &str, aor: &str, now: u64, key: &Key) -> bool {
+        let mut raw = [0; 18];
+        let Ok(16) = URL_SAFE_NO_PAD.decode_slice(text, &mut raw) else { return false };
+        let (until, rest) = raw.split_at(8);
+        let Ok(until) = until.try_into().map(u64::from_be_bytes) else { return false };
+        let sum = key.checksum(&[aor.as_bytes(), &until.to_be_bytes()]).to_be_bytes();
+        until > now && rest.get(..8) == Some(&sum[..])
+    }
+}
+
+fn seal(kind: u8, boot: u32, flow: FlowId, key: &Key, context: &[&[u8]]) -> String {
+    let mut raw: SmallVec<[u8; 24]> = SmallVec::new();
+    raw.push(kind);
+    raw.extend_from_slice(&boot.to_be_bytes());
+    raw.extend_from_slice(&flow.to_bits().to_be_bytes());
+    let sum = checksum(key, &raw, context).to_be_bytes();
+    raw.extend_from_slice(&sum);
+    URL_SAFE_NO_PAD.encode(&raw)
+}
+
+fn checksum(key: &Key, packed: &[u8], context: &[&[u8]]) -> u64 {
+    let mut parts: SmallVec<[&[u8]; 4]> = SmallVec::new();
+    parts.push(packed);
+    parts.extend_from_slice(context);
+    key.checksum(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(purpose: &str) -> Key {
+        Key::derive(&[9; 32], purpose)
+    }
+
+    #[test]
+    fn a_branch_comes_back_as_it_was_minted_and_no_other_key_reads_it() {
+        let kept = Branch::Kept { worker: WorkerId(1), slot: 7, generation: 3, leg: 258 };
+        let stateless = Branch::Stateless { flow: FlowId::accepted(WorkerId(1), 99), request: 4242 };
+        for branch in [kept, stateless] {
+            let text = branch.mint(&key("branch"));
+            assert!(text.starts_with(MAGIC_COOKIE));
+            assert_eq!(Branch::read(&text, &key("branch")), Some(branch));
+            assert_eq!(Branch::read(&text, &key("other")), None);
+        }
+    }
+
+    #[test]
+    fn any_changed_character_makes_a_branch_worthless() {
+        let text = Branch::Kept { worker: WorkerId(0), slot: 1, generation: 1, leg: 0 }.mint(&key("b"));
+        for at in MAGIC_COOKIE.len()..text.len() {
+            let mut other = text.clone().into_bytes();
+            other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+            let other = String::from_utf8(other).unwrap();
+            if other != text {
+                assert_eq!(Branch::read(&other, &key("b")), None, "at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_dialog_token_is_worth_nothing_in_another_dialog() {
+        let dialog = Dialog { call_id: "a@x", tag: "1" };
+        let flow = Some((5, FlowId::accepted(WorkerId(0), 3)));
+        for token in [Token { flow, dialog: true }, Token { flow: None, dialog: true }] {
+            let text = Token::record_route(token.flow, dialog, &key("t"));
+            assert_eq!(Token::read(&text, &key("t"), &[dialog]), Some(token));
+            let callee_first = [Dialog { call_id: "a@x", tag: "2" }, dialog];
+            assert_eq!(Token::read(&text, &key("t"), &callee_first), Some(token));
+            let other = [Dialog { call_id: "b@x", tag: "1" }, Dialog { call_id: "a@x", tag: "2" }];
+            assert_eq!(Token::read(&text, &key("t"), &other), None);
+        }
+    }
+
+    #[test]
+    fn a_ticket_admits_its_user_for_its_time() {
+        let ticket = Ticket::mint("sip:alice@contoso.com", 1_000, &key("t"));
+        assert!(Ticket::admits(&ticket, "sip:alice@contoso.com", 999, &key("t")));
+        assert!(!Ticket::admits(&ticket, "sip:alice@contoso.com", 1_000, &key("t")));
+        assert!(!Ticket::admits(&ticket, "sip:bob@contoso.com", 999, &key("t")));
+        assert!(!Ticket::admits(&ticket, "sip:alice@contoso.com", 999, &key("other")));
+        assert!(!Ticket::admits("", "sip:alice@contoso.com", 999, &key("t")));
+    }
+
+    #[test]
+    fn a_path_token_names_its_flow_and_proves_no_dialog() {
+        let flow = FlowId::accepted(WorkerId(2), 12);
+        let text = Token::path(7, flow, &key("t"));
+        let read = Token::read(&text, &key("t"), &[]).unwrap();
+        assert_eq!(read, Token { flow: Some((7, flow)), dialog: false });
+        assert_eq!(Token::read("", &key("t"), &[]), None);
+        assert_eq!(Token::read("alice", &key("t"), &[]), None);
+    }
+}

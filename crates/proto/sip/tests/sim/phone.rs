@@ -1,0 +1,268 @@
+//! A phone that does what a test says.
+
+use crate::deployment::{Deployment, PASSWORD, addr};
+use directory::Algorithm;
+use sip::auth::{Challenge, Proof, ha1, response};
+use sip::msg::{Frame, Framer, Limits, Message, Method, Name};
+use std::time::Duration;
+use testkit::ClientFlow;
+
+pub const LONG: Duration = Duration::from_secs(40);
+
+pub struct Phone {
+    pub user: &'static str,
+    pub flow: ClientFlow,
+    pub agent: &'static str,
+    pub password: &'static str,
+    pub contact: String,
+    /// The Request-URI of a REGISTER.
+    pub domain_uri: String,
+    framer: Framer,
+    inbox: Vec<Message>,
+    call_id: String,
+    cseq: u32,
+    branch: u32,
+}
+
+impl Phone {
+    pub fn connect(deployment: &mut Deployment, user: &'static str, to: &str) -> Self {
+        let port = 40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 20_000).unwrap();
+        let from = addr(&format!("192.0.2.7:{port}"));
+        let flow = deployment.world.connect(from, addr(to));
+        deployment.world.run_for(Duration::from_millis(20));
+        Self {
+            user,
+            flow,
+            agent: "phone",
+            password: PASSWORD,
+            contact: format!("sip:{user}@192.0.2.7:{port};transport=tls"),
+            domain_uri: "sip:contoso.com".to_owned(),
+            framer: Framer::new(),
+            inbox: Vec::new(),
+            call_id: format!("{user}-{port}"),
+            cseq: 0,
+            branch: 0,
+        }
+    }
+
+    pub fn aor(&self) -> String {
+        format!("sip:{}@contoso.com", self.user)
+    }
+
+    pub fn fresh_branch(&mut self) -> String {
+        self.branch += 1;
+        format!("z9hG4bK{}{}{}", self.user, self.flow_number(), self.branch)
+    }
+
+    fn flow_number(&self) -> String {
+        format!("{:?}", self.flow).chars().filter(char::is_ascii_digit).collect()
+    }
+
+    pub fn send(&self, deployment: &mut Deployment, text: &str) {
+        deployment.world.write(self.flow, text.replace('\n', "\r\n").into_bytes());
+    }
+
+    /// Waits for a message that fits; others stay for later.
+    pub fn wait(&mut self, deployment: &mut Deployment, what: &str, fits: impl Fn(&Message) -> bool) -> Message {
+        let mut found = None;
+        let flow = self.flow;
+        deployment.world.run_until(LONG, |world| {
+            self.framer.push(world.read(flow).into());
+            while let Ok(Some(frame)) = self.framer.next(&Limits::default()) {
+                if let Frame::Message(message) = frame {
+                    self.inbox.push(message);
+                }
+            }
+            let at = self.inbox.iter().position(&fits);
+            found = at.map(|at| self.inbox.remove(at));
+            found.is_some()
+        });
+        let seen = || -> Vec<String> { self.inbox.iter().map(first_line).collect() };
+        found.unwrap_or_else(|| panic!("{} waited in vain for {what}; has {:?}", self.user, seen()))
+    }
+
+    pub fn wait_final(&mut self, deployment: &mut Deployment, method: Method) -> Message {
+        self.wait(deployment, "a final response", |m| !m.is_request() && m.status() >= 200 && m.method() == method)
+    }
+
+    pub fn wait_request(&mut self, deployment: &mut Deployment, method: Method) -> Message {
+        self.wait(deployment, method.as_str(), |m| m.is_request() && m.method() == method)
+    }
+
+    /// Tells that nothing of this kind has come.
+    pub fn has_no(&mut self, deployment: &mut Deployment, fits: impl Fn(&Message) -> bool) -> bool {
+        self.framer.push(deployment.world.read(self.flow).into());
+        while let Ok(Some(Frame::Message(message))) = self.framer.next(&Limits::default()) {
+            self.inbox.push(message);
+        }
+        !self.inbox.iter().any(fits)
+    }
+
+    /// Sends a REGISTER as it is, without credentials.
+    pub fn send_register(&mut self, deployment: &mut Deployment, extra: &str) {
+        self.cseq += 1;
+        let (aor, call_id, cseq, branch) = (self.aor(), self.call_id.clone(), self.cseq, self.fresh_branch());
+        let text = format!(
+            "REGISTER {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
+             From: <{aor}>;tag=r{cseq}\nTo: <{aor}>\nCall-ID: {call_id}\nCSeq: {cseq} REGISTER\n\
+             User-Agent: {}\nContact: <{}>\n{extra}Content-Length: 0\n\n",
+            self.domain_uri, self.agent, self.contact,
+        );
+        self.send(deployment, &text);
+    }
+
+    /// Registers, answering one challenge; returns the last response.
+    pub fn register(&mut self, deployment: &mut Deployment, extra: &str) -> Message {
+        self.send_register(deployment, extra);
+        let first = self.wait_final(deployment, Method::Register);
+        if first.status() != 401 {
+            return first;
+        }
+        let credentials = self.credentials(&first, Name::WwwAuthenticate, "REGISTER", "sip:contoso.com");
+        self.send_register(deployment, &format!("Authorization: {credentials}\n{extra}"));
+        self.wait_final(deployment, Method::Register)
+    }
+
+    pub fn credentials(&self, challenged: &Message, name: Name, method: &str, uri: &str) -> String {
+        let text = challenged.text(name).unwrap();
+        let challenge = Challenge::parse(text).unwrap();
+        let ha1 = ha1(challenge.algorithm, self.user, &challenge.realm, self.password);
+        let nonce = challenge.nonce.to_string();
+        let proof = Proof { nonce: &nonce, quality: Some(("00000001", "c0ffee", "auth")), method, uri };
+        let response = response(challenge.algorithm, &ha1, &proof);
+        let algorithm = match challenge.algorithm {
+            Algorithm::Sha256 => "SHA-256",
+            Algorithm::Sha512_256 => "SHA-512-256",
+            Algorithm::Md5 => "MD5",
+        };
+        format!(
+            "Digest username=\"{}\", realm=\"{}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{response}\", \
+             algorithm={algorithm}, qop=auth, nc=00000001, cnonce=\"c0ffee\"",
+            self.user, challenge.realm,
+        )
+    }
+
+    /// Sends a request that begins something.
+    pub fn request(&mut self, deployment: &mut Deployment, method: &str, to: &str, extra: &str) -> Sent {
+        self.cseq += 1;
+        let branch = self.fresh_branch();
+        let sent = Sent {
+            branch: branch.clone(),
+            call_id: format!("{}-{}", self.call_id, self.cseq),
+            cseq: self.cseq,
+            uri: format!("sip:{to}@contoso.com"),
+            from: format!("<{}>;tag=f{}", self.aor(), self.cseq),
+        };
+        self.resend(deployment, method, &sent, extra);
+        sent
+    }
+
+    pub fn resend(&mut self, deployment: &mut Deployment, method: &str, sent: &Sent, extra: &str) {
+        let Sent { branch, call_id, cseq, uri, from } = sent;
+        let text = format!(
+            "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
+             From: {from}\nTo: <{uri}>\nCall-ID: {call_id}\nCSeq: {cseq} {method}\nUser-Agent: {}\n\
+             Contact: <{}>\n{extra}Content-Length: 0\n\n",
+            self.agent, self.contact,
+        );
+        self.send(deployment, &text);
+    }
+
+    /// Sends a request and answers a challenge to it.
+    pub fn request_with_credentials(&mut self, deployment: &mut Deployment, method: &str, to: &str) -> Sent {
+        let first = self.request(deployment, method, to, "");
+        let challenged = self.wait(deployment, "407", |m| m.status() == 407);
+        if method == "INVITE" {
+            self.ack(deployment, &first, &challenged);
+        }
+        let credentials = self.credentials(&challenged, Name::ProxyAuthenticate, method, &first.uri);
+        self.request(deployment, method, to, &format!("Proxy-Authorization: {credentials}\n"))
+    }
+
+    /// Acknowledges a refusal.
+    pub fn ack(&mut self, deployment: &mut Deployment, sent: &Sent, response: &Message) {
+        let to = response.text(Name::To).unwrap();
+        let text = format!(
+            "ACK {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={};rport\nMax-Forwards: 70\nFrom: {}\nTo: {to}\n\
+             Call-ID: {}\nCSeq: {} ACK\nContent-Length: 0\n\n",
+            sent.uri, sent.branch, sent.from, sent.call_id, sent.cseq,
+        );
+        self.send(deployment, &text);
+    }
+
+    /// Answers a request that came.
+    pub fn answer(&mut self, deployment: &mut Deployment, request: &Message, status: u16) {
+        let contact = format!("<{}>", self.contact);
+        let reply = sip::msg::Reply::to(request, status).to_tag(&format!("t{}", self.user)).record_route();
+        let bytes = reply.header(Name::Contact, contact).write();
+        deployment.world.write(self.flow, bytes);
+    }
+
+    /// Sends a request inside the dialog that a 2xx (as caller) or an INVITE (as callee) began.
+    pub fn in_dialog(&mut self, deployment: &mut Deployment, method: &str, dialog: &DialogState) {
+        self.cseq += 1;
+        let branch = self.fresh_branch();
+        let number = if method == "ACK" { dialog.cseq } else { self.cseq };
+        let routes: String = dialog.routes.iter().map(|route| format!("Route: {route}\n")).collect();
+        let text = format!(
+            "{method} {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n{routes}\
+             From: {}\nTo: {}\nCall-ID: {}\nCSeq: {number} {method}\nContent-Length: 0\n\n",
+            dialog.remote_target, dialog.local, dialog.remote, dialog.call_id,
+        );
+        self.send(deployment, &text);
+    }
+}
+
+pub struct Sent {
+    pub branch: String,
+    pub call_id: String,
+    pub cseq: u32,
+    pub uri: String,
+    pub from: String,
+}
+
+pub struct DialogState {
+    pub call_id: String,
+    pub local: String,
+    pub remote: String,
+    pub remote_target: String,
+    pub routes: Vec<String>,
+    pub cseq: u32,
+}
+
+impl DialogState {
+    /// RFC 3261 12.1.2: the caller's side, from the 2xx.
+    pub fn of_caller(response: &Message) -> Self {
+        let mut routes = record_routes(response);
+        routes.reverse();
+        Self::new(response, Name::From, Name::To, routes)
+    }
+
+    /// RFC 3261 12.1.1: the callee's side, from the INVITE and the tag it answered with.
+    pub fn of_callee(invite: &Message, tag: &str) -> Self {
+        let mut dialog = Self::new(invite, Name::To, Name::From, record_routes(invite));
+        dialog.local = format!("{};tag={tag}", dialog.local);
+        dialog
+    }
+
+    fn new(message: &Message, local: Name, remote: Name, routes: Vec<String>) -> Self {
+        let contact = message.elements(Name::Contact).next().unwrap();
+        Self {
+            call_id: message.call_id().unwrap().to_owned(),
+            local: message.text(local).unwrap().to_owned(),
+            remote: message.text(remote).unwrap().to_owned(),
+            remote_target: contact.address().unwrap().uri.to_owned(),
+            routes,
+            cseq: message.cseq().unwrap().number,
+        }
+    }
+}
+
+fn record_routes(message: &Message) -> Vec<String> {
+    message.elements(Name::RecordRoute).map(|route| route.text().unwrap().to_owned()).collect()
+}
+
+fn first_line(message: &Message) -> String {
+    let end = message.bytes().iter().position(|b| *b == b'\r').unwrap_or(0);
+    String::from_utf8_lossy(&message.bytes()[..end]).into_owned()
+}

@@ -1,0 +1,127 @@
+//! The names that the certificates of each machine must carry.
+//!
+//! Inside, one default certificate per machine: its subject is the pool, since peers and clients ask for the pool by
+//! name; it also carries the machine's own name, which others use to tell members apart, and the names of the web
+//! sites that it serves. An Edge and a reverse proxy have a second certificate for the outside, which carries public
+//! names only, so that nothing of the inside is told to strangers. Wildcards are never asked for.
+
+use base::net::{Face, Role};
+
+use crate::{Fqdn, Machine, Pool, Topology};
+
+/// One certificate that a machine needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateNeed {
+    /// On which face it is shown.
+    pub face: Face,
+    /// The subject, which is also the first of the names.
+    pub subject: Fqdn,
+    /// Every name, the subject first, each once.
+    pub names: Vec<Fqdn>,
+}
+
+/// Names of discovery, one of each for every SIP domain.
+pub(crate) const DISCOVER_INSIDE: &str = "lyncdiscoverinternal";
+pub(crate) const DISCOVER_OUTSIDE: &str = "lyncdiscover";
+/// The name of the SIP service of a domain.
+pub(crate) const SIP_LABEL: &str = "sip";
+
+impl Topology {
+    /// Returns the certificates that a machine needs, that for the inside first.
+    #[must_use]
+    pub fn certificates(&self, machine: &Machine) -> Vec<CertificateNeed> {
+        let inside = self.inside_names(machine);
+        let outside = self.outside_names(machine);
+        [(Face::Inside, inside), (Face::Outside, outside)]
+            .into_iter()
+            .filter_map(|(face, names)| need(face, names))
+            .collect()
+    }
+
+    fn inside_names(&self, machine: &Machine) -> Vec<Fqdn> {
+        let main = self.main_pool(machine).map(|pool| pool.fqdn.clone());
+        let mut names: Vec<Fqdn> = main.into_iter().collect();
+        names.push(machine.fqdn.clone());
+        for pool in self.pools_at(machine) {
+            names.push(pool.fqdn.clone());
+            names.extend(
+                pool.web
+                    .iter()
+                    .flat_map(|web| [web.internal.clone(), web.external.clone()]),
+            );
+            if self.is_sign_in_pool(pool) {
+                names.extend(self.simple_urls.all().map(|url| url.host.clone()));
+                names.extend(self.per_domain(DISCOVER_INSIDE));
+                names.extend(self.per_domain(DISCOVER_OUTSIDE));
+                names.extend(self.per_domain(SIP_LABEL));
+            }
+        }
+        names
+    }
+
+    fn outside_names(&self, machine: &Machine) -> Vec<Fqdn> {
+        let mut names = Vec::new();
+        for pool in self.pools_at(machine) {
+            if pool.role == Role::Edge {
+                names.extend(pool.external_fqdn.clone());
+                names.extend(self.per_domain(SIP_LABEL));
+            }
+            if pool.role == Role::ReverseProxy {
+                names.extend(self.published_names());
+            }
+        }
+        names
+    }
+
+    /// Returns the web names that the reverse proxy publishes: every pool's, discovery and the short addresses that
+    /// people outside use.
+    #[must_use]
+    pub fn published_names(&self) -> Vec<Fqdn> {
+        let front_ends = self.pools_of(Role::FrontEnd);
+        let pools = front_ends.chain(self.pools_of(Role::Director));
+        let web = pools.filter_map(|pool| pool.web.as_ref().map(|web| web.external.clone()));
+        let mut names: Vec<Fqdn> = web.collect();
+        let urls = self
+            .simple_urls
+            .meet
+            .iter()
+            .chain([&self.simple_urls.dialin]);
+        names.extend(urls.map(|url| url.host.clone()));
+        names.extend(self.per_domain(DISCOVER_OUTSIDE));
+        once(names)
+    }
+
+    /// Directors of every site are targets of sign-in; without any, the pool that masters the directory is.
+    pub(crate) fn is_sign_in_pool(&self, pool: &Pool) -> bool {
+        pool.role == Role::Director
+            || self
+                .sign_in_pool()
+                .is_some_and(|first| first.fqdn == pool.fqdn)
+    }
+
+    pub(crate) fn per_domain(&self, label: &str) -> impl Iterator<Item = Fqdn> {
+        self.domains
+            .iter()
+            .map(move |domain| Fqdn::below(label, domain.as_str()))
+    }
+}
+
+fn need(face: Face, names: Vec<Fqdn>) -> Option<CertificateNeed> {
+    let names = once(names);
+    let subject = names.first()?.clone();
+    Some(CertificateNeed {
+        face,
+        subject,
+        names,
+    })
+}
+
+/// Keeps the first of each.
+fn once(names: Vec<Fqdn>) -> Vec<Fqdn> {
+    let mut seen = std::collections::BTreeSet::new();
+    names
+        .into_iter()
+        .filter(|name| seen.insert(name.clone()))
+        .collect()
+}

@@ -1,0 +1,300 @@
+//! Finds the parties of each flow in a topology: which machines speak, at which addresses others listen.
+//!
+//! A leg applies when it has somebody on both ends and does not only lead from a machine to itself; what is left out
+//! is not listened for. A pool whose VIP takes a port is reached at the VIP, everything else at the members
+//! ([`fronted`]).
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use base::net::{Face, Role};
+
+use crate::flows::{Carrier, End, Flow, Leg, Service, TABLE};
+use crate::{Balancing, Fqdn, Machine, PlainTransport, Pool, Port, Topology};
+
+/// An address at which somebody speaks or listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Host {
+    /// The machine's name; for a VIP that of the pool.
+    pub name: Fqdn,
+    /// The address.
+    pub address: IpAddr,
+    /// The face of the machine that has it.
+    pub face: Face,
+    /// The machines that hold it: one, or the balancers of a VIP (none if those are outside the topology).
+    pub machines: Vec<Fqdn>,
+    /// The pool of a VIP.
+    pub vip_of: Option<Fqdn>,
+}
+
+/// One kind of party to a leg, with its hosts; networks of clients have none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Party {
+    /// Which kind.
+    pub end: End,
+    /// Whether it is reached at a VIP.
+    pub vip: bool,
+    /// On which face it is reached.
+    pub face: Face,
+    /// The hosts.
+    pub hosts: Vec<Host>,
+}
+
+/// One service of one leg of one flow, with the parties found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Instance {
+    /// The row.
+    pub flow: &'static Flow,
+    /// What is offered.
+    pub service: Service,
+    /// Who opens connections.
+    pub sources: Vec<Party>,
+    /// Who listens.
+    pub destinations: Vec<Party>,
+}
+
+/// Tells whether the VIP of a pool takes this port: web always, SIP and 444 when there is nothing but the VIP.
+#[must_use]
+pub fn fronted(pool: &Pool, port: Port) -> bool {
+    let web = matches!(
+        port,
+        Port::WebHttp | Port::WebHttps | Port::WebExternalHttp | Port::WebExternalHttps
+    );
+    let servers = matches!(port, Port::Sip | Port::InterServer);
+    pool.vip.is_some()
+        && match pool.balancing {
+            Balancing::Hlb => web || servers,
+            Balancing::DnsHlb => web,
+            Balancing::Single | Balancing::Dns => false,
+        }
+}
+
+impl Topology {
+    /// Returns every flow that this topology has, by row, leg and service.
+    #[must_use]
+    pub fn flows(&self) -> Vec<Instance> {
+        let mut found = Vec::new();
+        for flow in TABLE {
+            for service in flow.services {
+                found.extend(
+                    flow.legs
+                        .iter()
+                        .filter_map(|leg| self.instance(flow, leg, *service)),
+                );
+            }
+        }
+        found
+    }
+
+    /// Returns every host that listens for an instance: its destinations, and the members behind a VIP among them, to
+    /// whom the balancer passes everything on at the same port.
+    pub(crate) fn listening(&self, instance: &Instance) -> Vec<Host> {
+        let mut hosts = Vec::new();
+        for host in instance.destinations.iter().flat_map(|party| &party.hosts) {
+            let pool = host
+                .vip_of
+                .as_ref()
+                .and_then(|name| self.pool(name.as_str()));
+            let members = pool.into_iter().flat_map(|pool| self.members(pool));
+            hosts.push(host.clone());
+            hosts.extend(members.map(|machine| own_host(machine, machine.address, host.face)));
+        }
+        hosts
+    }
+
+    fn instance(&self, flow: &'static Flow, leg: &Leg, service: Service) -> Option<Instance> {
+        if !self.is_offered(service) {
+            return None;
+        }
+        let face = if leg.from.contains(&End::Outside) {
+            Face::Outside
+        } else {
+            Face::Inside
+        };
+        let sources: Vec<Party> = leg
+            .from
+            .iter()
+            .flat_map(|end| self.speakers(*end))
+            .filter(is_somebody)
+            .collect();
+        let destinations: Vec<Party> = leg
+            .to
+            .iter()
+            .flat_map(|end| self.listeners_at(*end, service.port, face))
+            .filter(is_somebody)
+            .collect();
+        let alone = leg.to != [End::Itself] && is_one_machine(&sources, &destinations);
+        if sources.is_empty() || destinations.is_empty() || alone {
+            return None;
+        }
+        Some(Instance {
+            flow,
+            service,
+            sources,
+            destinations,
+        })
+    }
+
+    fn is_offered(&self, service: Service) -> bool {
+        let plain = match service.carrier {
+            Carrier::Tcp => PlainTransport::Tcp,
+            Carrier::Udp => PlainTransport::Udp,
+        };
+        service.port != Port::SipPlain || self.sip.plain.contains(&plain)
+    }
+
+    /// Who opens connections: always the machines themselves, never a VIP.
+    fn speakers(&self, end: End) -> Vec<Party> {
+        let hosts = self
+            .machines_of(end)
+            .into_iter()
+            .map(|m| own_host(m, m.address, Face::Inside));
+        vec![Party {
+            end,
+            vip: false,
+            face: Face::Inside,
+            hosts: hosts.collect(),
+        }]
+    }
+
+    fn listeners_at(&self, end: End, port: Port, face: Face) -> Vec<Party> {
+        let pools = self.pools_of_end(end);
+        let (vips, direct): (Vec<&Pool>, Vec<&Pool>) = match end {
+            End::Behind(_) => (Vec::new(), held(&pools, |pool| fronted(pool, port))),
+            End::Probed(_) => (Vec::new(), held(&pools, |pool| pool.vip.is_some())),
+            End::Of(_) | End::DirectoryMaster => pools.iter().partition(|pool| fronted(pool, port)),
+            End::Outside
+            | End::Clients
+            | End::Anyone
+            | End::EveryMachine
+            | End::Itself
+            | End::OtherFrontEnds
+            | End::Store => (Vec::new(), pools),
+        };
+        let at_vip: Vec<Host> = vips.iter().filter_map(|pool| self.vip_host(pool)).collect();
+        let machines = if matches!(end, End::EveryMachine | End::Itself) {
+            self.machines.iter().collect()
+        } else {
+            self.machines_in(&direct)
+        };
+        let direct = machines
+            .into_iter()
+            .filter_map(|m| listening_host(m, end, face))
+            .collect();
+        [(true, at_vip), (false, direct)]
+            .into_iter()
+            .map(|(vip, hosts)| Party {
+                end,
+                vip,
+                face,
+                hosts,
+            })
+            .collect()
+    }
+
+    fn machines_of(&self, end: End) -> Vec<&Machine> {
+        match end {
+            End::EveryMachine | End::Itself => self.machines.iter().collect(),
+            End::Outside | End::Clients | End::Anyone | End::Store => Vec::new(),
+            End::Of(_)
+            | End::Behind(_)
+            | End::Probed(_)
+            | End::DirectoryMaster
+            | End::OtherFrontEnds => self.machines_in(&self.pools_of_end(end)),
+        }
+    }
+
+    fn machines_in(&self, pools: &[&Pool]) -> Vec<&Machine> {
+        let names: BTreeSet<&Fqdn> = pools.iter().map(|pool| &pool.fqdn).collect();
+        let belongs = |machine: &&Machine| machine.pools.iter().any(|pool| names.contains(pool));
+        self.machines.iter().filter(belongs).collect()
+    }
+
+    fn pools_of_end(&self, end: End) -> Vec<&Pool> {
+        let front_ends = self.pools_of(Role::FrontEnd);
+        match end {
+            End::Of(role) | End::Behind(role) | End::Probed(role) => self.pools_of(role).collect(),
+            End::DirectoryMaster => front_ends.filter(|pool| pool.masters_directory).collect(),
+            End::OtherFrontEnds => front_ends.filter(|pool| !pool.masters_directory).collect(),
+            End::Outside
+            | End::Clients
+            | End::Anyone
+            | End::EveryMachine
+            | End::Itself
+            | End::Store => Vec::new(),
+        }
+    }
+
+    fn vip_host(&self, pool: &Pool) -> Option<Host> {
+        let balancers = pool
+            .balancer
+            .as_ref()
+            .and_then(|name| self.pool(name.as_str()));
+        let machines = balancers.into_iter().flat_map(|pool| self.members(pool));
+        Some(Host {
+            name: pool.fqdn.clone(),
+            address: pool.vip?,
+            face: Face::Inside,
+            machines: machines.map(|machine| machine.fqdn.clone()).collect(),
+            vip_of: Some(pool.fqdn.clone()),
+        })
+    }
+}
+
+/// The pools whose VIP is held by balancers of the topology.
+fn held<'a>(pools: &[&'a Pool], also: impl Fn(&Pool) -> bool) -> Vec<&'a Pool> {
+    pools
+        .iter()
+        .copied()
+        .filter(|pool| pool.balancer.is_some() && also(pool))
+        .collect()
+}
+
+fn own_host(machine: &Machine, address: IpAddr, face: Face) -> Host {
+    Host {
+        name: machine.fqdn.clone(),
+        address,
+        face,
+        machines: vec![machine.fqdn.clone()],
+        vip_of: None,
+    }
+}
+
+fn listening_host(machine: &Machine, end: End, face: Face) -> Option<Host> {
+    let address = match (end, face) {
+        (End::Itself, _) => loopback_of(machine),
+        (End::Of(Role::ReverseProxy), Face::Outside) => machine.published?,
+        (_, Face::Outside) => machine.external?,
+        (_, Face::Inside) => machine.address,
+    };
+    Some(own_host(machine, address, face))
+}
+
+/// A machine that lives on loopback keeps its own address, so that several can share one kernel.
+fn loopback_of(machine: &Machine) -> IpAddr {
+    if machine.address.is_loopback() {
+        machine.address
+    } else {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    }
+}
+
+fn is_somebody(party: &Party) -> bool {
+    let network = matches!(party.end, End::Outside | End::Clients | End::Anyone);
+    network || !party.hosts.is_empty()
+}
+
+fn is_one_machine(sources: &[Party], destinations: &[Party]) -> bool {
+    let networks = |parties: &[Party]| parties.iter().any(|party| party.hosts.is_empty());
+    let hosts = || {
+        sources
+            .iter()
+            .chain(destinations)
+            .flat_map(|party| &party.hosts)
+    };
+    let addresses: BTreeSet<IpAddr> = hosts().map(|host| host.address).collect();
+    !networks(sources) && !networks(destinations) && addresses.len() == 1
+}

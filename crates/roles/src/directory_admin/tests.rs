@@ -1,0 +1,214 @@
+//! Operations on a directory in a temporary folder.
+
+use super::*;
+
+#[test]
+fn an_account_is_made_once_and_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    assert_eq!(
+        admin.handle(UnixMillis(5), UserRequest::Add(alice())),
+        UserReply::Done
+    );
+    let again = admin.handle(UnixMillis(6), UserRequest::Add(alice()));
+    assert_eq!(
+        again,
+        UserReply::Refused(Refusal::Exists { aor: alice().aor })
+    );
+    drop(admin);
+    let (own, recovery) = DirectoryLog::open(folder.path()).unwrap();
+    assert_eq!(recovery.replayed, 1);
+    let user = own.directory().find("sip:alice@contoso.com").unwrap();
+    assert_eq!((user.created, user.enabled), (UnixMillis(5), true));
+    assert_eq!(
+        user.verifier(Algorithm::Md5).unwrap().ha1(),
+        "ab".repeat(16)
+    );
+}
+
+#[test]
+fn what_the_topology_does_not_know_is_refused_with_what_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    let mut user = alice();
+    user.aor = Aor::parse("alice@fabrikam.com").unwrap();
+    let UserReply::Refused(refusal) = admin.handle(UnixMillis(1), UserRequest::Add(user)) else {
+        panic!("a foreign domain was taken");
+    };
+    assert_eq!(
+        refusal.to_string(),
+        "fabrikam.com is not a SIP domain of this deployment; there is contoso.com"
+    );
+    let mut user = alice();
+    user.home = PoolName::parse("other.contoso.net").unwrap();
+    let UserReply::Refused(refusal) = admin.handle(UnixMillis(1), UserRequest::Add(user)) else {
+        panic!("an unknown pool was taken");
+    };
+    let there_is = "there is fepool01.contoso.net, fepool02.contoso.net";
+    assert_eq!(
+        refusal.to_string(),
+        format!("other.contoso.net is not a Front End pool of this deployment; {there_is}")
+    );
+}
+
+#[test]
+fn malformed_accounts_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    let ask = |change: fn(&mut NewUser)| {
+        let mut user = alice();
+        change(&mut user);
+        admin.handle(UnixMillis(1), UserRequest::Add(user))
+    };
+    assert_eq!(
+        ask(|user| user.verifiers.clear()),
+        UserReply::Refused(Refusal::Verifiers)
+    );
+    assert_eq!(
+        ask(|user| user.verifiers.push(user.verifiers[0].clone())),
+        UserReply::Refused(Refusal::Verifiers)
+    );
+    let algorithm = Algorithm::Md5;
+    assert_eq!(
+        ask(|user| user.verifiers[0].ha1.push('0')),
+        UserReply::Refused(Refusal::Verifier { algorithm })
+    );
+    assert_eq!(
+        ask(|user| user.display_name = "a\nb".into()),
+        UserReply::Refused(Refusal::DisplayName)
+    );
+    assert_eq!(
+        ask(|user| user.display_name = "a".repeat(257)),
+        UserReply::Refused(Refusal::DisplayName)
+    );
+}
+
+#[test]
+fn an_import_makes_the_good_and_names_the_bad() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    let mut foreign = alice();
+    foreign.aor = Aor::parse("alice@fabrikam.com").unwrap();
+    let users = vec![alice(), foreign, user("bob"), alice()];
+    for dry_run in [true, false] {
+        let request = UserRequest::Import {
+            users: users.clone(),
+            dry_run,
+        };
+        let UserReply::Imported(outcomes) = admin.handle(UnixMillis(1), request) else {
+            panic!("no outcomes");
+        };
+        assert!(matches!(
+            outcomes.as_slice(),
+            [
+                None,
+                Some(Refusal::Domain { .. }),
+                None,
+                Some(Refusal::Exists { .. })
+            ]
+        ));
+        assert_eq!(admin.own.directory().len(), if dry_run { 0 } else { 2 });
+    }
+}
+
+#[test]
+fn an_account_is_moved_given_another_password_and_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    let aor = alice().aor;
+    let home = PoolName::parse("fepool02.contoso.net").unwrap();
+    let verifiers = vec![NewVerifier {
+        algorithm: Algorithm::Sha256,
+        ha1: "cd".repeat(32),
+    }];
+    let nobody = UserReply::Refused(Refusal::Unknown { aor: aor.clone() });
+    let requests = [
+        UserRequest::Move {
+            aor: aor.clone(),
+            home: home.clone(),
+        },
+        UserRequest::Passwd {
+            aor: aor.clone(),
+            verifiers,
+        },
+        UserRequest::Remove { aor: aor.clone() },
+    ];
+    for request in &requests {
+        assert_eq!(admin.handle(UnixMillis(1), request.clone()), nobody);
+    }
+    admin.handle(UnixMillis(2), UserRequest::Add(alice()));
+    for (at, request) in (3..).zip(&requests[..2]) {
+        assert_eq!(
+            admin.handle(UnixMillis(at), request.clone()),
+            UserReply::Done
+        );
+    }
+    let user = admin.own.directory().find(aor.as_str()).unwrap();
+    assert_eq!(
+        (&user.home, user.created, user.changed),
+        (&home, UnixMillis(2), UnixMillis(4))
+    );
+    assert!(user.verifier(Algorithm::Md5).is_none());
+    assert_eq!(
+        admin.handle(UnixMillis(5), requests[2].clone()),
+        UserReply::Done
+    );
+    assert!(admin.own.directory().is_empty());
+}
+
+#[test]
+fn a_list_comes_in_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    let users = (0..5).map(|number| user(&format!("u{number}"))).collect();
+    admin.handle(
+        UnixMillis(1),
+        UserRequest::Import {
+            users,
+            dry_run: false,
+        },
+    );
+    let mut after = None;
+    let mut seen = Vec::new();
+    loop {
+        let UserReply::Users { users, more } =
+            admin.handle(UnixMillis(1), UserRequest::List { after, limit: 2 })
+        else {
+            panic!("no list");
+        };
+        seen.extend(users.iter().map(|user| user.aor.user().to_owned()));
+        after = users.last().map(|user| user.aor.clone());
+        if !more {
+            break;
+        }
+    }
+    assert_eq!(seen, ["u0", "u1", "u2", "u3", "u4"]);
+}
+
+fn admin(folder: &std::path::Path) -> Admin {
+    let (own, _) = DirectoryLog::open(folder).unwrap();
+    let pools = vec!["fepool01.contoso.net".into(), "fepool02.contoso.net".into()];
+    Admin::new(
+        own,
+        Rules {
+            domains: vec!["contoso.com".into()],
+            pools,
+        },
+    )
+}
+
+fn alice() -> NewUser {
+    user("alice")
+}
+
+fn user(name: &str) -> NewUser {
+    NewUser {
+        aor: Aor::parse(&format!("{name}@contoso.com")).unwrap(),
+        display_name: name.into(),
+        home: PoolName::parse("fepool01.contoso.net").unwrap(),
+        verifiers: vec![NewVerifier {
+            algorithm: Algorithm::Md5,
+            ha1: "ab".repeat(16),
+        }],
+    }
+}

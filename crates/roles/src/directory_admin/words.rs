@@ -1,0 +1,182 @@
+//! Requests about users and their answers, as they travel over the control socket.
+
+use directory::{Algorithm, Aor, PoolName, User, Verifier};
+use serde::{Deserialize, Serialize};
+
+use super::{NAME_MAX, USERS_MAX};
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserRequest {
+    /// Make an account.
+    Add(NewUser),
+    /// Make many; each is made or refused by itself.
+    Import {
+        /// The accounts.
+        users: Vec<NewUser>,
+        /// Only say what would happen.
+        dry_run: bool,
+    },
+    /// List accounts in the order of their addresses.
+    List {
+        /// Begin after this one.
+        after: Option<Aor>,
+        /// At most so many; more than [`LIST_MAX`] is cut to that.
+        limit: usize,
+    },
+    /// Make another pool the home of an account.
+    Move {
+        /// Whose.
+        aor: Aor,
+        /// The new home.
+        home: PoolName,
+    },
+    /// Delete an account.
+    Remove {
+        /// Whose.
+        aor: Aor,
+    },
+    /// Change the password of an account.
+    Passwd {
+        /// Whose.
+        aor: Aor,
+        /// What the new password is checked against.
+        verifiers: Vec<NewVerifier>,
+    },
+}
+
+/// An account to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewUser {
+    /// Its address.
+    pub aor: Aor,
+    /// What people read; may be empty.
+    pub display_name: String,
+    /// Its home pool.
+    pub home: PoolName,
+    /// What its password is checked against.
+    pub verifiers: Vec<NewVerifier>,
+}
+
+/// A verifier as it is carried to the machine.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewVerifier {
+    /// The hash that made it.
+    pub algorithm: Algorithm,
+    /// The hash in lower-case hexadecimal.
+    pub ha1: String,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserReply {
+    /// It is done and durable.
+    Done,
+    /// One outcome for each account of an import, in its order; nothing where the account was made.
+    Imported(Vec<Option<Refusal>>),
+    /// Some accounts.
+    Users {
+        /// In the order of their addresses.
+        users: Vec<ListedUser>,
+        /// Whether there are more after these.
+        more: bool,
+    },
+    /// It was not done.
+    Refused(Refusal),
+}
+
+/// An account as it is shown: without its verifiers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedUser {
+    /// Its address.
+    pub aor: Aor,
+    /// What people read.
+    pub display_name: String,
+    /// Its home pool.
+    pub home: PoolName,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// The hashes that its password can be checked with.
+    pub algorithms: Vec<Algorithm>,
+    /// When it was made, in milliseconds since 1970.
+    pub created: u64,
+    /// When it was last changed, in milliseconds since 1970.
+    pub changed: u64,
+}
+
+/// Why something was not done. All but the last two are for whoever asked to put right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// There is an account of this address; use another, or change that one.
+    #[error("{aor} exists already")]
+    Exists {
+        /// The address.
+        aor: Aor,
+    },
+    /// There is no account of this address.
+    #[error("there is no user {aor}")]
+    Unknown {
+        /// The address.
+        aor: Aor,
+    },
+    /// The domain is not one of the topology's.
+    #[error("{domain} is not a SIP domain of this deployment; there is {}", known.join(", "))]
+    Domain {
+        /// The domain that was given.
+        domain: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The pool is not a Front End pool of the topology.
+    #[error("{pool} is not a Front End pool of this deployment; there is {}", known.join(", "))]
+    Pool {
+        /// The pool that was given.
+        pool: PoolName,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The display name is too long or holds control characters.
+    #[error("a display name has at most {NAME_MAX} bytes and no control characters")]
+    DisplayName,
+    /// An account needs at least one verifier and at most one per algorithm.
+    #[error("an account needs one verifier for each algorithm")]
+    Verifiers,
+    /// A verifier has not the form of its algorithm.
+    #[error("a verifier for {algorithm:?} is malformed")]
+    Verifier {
+        /// The algorithm that was named.
+        algorithm: Algorithm,
+    },
+    /// There are as many accounts as there may be.
+    #[error("there are already {USERS_MAX} users")]
+    Full,
+    /// The disk does not keep up; try again.
+    #[error("the directory is busy, try again")]
+    Busy,
+    /// The change could not be made durable; the machine's log says why.
+    #[error("the directory cannot be written; see the log of the machine")]
+    Disk,
+}
+
+impl std::fmt::Debug for NewVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewVerifier({:?})", self.algorithm)
+    }
+}
+
+impl From<&User> for ListedUser {
+    fn from(user: &User) -> Self {
+        Self {
+            aor: user.aor.clone(),
+            display_name: user.display_name.clone(),
+            home: user.home.clone(),
+            enabled: user.enabled,
+            algorithms: user.verifiers.iter().map(Verifier::algorithm).collect(),
+            created: user.created.0,
+            changed: user.changed.0,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What an operator asks of a running machine over its control socket.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::status::MachineStatus;
+use super::Shared;
+use crate::directory_admin::{UserReply, UserRequest};
+
+/// What can be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// How are you?
+    Status,
+    /// Something about the directory of users.
+    Users(UserRequest),
+    /// Load certificates and revocation lists again.
+    Reload,
+    /// Finish what was begun and end.
+    Drain,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// How the machine is.
+    Status(Box<MachineStatus>),
+    /// What came of it.
+    Users(UserReply),
+    /// It is done, or under way.
+    Done,
+    /// This machine does not master the directory; ask one of that pool.
+    NotMaster {
+        /// The pool that does.
+        pool: Option<String>,
+    },
+    /// It was not done.
+    Failed {
+        /// Why, with its causes.
+        reason: String,
+    },
+}
+
+/// Answers one request.
+pub(super) async fn answer(shared: Arc<Shared>, drain: watch::Sender<bool>, request: Request) -> Reply {
+    match request {
+        Request::Status => Reply::Status(Box::new(shared.status())),
+        Request::Users(request) => users(shared, request).await,
+        Request::Reload => match spawn_blocking(move || shared.reload()).await {
+            Ok(Ok(())) => Reply::Done,
+            Ok(Err(error)) => Reply::Failed { reason: chain(&error) },
+            Err(_) => Reply::Failed { reason: "the reload was interrupted".to_owned() },
+        },
+        Request::Drain => {
+            drain.send_replace(true);
+            Reply::Done
+        }
+    }
+}
+
+async fn users(shared: Arc<Shared>, request: UserRequest) -> Reply {
+    if shared.admin.is_none() {
+        let pool = shared.view.directory_master.as_ref().map(|pool| pool.as_str().to_owned());
+        return Reply::NotMaster { pool };
+    }
+    let now = shared.clock.wall();
+    let handled = spawn_blocking(move || shared.admin.as_ref().map(|admin| admin.handle(now, request)));
+    match handled.await {
+        Ok(Some(reply)) => Reply::Users(reply),
+        Ok(None) | Err(_) => Reply::Failed { reason: "the request was interrupted".to_owned() },
+    }
+}
+
+/// An error with all its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,117 @@
+//! One machine of the topology in this process.
+//!
+//! ```text
+//! start: view -> credentials, keys -> directory (master: own log; else a copy that follows it) -> bindings
+//!        -> listeners -> SIP workers -> service thread (control socket, replication, metrics)
+//! drain: stop listening, finish what was begun, close
+//! ```
+//!
+//! Everything that can fail at start fails before the first connection is accepted, with one error that says what to do.
+//! A reload builds the new whole and swaps it, or keeps the old one and says why.
+
+mod control;
+mod flows;
+mod metrics;
+mod services;
+mod start;
+mod status;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtime::tls::{CredentialsError, Store};
+use runtime::worker::{Drained, Snapshot, Workers};
+use topology::{Topology, View};
+
+pub use control::{Reply, Request};
+pub use flows::{FlowLive, FlowStatus};
+pub use services::ServiceError;
+pub use start::{CONTROL_SOCKET, DIRECTORY, Options, StartError};
+pub use status::{
+    BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus, SipStatus,
+};
+
+use crate::directory_admin::Admin;
+use crate::directory_log::DirectoryLog;
+use crate::replication::StatusHandle;
+use crate::signalling::{Bindings, NodeStats};
+use services::Services;
+
+/// What a running machine knows of itself; shared with its control socket.
+struct Shared {
+    topology: Arc<Topology>,
+    view: View,
+    started: Instant,
+    listeners: Vec<ListenerStatus>,
+    inside: Option<Arc<Store>>,
+    outside: Option<Arc<Store>>,
+    directory: Option<DirectoryLog>,
+    admin: Option<Admin>,
+    follower: Option<StatusHandle>,
+    bindings: Option<Arc<Bindings>>,
+    node: Option<Arc<NodeStats>>,
+    counters: Option<Box<dyn Fn() -> Snapshot + Send + Sync>>,
+    clock: runtime::clock::Clock,
+}
+
+/// A machine that runs.
+pub struct Running {
+    shared: Arc<Shared>,
+    workers: Option<Workers<sip::Input>>,
+    services: Services,
+}
+
+/// Part of the credentials could not be loaded again; the old ones stay in use.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificates of {machine} were not reloaded; the old ones stay in use")]
+pub struct ReloadError {
+    /// Which machine.
+    pub machine: String,
+    /// Why.
+    pub source: CredentialsError,
+}
+
+impl Running {
+    /// Returns how the machine is.
+    #[must_use]
+    pub fn status(&self) -> MachineStatus {
+        self.shared.status()
+    }
+
+    /// Loads certificates, CA bundle and revocation list again; connections stay.
+    ///
+    /// # Errors
+    /// When a folder cannot be loaded.
+    pub fn reload(&self) -> Result<(), ReloadError> {
+        self.shared.reload()
+    }
+
+    /// Answers an operator's request about users; `None` if this machine does not master the directory.
+    #[must_use]
+    pub fn admin(&self) -> Option<&Admin> {
+        self.shared.admin.as_ref()
+    }
+
+    /// Waits until someone asks over the control socket that the machine drain; must run within a tokio runtime.
+    pub fn asked_to_drain(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.services.asked_to_drain()
+    }
+
+    /// Ends the machine in order, within `grace`.
+    #[must_use]
+    pub fn drain(self, grace: Duration) -> Drained {
+        let drained = self.workers.map(|workers| workers.drain(grace)).unwrap_or_default();
+        self.services.end();
+        drained
+    }
+}
+
+impl Shared {
+    fn reload(&self) -> Result<(), ReloadError> {
+        for store in [&self.inside, &self.outside].into_iter().flatten() {
+            let machine = || self.view.machine.fqdn.as_str().to_owned();
+            store.reload().map_err(|source| ReloadError { machine: machine(), source })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! How a machine is: the answer of `vestibule status`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use base::net::Face;
+use serde::{Deserialize, Serialize};
+use topology::role_name;
+
+use super::Shared;
+use super::flows::{FlowStatus, flow_statuses};
+use crate::replication;
+
+/// How one machine is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MachineStatus {
+    /// Its FQDN.
+    pub machine: String,
+    /// What it does.
+    pub roles: Vec<String>,
+    /// The process that runs it.
+    pub pid: u32,
+    /// For how long, in seconds.
+    pub uptime_s: u64,
+    /// Where it listens.
+    pub listeners: Vec<ListenerStatus>,
+    /// The rows of the flow table that touch it.
+    pub flows: Vec<FlowStatus>,
+    /// Its SIP side, if it has one.
+    pub sip: Option<SipStatus>,
+    /// Its users, if it knows them.
+    pub directory: Option<DirectoryStatus>,
+    /// Its registrations, if it keeps them.
+    pub bindings: Option<BindingStatus>,
+    /// Its certificates.
+    pub certificates: Vec<CertificateStatus>,
+}
+
+/// One listening address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerStatus {
+    /// Where.
+    pub address: SocketAddr,
+    /// `inside` or `outside`.
+    pub face: String,
+    /// What is spoken.
+    pub protocol: String,
+    /// The rows of the flow table that name it.
+    pub flows: Vec<u8>,
+    /// Whether it is open. One that is not belongs to a part of the product that this version lacks.
+    pub open: bool,
+}
+
+/// The SIP side of a machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SipStatus {
+    /// Connections that are open.
+    pub connections: u64,
+    /// Requests that came.
+    pub requests: u64,
+    /// Responses that came.
+    pub responses: u64,
+    /// Requests sent on.
+    pub forwarded: u64,
+    /// Requests being sent on now.
+    pub relays: usize,
+    /// Requests that moved to another server after a failure.
+    pub failovers: u64,
+    /// Messages that broke a rule.
+    pub malformed: u64,
+    /// Responses that belonged to nothing.
+    pub stray_responses: u64,
+    /// Requests that ended here, by reason.
+    pub ended: BTreeMap<String, u64>,
+    /// What the runtime counted.
+    pub network: BTreeMap<String, u64>,
+}
+
+/// The users that a machine knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DirectoryStatus {
+    /// Whether it masters them; others hold a copy.
+    pub master: bool,
+    /// How many.
+    pub users: usize,
+    /// The number of the last change that it has.
+    pub revision: u64,
+    /// How the copy stands.
+    pub copy: Option<replication::Status>,
+}
+
+/// The registrations that a machine keeps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BindingStatus {
+    /// Users with registrations.
+    pub users: usize,
+    /// Registrations.
+    pub bindings: usize,
+    /// Records in the change log since the start.
+    pub records: u64,
+    /// Writes with one fdatasync each; fewer than records when many come at once.
+    pub commits: u64,
+    /// Whether the disk has failed and nothing more is acknowledged.
+    pub broken: bool,
+}
+
+/// One certificate in use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// `inside` or `outside`.
+    pub face: String,
+    /// Its subject.
+    pub subject: String,
+    /// Days until it expires; negative when it has.
+    pub days_left: i64,
+}
+
+impl Shared {
+    pub(super) fn status(&self) -> MachineStatus {
+        MachineStatus {
+            machine: self.view.machine.fqdn.as_str().to_owned(),
+            roles: self.view.roles.iter().map(|role| role_name(*role).to_owned()).collect(),
+            pid: std::process::id(),
+            uptime_s: self.started.elapsed().as_secs(),
+            listeners: self.listeners.clone(),
+            flows: flow_statuses(&self.topology, &self.view, &self.listeners),
+            sip: self.sip_status(),
+            directory: self.directory_status(),
+            bindings: self.binding_status(),
+            certificates: self.certificate_statuses(),
+        }
+    }
+
+    fn sip_status(&self) -> Option<SipStatus> {
+        let node = self.node.as_ref()?.total();
+        let network = self.counters.as_ref().map(|read| read()).unwrap_or_default();
+        let named = network.each().into_iter().map(|(name, _, _, value)| (name.to_owned(), value));
+        Some(SipStatus {
+            connections: network.flows,
+            requests: node.requests,
+            responses: node.responses,
+            forwarded: node.forwarded + node.relayed_stateless,
+            relays: node.relays,
+            failovers: node.failovers,
+            malformed: node.malformed,
+            stray_responses: node.stray_responses,
+            ended: node.ended.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect(),
+            network: named.collect(),
+        })
+    }
+
+    fn directory_status(&self) -> Option<DirectoryStatus> {
+        let users = self.directory.as_ref()?.directory();
+        Some(DirectoryStatus {
+            master: self.admin.is_some(),
+            users: users.len(),
+            revision: users.revision().0,
+            copy: self.follower.as_ref().map(replication::StatusHandle::read),
+        })
+    }
+
+    fn binding_status(&self) -> Option<BindingStatus> {
+        let kept = self.bindings.as_ref()?;
+        let log = kept.log_stats()?;
+        let (users, bindings) = kept.counts();
+        let store::Stats { records, commits, broken, .. } = log;
+        Some(BindingStatus { users, bindings, records, commits, broken })
+    }
+
+    fn certificate_statuses(&self) -> Vec<CertificateStatus> {
+        let faces = [(Face::Inside, &self.inside), (Face::Outside, &self.outside)];
+        let read = |(face, store): (Face, &Option<std::sync::Arc<runtime::tls::Store>>)| {
+            let store = store.as_ref()?;
+            let info = pki::describe(store.current().chain().first()?).ok()?;
+            let left = info.not_after.unix_timestamp() - i64::try_from(self.clock.wall().as_secs()).ok()?;
+            let days_left = left.div_euclid(24 * 60 * 60);
+            Some(CertificateStatus { face: face_name(face).to_owned(), subject: info.subject, days_left })
+        };
+        faces.into_iter().filter_map(read).collect()
+    }
+}
+
+pub(super) const fn face_name(face: Face) -> &'static str {
+    match face {
+        Face::Inside => "inside",
+        Face::Outside => "outside",
+    }
+}

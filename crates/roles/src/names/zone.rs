@@ -1,0 +1,111 @@
+//! From the records of the topology to a zone.
+//!
+//! The domains for which a machine answers follow from the records: inside, the SIP domains and the domains in which
+//! machines and pools stand; outside, the SIP domains. A record that lies elsewhere, as a web name that the file gives,
+//! brings the domain in which it stands. Of two domains, one in the other, the outer one is kept.
+//!
+//! A domain of one label, as `com` above a machine called `example.com`, is never taken: the name then is a domain by
+//! itself.
+
+use base::net::{Face, Role};
+use dns::{Data, Origin, Record, Zone, ZoneError};
+use topology::{Fqdn, RecordData, View};
+
+/// Short, because the machine behind an address may go; long enough that a phone does not ask twice in a sign-in.
+const ADDRESS_TTL: u32 = 30;
+/// Which host offers a service changes with the topology only.
+const SERVICE_TTL: u32 = 300;
+/// A name that is not there may come with the next topology.
+const NEGATIVE_TTL: u32 = 30;
+
+/// Returns the zone that a machine with the DNS role answers from.
+///
+/// # Errors
+/// When a name of the topology grows too long for DNS, as a service of a very long domain.
+pub fn zone(view: &View) -> Result<Zone, ZoneError> {
+    let records: Vec<Record> = view.records.iter().map(record).collect();
+    let inside = origins(view, Face::Inside, &records);
+    let outside = origins(view, Face::Outside, &records);
+    Zone::new(inside.into_iter().chain(outside), records)
+}
+
+fn record(from: &topology::Record) -> Record {
+    let (ttl, data) = match &from.data {
+        RecordData::Address(address) => (ADDRESS_TTL, Data::Address(*address)),
+        RecordData::Service {
+            priority,
+            weight,
+            port,
+            target,
+        } => {
+            let target = target.to_string();
+            let data = Data::Service {
+                priority: *priority,
+                weight: *weight,
+                port: *port,
+                target,
+            };
+            (SERVICE_TTL, data)
+        }
+    };
+    Record {
+        face: from.face,
+        name: from.name.clone(),
+        ttl,
+        data,
+    }
+}
+
+fn origins(view: &View, face: Face, records: &[Record]) -> Vec<Origin> {
+    let mut names: Vec<&str> = view.domains.iter().map(Fqdn::as_str).collect();
+    if face == Face::Inside {
+        let pools = view.pools.iter().map(|pool| &pool.pool.fqdn);
+        let machines = view
+            .pools
+            .iter()
+            .flat_map(|pool| &pool.members)
+            .map(|member| &member.fqdn);
+        names.extend(pools.chain(machines).map(|name| domain_of(name.as_str())));
+    }
+    let owners = records.iter().filter(|record| record.face == face);
+    for owner in owners.map(|record| record.name.as_str()) {
+        if !names.iter().any(|domain| is_in(owner, domain)) {
+            names.push(domain_of(owner));
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    let all = names.clone();
+    names.retain(|name| !all.iter().any(|other| other != name && is_in(name, other)));
+    let origin = |name: &str| Origin {
+        face,
+        name: name.to_owned(),
+        servers: servers(view, face),
+        negative_ttl: NEGATIVE_TTL,
+    };
+    names.into_iter().map(origin).collect()
+}
+
+/// The machines that answer, for those who may know them: names of machines do not go out.
+fn servers(view: &View, face: Face) -> Vec<String> {
+    match face {
+        Face::Inside => {
+            let members = view.pools_of(Role::Dns).flat_map(|pool| &pool.members);
+            members.map(|member| member.fqdn.to_string()).collect()
+        }
+        Face::Outside => Vec::new(),
+    }
+}
+
+/// Returns what follows the first label, or the name itself if that is a single label.
+fn domain_of(name: &str) -> &str {
+    match name.split_once('.') {
+        Some((_, parent)) if parent.contains('.') => parent,
+        _ => name,
+    }
+}
+
+fn is_in(name: &str, domain: &str) -> bool {
+    let above = name.strip_suffix(domain);
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}

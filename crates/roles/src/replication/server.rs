@@ -1,0 +1,306 @@
+//! The side of the machine that masters the directory.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use base::net::{Face, Peer, Role};
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body, Frame};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use runtime::tls::stream::{StreamError, accept};
+use runtime::tls::{Auth, Identify, Store};
+use store::{Index, Log, LogId, SubscribeError, Subscription};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::wire::Message;
+use super::{CHANGES, INDEX_HEADER, LOG_HEADER, Pace, SNAPSHOT};
+
+/// How many connections are served at a time; a deployment has fewer Directors and Front Ends.
+pub const FOLLOWERS_MAX: usize = 64;
+
+/// About how many bytes go into one piece of a body.
+const PIECE: usize = 64 << 10;
+/// How many pieces wait for a slow follower before we wait for it.
+const PIECES: usize = 4;
+
+/// Answers followers out of the log of the directory; clones share it.
+#[derive(Clone)]
+pub struct Source {
+    log: Arc<Log>,
+    pace: Pace,
+}
+
+/// The body of an answer: pieces as they come, or nothing.
+pub struct Feed {
+    pieces: mpsc::Receiver<Bytes>,
+}
+
+/// Why a follower gets no changes.
+enum Refused {
+    /// The request makes no sense.
+    Malformed,
+    /// It must begin with a snapshot.
+    Behind,
+    /// Our log cannot be read.
+    Broken,
+}
+
+/// Serves followers on a listener for ever; dropping the future closes every connection.
+///
+/// A connection is secured as the deployment's mutual-TLS listeners are: without a certificate of the topology the
+/// handshake fails.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<Store>,
+    identify: Arc<dyn Identify>,
+    source: Source,
+) {
+    let mut followers = JoinSet::new();
+    loop {
+        while followers.len() >= FOLLOWERS_MAX {
+            followers.join_next().await;
+        }
+        while followers.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                followers.spawn(serve_one(
+                    stream,
+                    from,
+                    tls.clone(),
+                    identify.clone(),
+                    source.clone(),
+                ));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection of a follower");
+                sleep(source.pace.retry_first).await;
+            }
+        }
+    }
+}
+
+async fn serve_one(
+    stream: TcpStream,
+    from: SocketAddr,
+    tls: Arc<Store>,
+    identify: Arc<dyn Identify>,
+    source: Source,
+) {
+    let patience = source.pace.patience;
+    let accepted = accept(
+        stream,
+        &tls,
+        Auth::Required,
+        Face::Inside,
+        identify.as_ref(),
+        patience,
+    )
+    .await;
+    let (stream, peer) = match accepted {
+        Ok(accepted) => accepted,
+        Err(error) => return report_stranger(from, &error),
+    };
+    let service = service_fn(|request| {
+        let response = source.answer(&peer, &request);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%from, %error, "the connection of a follower ended");
+    }
+}
+
+fn report_stranger(from: SocketAddr, error: &StreamError) {
+    tracing::debug!(%from, %error, "a follower was not let in");
+}
+
+impl Source {
+    /// Offers a log to followers.
+    #[must_use]
+    pub const fn new(log: Arc<Log>, pace: Pace) -> Self {
+        Self { log, pace }
+    }
+
+    /// Answers one request of a peer whose identity is proven; for a web server that serves more than this.
+    ///
+    /// Must run within a tokio runtime: the body is filled by a task, which ends when the body is dropped.
+    pub fn answer<B>(&self, peer: &Peer, request: &Request<B>) -> Response<Feed> {
+        if !may_follow(peer) {
+            tracing::warn!(
+                ?peer,
+                "the directory was asked for by someone who may not have it"
+            );
+            return empty(StatusCode::FORBIDDEN);
+        }
+        if request.method() != Method::GET {
+            return empty(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        match request.uri().path() {
+            CHANGES => match self.changes(request.uri().query().unwrap_or_default()) {
+                Ok(response) => response,
+                Err(Refused::Malformed) => empty(StatusCode::BAD_REQUEST),
+                Err(Refused::Behind) => empty(StatusCode::GONE),
+                Err(Refused::Broken) => empty(StatusCode::SERVICE_UNAVAILABLE),
+            },
+            SNAPSHOT => self.snapshot(),
+            _ => empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn changes(&self, query: &str) -> Result<Response<Feed>, Refused> {
+        let (id, from) = read_query(query).ok_or(Refused::Malformed)?;
+        if id != self.log.id() {
+            return Err(Refused::Behind);
+        }
+        let wake = Arc::new(Notify::new());
+        let waker = wake.clone();
+        let subscribed = self.log.subscribe(from, move || waker.notify_one());
+        let subscription = subscribed.map_err(|error| match error {
+            SubscribeError::Gone { .. } | SubscribeError::Ahead { .. } => Refused::Behind,
+            SubscribeError::Disk { .. } | SubscribeError::Damaged { .. } => {
+                tracing::error!(%error, "the log of the directory cannot be read");
+                Refused::Broken
+            }
+        })?;
+        let (sender, pieces) = mpsc::channel(PIECES);
+        tokio::spawn(feed_changes(self.clone(), subscription, wake, sender));
+        Ok(Response::new(Feed { pieces }))
+    }
+
+    fn snapshot(&self) -> Response<Feed> {
+        let snapshot = self.log.snapshot();
+        let (id, index) = (snapshot.id, snapshot.index);
+        let (sender, pieces) = mpsc::channel(PIECES);
+        tokio::task::spawn_blocking(move || feed_snapshot(&snapshot, &sender));
+        let mut response = Response::new(Feed { pieces });
+        let headers = response.headers_mut();
+        if let Ok(value) = format!("{:016x}", id.0).parse() {
+            headers.insert(LOG_HEADER, value);
+        }
+        headers.insert(INDEX_HEADER, index.0.into());
+        response
+    }
+}
+
+impl Body for Feed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.pieces
+            .poll_recv(context)
+            .map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_closed() && self.pieces.is_empty()
+    }
+}
+
+/// Sends changes as they come, and a sign of life at least every heartbeat, until the follower goes away.
+async fn feed_changes(
+    source: Source,
+    mut changes: Subscription,
+    wake: Arc<Notify>,
+    sender: mpsc::Sender<Bytes>,
+) {
+    loop {
+        let entries = match changes.take(PIECE) {
+            Ok(entries) => entries,
+            Err(error) => {
+                // The body ends here. The follower asks again and is told to begin with a snapshot.
+                tracing::info!(%error, "a follower fell behind");
+                return;
+            }
+        };
+        let is_quiet = entries.is_empty();
+        let mut piece = BytesMut::new();
+        for entry in entries {
+            Message::Record {
+                index: entry.index,
+                record: entry.record,
+            }
+            .write(&mut piece);
+        }
+        if is_quiet {
+            Message::Alive {
+                last: source.log.last(),
+            }
+            .write(&mut piece);
+        }
+        if sender.send(piece.freeze()).await.is_err() {
+            return;
+        }
+        if is_quiet {
+            tokio::select! {
+                _ = timeout(source.pace.heartbeat, wake.notified()) => {}
+                () = sender.closed() => return,
+            }
+        }
+    }
+}
+
+/// Runs where waiting is allowed; ends early when the follower goes away.
+fn feed_snapshot(snapshot: &store::Snapshot, sender: &mpsc::Sender<Bytes>) {
+    let mut piece = BytesMut::new();
+    let mut records = 0;
+    let send = |piece: &mut BytesMut| {
+        let sent = sender.blocking_send(piece.split().freeze());
+        sent.map_err(|_| std::io::ErrorKind::BrokenPipe.into())
+    };
+    let written = snapshot.write(&mut |record| {
+        let record = Bytes::copy_from_slice(record);
+        Message::Record {
+            index: snapshot.index,
+            record,
+        }
+        .write(&mut piece);
+        records += 1;
+        if piece.len() < PIECE {
+            Ok(())
+        } else {
+            send(&mut piece)
+        }
+    });
+    let ended = written.and_then(|()| {
+        Message::End { records }.write(&mut piece);
+        send(&mut piece)
+    });
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a follower left before it had the whole snapshot");
+    }
+}
+
+fn may_follow(peer: &Peer) -> bool {
+    match peer {
+        Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd),
+        Peer::Partner(_) | Peer::Client => false,
+    }
+}
+
+/// Reads `log=ID&from=INDEX`.
+fn read_query(query: &str) -> Option<(LogId, Index)> {
+    let (log, from) = query.split_once('&')?;
+    let id = u64::from_str_radix(log.strip_prefix("log=")?, 16).ok()?;
+    let from = from.strip_prefix("from=")?.parse().ok()?;
+    Some((LogId(id), Index(from)))
+}
+
+fn empty(status: StatusCode) -> Response<Feed> {
+    let (_, pieces) = mpsc::channel(1);
+    let mut response = Response::new(Feed { pieces });
+    *response.status_mut() = status;
+    response
+}

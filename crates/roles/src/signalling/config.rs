@@ -1,0 +1,158 @@
+//! From a machine's view to the configuration of its SIP node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::net::{Face, Hop, Role, Server, WorkerId};
+use directory::Algorithm;
+use sip::config::{
+    Address, Bounds, Config, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule,
+};
+use sip::msg::Limits;
+use sip::token::Key;
+use topology::{Digest, PoolView, Port, View, has_sip};
+
+/// How long a nonce may be used: longer than a phone takes to answer, shorter than is worth stealing.
+const NONCE_LIFE: Duration = Duration::from_secs(300);
+/// How long a redirected client may take to sign in at its Front End.
+const TICKET_LIFE: Duration = Duration::from_secs(60);
+/// RFC 3261 16.6 step 11: more than three minutes.
+const TIMER_C: Duration = Duration::from_secs(200);
+/// Head of a message out of its whole size.
+const HEAD_MAX: usize = 16 << 10;
+
+/// Keys of a machine; the same pool key in all members of its pool.
+#[derive(Clone)]
+pub struct Secrets {
+    pool: [u8; 32],
+    ticket: [u8; 32],
+    process: [u8; 32],
+}
+
+impl Secrets {
+    /// Puts the keys that are shared (with the pool, with all who sign users in) beside one that lives as long as this
+    /// process.
+    #[must_use]
+    pub const fn new(pool: [u8; 32], ticket: [u8; 32], process: [u8; 32]) -> Self {
+        Self { pool, ticket, process }
+    }
+
+    /// Returns the seed of one worker's random choices.
+    pub(super) fn seed(&self, worker: WorkerId) -> [u8; 32] {
+        let mut seed = self.process;
+        if let Some(last) = seed.last_mut() {
+            *last ^= worker.0;
+        }
+        seed
+    }
+
+    /// Tells this run of the process from others, in tokens.
+    fn boot(&self) -> u32 {
+        let key = Key::derive(&self.process, "boot");
+        u32::try_from(key.checksum(&[]) & u64::from(u32::MAX)).unwrap_or(0)
+    }
+}
+
+/// Builds the configuration of one worker's node.
+#[must_use]
+pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId) -> Config {
+    let server = own_server(view);
+    let port = |port: Port| view.ports.number(port);
+    let inside = Address { host: Arc::clone(&server.name), port: port(Port::Sip) };
+    let outside = (server.role == Role::Edge).then(|| Address {
+        host: external_name(view, &server),
+        port: port(Port::EdgeAccess),
+    });
+    let limits = &view.limits;
+    Config {
+        worker,
+        boot: secrets.boot(),
+        domains: view.domains.iter().map(|domain| Arc::from(domain.as_str())).collect(),
+        inside,
+        outside,
+        pools: view.pools.iter().filter(|pool| has_sip(pool.pool.role)).map(|pool| sip_pool(view, pool)).collect(),
+        next_hop: view.next_hop.as_ref().map(|name| Arc::from(name.as_str())),
+        sign_in: sign_in(view),
+        registrations: Registrations {
+            min: limits.registration_min,
+            default: limits.registration_default,
+            max: limits.registration_max,
+            endpoints: limits.endpoints_per_user,
+        },
+        limits: Limits {
+            message: limits.message,
+            body: limits.message,
+            head: HEAD_MAX.min(limits.message),
+            ..Limits::CLIENT
+        },
+        bounds: Bounds::default(),
+        keys: Keys {
+            branch: Key::derive(&secrets.process, "branch"),
+            token: Key::derive(&secrets.pool, "token"),
+            nonce: secrets.pool,
+            ticket: Key::derive(&secrets.ticket, "ticket"),
+        },
+        nonce_life: NONCE_LIFE,
+        ticket_life: TICKET_LIFE,
+        timer_c: TIMER_C,
+        server,
+    }
+}
+
+fn own_server(view: &View) -> Arc<Server> {
+    let known = view.trust.get(view.machine.fqdn.as_str()).cloned();
+    known.unwrap_or_else(|| {
+        let name: Arc<str> = Arc::from(view.machine.fqdn.as_str());
+        let role = view.roles.first().copied().unwrap_or(Role::Director);
+        Arc::new(Server { pool: Arc::clone(&name), name, role })
+    })
+}
+
+/// The public name of an Edge: the subject of its outside certificate.
+fn external_name(view: &View, server: &Server) -> Arc<str> {
+    let outside = view.certificates.iter().find(|need| need.face == Face::Outside);
+    outside.map_or_else(|| Arc::clone(&server.name), |need| Arc::from(need.subject.as_str()))
+}
+
+fn sip_pool(view: &View, pool: &PoolView) -> Pool {
+    let member = |member: &topology::Member| Hop {
+        name: Arc::from(member.fqdn.as_str()),
+        addr: view.socket(member, Port::Sip),
+    };
+    Pool {
+        name: Arc::from(pool.pool.fqdn.as_str()),
+        role: pool.pool.role,
+        port: view.ports.number(Port::Sip),
+        members: pool.members.iter().map(member).collect(),
+        backup: pool.pool.backup.as_ref().map(|name| Arc::from(name.as_str())),
+    }
+}
+
+fn sign_in(view: &View) -> SignIn {
+    let rule = |rule: &topology::UserAgentRule| UserAgentRule {
+        pattern: rule.pattern.clone(),
+        internal_sign_in: Some(internal(rule.internal_sign_in)),
+        digest: rule.digest.iter().copied().map(algorithm).collect(),
+    };
+    SignIn {
+        internal: internal(view.sip.internal_sign_in),
+        digest: view.sip.digest.iter().copied().map(algorithm).collect(),
+        rules: view.sip.user_agents.iter().map(rule).collect(),
+    }
+}
+
+const fn internal(sign_in: topology::SignIn) -> InternalSignIn {
+    match sign_in {
+        topology::SignIn::Redirect => InternalSignIn::Redirect,
+        topology::SignIn::Proxy => InternalSignIn::Proxy,
+    }
+}
+
+/// The same hash in the words of the directory.
+const fn algorithm(digest: Digest) -> Algorithm {
+    match digest {
+        Digest::Sha256 => Algorithm::Sha256,
+        Digest::Sha512_256 => Algorithm::Sha512_256,
+        Digest::Md5 => Algorithm::Md5,
+    }
+}

@@ -1,0 +1,86 @@
+//! The SIP node on the runtime: what is for the network goes there, what is for the change log goes to the log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::net::{Effect, Event, WorkerId};
+use runtime::worker::{Mailbox, Plug};
+use sip::{Action, Input, Node, Stats};
+
+use super::Bindings;
+
+/// The latest counters of every worker's node.
+#[derive(Debug)]
+pub struct NodeStats(Vec<Mutex<Stats>>);
+
+impl NodeStats {
+    pub(super) fn new(workers: u8) -> Self {
+        Self((0..workers).map(|_| Mutex::default()).collect())
+    }
+
+    /// Returns the counters of all workers together.
+    #[must_use]
+    pub fn total(&self) -> Stats {
+        let mut total = Stats::default();
+        for one in &self.0 {
+            total.add(&one.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        total
+    }
+
+    fn set(&self, worker: WorkerId, stats: &Stats) {
+        if let Some(slot) = self.0.get(usize::from(worker.0)) {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).clone_from(stats);
+        }
+    }
+}
+
+/// Fits a node to a worker.
+pub struct SipPlug {
+    worker: WorkerId,
+    mailbox: Mailbox<Input>,
+    bindings: Arc<Bindings>,
+    stats: Arc<NodeStats>,
+}
+
+impl SipPlug {
+    pub(super) const fn new(
+        worker: WorkerId,
+        mailbox: Mailbox<Input>,
+        bindings: Arc<Bindings>,
+        stats: Arc<NodeStats>,
+    ) -> Self {
+        Self { worker, mailbox, bindings, stats }
+    }
+}
+
+impl Plug for SipPlug {
+    type Machine = Node;
+
+    fn input(&mut self, event: Event) -> Input {
+        Input::Net(event)
+    }
+
+    fn act(&mut self, action: Action) -> Option<Effect> {
+        match action {
+            Action::Net(effect) => Some(effect),
+            Action::Commit { ticket, changes } => {
+                let mailbox = self.mailbox.clone();
+                self.bindings.commit(&changes, move |done| {
+                    if mailbox.post(Input::Committed { ticket, done }).is_err() {
+                        // The answer is lost, not the registration: the client asks again and is told.
+                        tracing::warn!("a worker's mailbox is full: an answer to a registration is lost");
+                    }
+                });
+                None
+            }
+            Action::Report(stats) => {
+                self.stats.set(self.worker, &stats);
+                None
+            }
+        }
+    }
+
+    fn is_quiet(&self, machine: &Node) -> bool {
+        machine.is_quiet()
+    }
+}

@@ -1,0 +1,362 @@
+//! What a machine proves itself with and whom it believes: a folder, loaded whole and swapped whole.
+//!
+//! The folder holds `cert.pem` (the chain, our own certificate first), `key.pem` (private, see [`crate::disk`]),
+//! `ca.pem` (every CA we believe) and, if there is one, `crl.pem` (any number of revocation lists).
+//!
+//! Invariants:
+//! - A [`Credentials`] never changes. [`Store::reload`] builds a new one and swaps it in, or keeps the old one.
+//! - Session tickets are keyed per [`Credentials`], so no session outlives the trust under which it began. Mutual-TLS
+//!   listeners and outbound connections do not resume sessions at all: they are few, and each is verified in full.
+//! - Where a revocation list for an issuer is present it is checked for every certificate of the chain, on both sides.
+//!   An issuer without a list passes: the list is optional, and a stale one still counts.
+//! - The key and other contents never reach a log, an error or `Debug`.
+//!
+//! Bounds: each file at most 1 MiB.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+
+use super::Auth;
+use crate::disk::{self, PrivateError};
+
+const CERTIFICATE: &str = "cert.pem";
+const KEY: &str = "key.pem";
+const AUTHORITIES: &str = "ca.pem";
+const REVOKED: &str = "crl.pem";
+const MAX_FILE: u64 = 1 << 20;
+
+/// Why credentials were not loaded. In each case the operator must mend the named file; a running store keeps the old.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The private key is missing, readable by others, or not ours.
+    #[error("the private key is not usable")]
+    Key(#[source] PrivateError),
+    /// A file is not PEM of the right kind.
+    #[error("{path} does not hold what it should, in PEM form")]
+    Pem {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// A file has no certificate in it.
+    #[error("{path} holds no certificate")]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file is larger than any chain, bundle or list should be.
+    #[error("{path} is larger than 1 MiB")]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The certificate and the key do not fit together, or are of an unsupported kind.
+    #[error("the certificate and the key in {folder} cannot be used together")]
+    Pair {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// A CA certificate cannot be used as a trust anchor.
+    #[error("{path} holds a certificate that cannot be a trust anchor")]
+    Anchor {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// The CA bundle and the revocation lists cannot be used.
+    #[error("{folder}: the CA bundle or the revocation lists cannot be used")]
+    Trust {
+        /// Which folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: VerifierBuilderError,
+    },
+    /// The cryptographic library refused to set up TLS.
+    #[error("TLS cannot be set up")]
+    Setup(#[source] rustls::Error),
+}
+
+/// One loaded folder: ready-made TLS configurations.
+pub struct Credentials {
+    required: Arc<ServerConfig>,
+    optional: Arc<ServerConfig>,
+    anonymous: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl Credentials {
+    /// Loads a folder.
+    ///
+    /// # Errors
+    /// See [`CredentialsError`].
+    pub fn load(folder: &Path) -> Result<Self, CredentialsError> {
+        Parts::read(folder)?.build(folder)
+    }
+
+    /// Returns the configuration for a listener of this mode.
+    #[must_use]
+    pub fn server(&self, auth: Auth) -> Arc<ServerConfig> {
+        Arc::clone(match auth {
+            Auth::Required => &self.required,
+            Auth::Optional => &self.optional,
+            Auth::None => &self.anonymous,
+        })
+    }
+
+    /// Returns the configuration for connections that we open: our certificate is offered.
+    #[must_use]
+    pub fn client(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.client)
+    }
+
+    /// Returns our certificate and what leads from it towards the CA.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("chain", &self.chain.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The credentials of one face of a machine, replaceable while in use.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    current: ArcSwap<Credentials>,
+}
+
+impl Store {
+    /// Loads a folder for the first time.
+    ///
+    /// # Errors
+    /// See [`CredentialsError`].
+    pub fn open(folder: &Path) -> Result<Self, CredentialsError> {
+        let current = ArcSwap::from_pointee(Credentials::load(folder)?);
+        Ok(Self {
+            folder: folder.to_owned(),
+            current,
+        })
+    }
+
+    /// Loads the folder again; new handshakes use the new contents, open connections stay.
+    ///
+    /// # Errors
+    /// See [`CredentialsError`]; the old contents stay in use.
+    pub fn reload(&self) -> Result<(), CredentialsError> {
+        self.current
+            .store(Arc::new(Credentials::load(&self.folder)?));
+        Ok(())
+    }
+
+    /// Returns what is in use.
+    #[must_use]
+    pub fn current(&self) -> Arc<Credentials> {
+        self.current.load_full()
+    }
+
+    /// Returns the folder that is loaded.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// The contents of a folder, parsed.
+struct Parts {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    roots: Arc<RootCertStore>,
+    revoked: Vec<CertificateRevocationListDer<'static>>,
+}
+
+impl Parts {
+    fn read(folder: &Path) -> Result<Self, CredentialsError> {
+        let key_path = folder.join(KEY);
+        let key = disk::read_private(&key_path).map_err(CredentialsError::Key)?;
+        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|source| CredentialsError::Pem {
+            path: key_path,
+            source,
+        })?;
+        let chain = certificates(&folder.join(CERTIFICATE))?;
+        let bundle = folder.join(AUTHORITIES);
+        let mut roots = RootCertStore::empty();
+        for anchor in certificates(&bundle)? {
+            let added = roots.add(anchor);
+            added.map_err(|source| CredentialsError::Anchor {
+                path: bundle.clone(),
+                source,
+            })?;
+        }
+        let revoked = revocations(&folder.join(REVOKED))?;
+        Ok(Self {
+            chain,
+            key,
+            roots: Arc::new(roots),
+            revoked,
+        })
+    }
+
+    fn build(self, folder: &Path) -> Result<Credentials, CredentialsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let pair =
+            CertifiedKey::from_der(self.chain.clone(), self.key, &provider).map_err(|source| {
+                CredentialsError::Pair {
+                    folder: folder.to_owned(),
+                    source,
+                }
+            })?;
+        let ours = Arc::new(SingleCertAndKey::from(pair));
+        let untrusted = |source| CredentialsError::Trust {
+            folder: folder.to_owned(),
+            source,
+        };
+
+        let verify = || {
+            WebPkiClientVerifier::builder_with_provider(
+                Arc::clone(&self.roots),
+                Arc::clone(&provider),
+            )
+            .with_crls(self.revoked.clone())
+            .allow_unknown_revocation_status()
+        };
+        let server = || server_builder(&provider);
+        let required = server()?
+            .with_client_cert_verifier(verify().build().map_err(untrusted)?)
+            .with_cert_resolver(Arc::clone(&ours) as _);
+        let optional = server()?
+            .with_client_cert_verifier(
+                verify()
+                    .allow_unauthenticated()
+                    .build()
+                    .map_err(untrusted)?,
+            )
+            .with_cert_resolver(Arc::clone(&ours) as _);
+        let anonymous = server()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&ours) as _);
+
+        let verifier = WebPkiServerVerifier::builder_with_provider(
+            Arc::clone(&self.roots),
+            Arc::clone(&provider),
+        )
+        .with_crls(self.revoked.clone())
+        .allow_unknown_revocation_status()
+        .build()
+        .map_err(untrusted)?;
+        let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(CredentialsError::Setup)?
+            .with_webpki_verifier(verifier)
+            .with_client_cert_resolver(ours);
+        client.resumption = Resumption::disabled();
+
+        Ok(Credentials {
+            required: Arc::new(without_tickets(required)),
+            optional: Arc::new(with_tickets(optional)?),
+            anonymous: Arc::new(with_tickets(anonymous)?),
+            client: Arc::new(client),
+            chain: self.chain,
+        })
+    }
+}
+
+type ServerBuilder = rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>;
+
+fn server_builder(provider: &Arc<CryptoProvider>) -> Result<ServerBuilder, CredentialsError> {
+    ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(CredentialsError::Setup)
+}
+
+fn without_tickets(mut config: ServerConfig) -> ServerConfig {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config
+}
+
+/// Tickets are sealed with a key of this configuration and cost no memory here.
+fn with_tickets(config: ServerConfig) -> Result<ServerConfig, CredentialsError> {
+    let mut config = without_tickets(config);
+    config.ticketer = aws_lc_rs::Ticketer::new().map_err(CredentialsError::Setup)?;
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
+    let found = parse(path, &read(path)?)?;
+    if found.is_empty() {
+        return Err(CredentialsError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(found)
+}
+
+fn revocations(
+    path: &Path,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, CredentialsError> {
+    match read(path) {
+        Ok(text) => parse(path, &text),
+        Err(CredentialsError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(Vec::new())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn parse<T: PemObject>(path: &Path, text: &[u8]) -> Result<Vec<T>, CredentialsError> {
+    let all: Result<Vec<T>, pem::Error> = T::pem_slice_iter(text).collect();
+    all.map_err(|source| CredentialsError::Pem {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CredentialsError> {
+    let failed = |source| CredentialsError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(CredentialsError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(bytes)
+}

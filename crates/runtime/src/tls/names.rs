@@ -1,0 +1,65 @@
+//! The names that a certificate proves.
+//!
+//! RFC 5922 section 7: the subjectAltName decides; the common name counts only when there is no subjectAltName at all;
+//! wildcards prove nothing. Only dNSName entries are read: SIP URIs in certificates (RFC 5922 section 7.1) are not, since
+//! the machines of a deployment are named by host.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustls_pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+/// Why a certificate that verified is still not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NamesError {
+    /// The peer's certificate cannot be read; refuse the connection.
+    #[error("the certificate cannot be parsed")]
+    Malformed,
+    /// Its time is over, as a resumed session can outlive it; refuse the connection.
+    #[error("the certificate is not valid at this time")]
+    NotNow,
+}
+
+/// Returns the names that a verified certificate proves, lower case, in its order.
+///
+/// # Errors
+/// See [`NamesError`].
+pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, NamesError> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| NamesError::Malformed)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let validity = parsed.validity();
+    if now < validity.not_before.timestamp() || validity.not_after.timestamp() < now {
+        return Err(NamesError::NotNow);
+    }
+    let alternative = parsed
+        .subject_alternative_name()
+        .map_err(|_| NamesError::Malformed)?;
+    let found: Vec<&str> = match alternative {
+        Some(names) => names
+            .value
+            .general_names
+            .iter()
+            .filter_map(dns_name)
+            .collect(),
+        None => parsed
+            .subject()
+            .iter_common_name()
+            .filter_map(|name| name.as_str().ok())
+            .collect(),
+    };
+    let whole = found
+        .into_iter()
+        .filter(|name| !name.contains('*') && !name.is_empty());
+    Ok(whole.map(str::to_ascii_lowercase).collect())
+}
+
+fn dns_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+    if let GeneralName::DNSName(name) = name {
+        Some(name)
+    } else {
+        None
+    }
+}

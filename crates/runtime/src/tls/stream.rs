@@ -1,0 +1,132 @@
+//! The rules of [`super`] for code that wants ordinary asynchronous streams, such as HTTP between machines.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use base::net::{Face, Hop, Peer};
+use rustls::CommonState;
+use rustls_pki_types::ServerName;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+use super::{Auth, Identify, NamesError, Store, Stranger, proven_names, settle};
+
+/// Why no secured stream came about.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The other side cannot be reached; another address may be tried.
+    #[error("cannot connect to {addr}")]
+    Connect {
+        /// Where to.
+        addr: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The handshake failed; the connection is closed.
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] io::Error),
+    /// It took longer than allowed.
+    #[error("connecting took longer than allowed")]
+    Timeout,
+    /// The certificate verified but cannot be used.
+    #[error("the peer's certificate is not usable")]
+    Names(#[source] NamesError),
+    /// The certificate verified but names nobody we know.
+    #[error("the peer is not of the topology")]
+    Stranger(#[source] Stranger),
+    /// The certificate verified but does not prove the wanted name, or that name is not a host name.
+    #[error("the peer does not prove the name {wanted}")]
+    WrongName {
+        /// The name that should have been proven.
+        wanted: String,
+    },
+}
+
+/// Takes a connection that was accepted through its handshake and says who is there.
+///
+/// # Errors
+/// See [`StreamError`].
+pub async fn accept(
+    stream: TcpStream,
+    store: &Store,
+    auth: Auth,
+    face: Face,
+    identify: &dyn Identify,
+    limit: Duration,
+) -> Result<(server::TlsStream<TcpStream>, Peer), StreamError> {
+    let acceptor = TlsAcceptor::from(store.current().server(auth));
+    let shaken = timeout(limit, acceptor.accept(stream))
+        .await
+        .map_err(|_| StreamError::Timeout)?;
+    let stream = shaken.map_err(StreamError::Handshake)?;
+    let names = leaf_names(stream.get_ref().1)?;
+    let peer = settle(identify, &names, face, auth).map_err(StreamError::Stranger)?;
+    Ok((stream, peer))
+}
+
+/// Connects to a machine, proves who we are, and makes sure that it proves its name.
+///
+/// # Errors
+/// See [`StreamError`].
+pub async fn connect(
+    hop: &Hop,
+    from: Option<IpAddr>,
+    store: &Store,
+    limit: Duration,
+) -> Result<client::TlsStream<TcpStream>, StreamError> {
+    timeout(limit, connect_patiently(hop, from, store))
+        .await
+        .map_err(|_| StreamError::Timeout)?
+}
+
+async fn connect_patiently(
+    hop: &Hop,
+    from: Option<IpAddr>,
+    store: &Store,
+) -> Result<client::TlsStream<TcpStream>, StreamError> {
+    let wrong = || StreamError::WrongName {
+        wanted: hop.name.to_string(),
+    };
+    let name = ServerName::try_from(hop.name.to_string()).map_err(|_| wrong())?;
+    let tcp = dial(hop.addr, from).await;
+    let tcp = tcp.map_err(|source| StreamError::Connect {
+        addr: hop.addr,
+        source,
+    })?;
+    let connector = TlsConnector::from(store.current().client());
+    let stream = connector
+        .connect(name, tcp)
+        .await
+        .map_err(StreamError::Handshake)?;
+    if leaf_names(stream.get_ref().1)?
+        .iter()
+        .any(|name| **name == *hop.name)
+    {
+        Ok(stream)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Connects from a chosen address of ours, or from any.
+pub(crate) async fn dial(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = if to.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if let Some(from) = from.filter(|from| from.is_ipv4() == to.is_ipv4()) {
+        socket.bind(SocketAddr::new(from, 0))?;
+    }
+    let stream = socket.connect(to).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn leaf_names(state: &CommonState) -> Result<Vec<String>, StreamError> {
+    let leaf = state.peer_certificates().and_then(<[_]>::first);
+    leaf.map_or_else(|| Ok(Vec::new()), proven_names)
+        .map_err(StreamError::Names)
+}

@@ -1,0 +1,149 @@
+//! Accepting connections: admission, handshake, identity, and only then a flow that the machine hears of.
+//!
+//! A connection that is not admitted is closed without a word, as every word would cost us more than it costs whoever
+//! sends too many. One that fails its handshake gets its alert, and a moment to read it. Credentials are looked up for
+//! each connection, so a reload holds from the next one on.
+//!
+//! Bounds: see [`super::Limits`]; a failing `accept` is left alone for a moment rather than tried in a circle.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::net::{Face, Link, Peer, Transport};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Plug;
+use super::flow::Flow;
+use super::gate::{Admission, Crowded};
+use super::hub::Hub;
+use super::listen::Security;
+use super::refusal::Refused;
+use super::wire::Wire;
+use crate::tls::session::Session;
+use crate::tls::{Auth, settle};
+
+/// How long to leave accepting alone when it fails, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What holds for every connection of a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) face: Face,
+    pub(crate) security: Security,
+    pub(crate) idle: Duration,
+}
+
+/// Accepts for ever.
+pub(crate) async fn accept_for_ever<P: Plug>(hub: Rc<Hub<P>>, door: Door, listener: TcpListener) {
+    let door = Rc::new(door);
+    loop {
+        match listener.accept().await {
+            Ok((stream, remote)) => welcome(&hub, &door, stream, remote),
+            Err(error) => {
+                hub.net.stats().accept_errors.add(1);
+                if !concerns_one_connection(&error) {
+                    tracing::warn!(%error, "accepting failed");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn welcome<P: Plug>(hub: &Rc<Hub<P>>, door: &Rc<Door>, stream: TcpStream, remote: SocketAddr) {
+    let stats = hub.net.stats();
+    stats.accepted.add(1);
+    let admission = match hub.net.gate().admit(remote.ip()) {
+        Ok(admission) => admission,
+        Err(Crowded::Full) => return stats.refused_full.add(1),
+        Err(Crowded::Source) => return stats.refused_source.add(1),
+        Err(Crowded::Busy) => return stats.refused_busy.add(1),
+    };
+    hub.net.spawn(receive(
+        Rc::clone(hub),
+        Rc::clone(door),
+        stream,
+        remote,
+        admission,
+    ));
+}
+
+async fn receive<P: Plug>(
+    hub: Rc<Hub<P>>,
+    door: Rc<Door>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    mut admission: Admission,
+) {
+    let net = Rc::clone(&hub.net);
+    let flow = Flow::new(net.next_id(), door.idle, net.look().mono);
+    net.add(&flow);
+    net.stats().handshakes.add(1);
+    let shaken = match prepare(&door, stream) {
+        Ok((wire, local)) => {
+            flow.connect(&net, wire);
+            let shaken = poll_fn(|cx| flow.poll_shake(&net, cx)).await;
+            shaken.and_then(|early| Ok((identify(&hub, &door, &flow)?, local, early)))
+        }
+        Err(refused) => Err(refused),
+    };
+    net.stats().handshakes.sub(1);
+    admission.shaken();
+    match shaken {
+        Ok((peer, local, early)) => {
+            let transport = match door.security {
+                Security::Tls { .. } => Transport::Tls,
+                Security::Plain => Transport::Tcp,
+            };
+            let link = Arc::new(Link {
+                peer,
+                transport,
+                face: door.face,
+                local,
+                remote,
+            });
+            drop(door);
+            hub.converse(&flow, link, early).await;
+        }
+        Err(refused) => {
+            net.refuse(remote, &refused);
+            // A failed handshake leaves an alert behind, and a refused stranger is told that it is over.
+            flow.queue_farewell(&net);
+            Box::pin(hub.part(&flow)).await;
+        }
+    }
+    net.remove(&flow);
+}
+
+fn prepare(door: &Door, stream: TcpStream) -> Result<(Wire, SocketAddr), Refused> {
+    let local = stream.local_addr().map_err(Refused::Broken)?;
+    stream.set_nodelay(true).map_err(Refused::Broken)?;
+    let session = match &door.security {
+        Security::Tls { store, auth } => {
+            let config = store.current().server(*auth);
+            Some(Session::accept(config).map_err(Refused::Tls)?)
+        }
+        Security::Plain => None,
+    };
+    Ok((Wire::new(stream, session), local))
+}
+
+fn identify<P: Plug>(hub: &Hub<P>, door: &Door, flow: &Flow) -> Result<Peer, Refused> {
+    let auth = match door.security {
+        Security::Tls { auth, .. } => auth,
+        Security::Plain => Auth::None,
+    };
+    let names = flow.proven().map_err(Refused::Names)?;
+    settle(&*hub.wiring.identify, &names, door.face, auth).map_err(Refused::Stranger)
+}

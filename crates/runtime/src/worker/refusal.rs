@@ -1,0 +1,108 @@
+//! Why a connection came to nothing before it was a flow, and the one line that says so.
+//!
+//! A line has the source and the reason, never contents of messages or certificates.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base::Mono;
+use rustls::{CertificateError, Error as TlsError, InvalidMessage};
+
+use super::stats::{Count, Stats};
+use crate::tls::{NamesError, Stranger};
+
+/// Lines of refusals a second per worker; more are counted and summed up in the next line.
+const LINES: u32 = 10;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Why a handshake did not end in a flow. The connection is closed in every case.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The two sides do not agree on TLS, or a certificate does not verify.
+    #[error("{0}")]
+    Tls(TlsError),
+    /// The certificate verified but cannot be used.
+    #[error("{0}")]
+    Names(NamesError),
+    /// The certificate verified but names nobody of the topology.
+    #[error("{0}")]
+    Stranger(Stranger),
+    /// The certificate verified but does not prove the wanted name.
+    #[error("the certificate does not prove the wanted name")]
+    WrongName,
+    /// It took longer than allowed.
+    #[error("the handshake took longer than allowed")]
+    Slow,
+    /// One handshake message is larger than our buffer.
+    #[error("a handshake message is too large")]
+    TooLarge,
+    /// The other side closed the connection.
+    #[error("the other side closed the connection")]
+    Gone,
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+    /// The machine closed the flow, or we are shutting down.
+    #[error("no longer wanted")]
+    Unwanted,
+}
+
+impl Refused {
+    /// Returns the counter of such refusals.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's errors are many and grow"
+    )]
+    pub(crate) const fn counter<'a>(&self, stats: &'a Stats) -> &'a Count {
+        match self {
+            Self::Tls(error) => match error {
+                TlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
+                    &stats.refused_not_tls
+                }
+                TlsError::NoCertificatesPresented => &stats.refused_no_certificate,
+                TlsError::InvalidCertificate(CertificateError::NotValidForName) => {
+                    &stats.refused_stranger
+                }
+                TlsError::InvalidCertificate(_) | TlsError::InvalidCertRevocationList(_) => {
+                    &stats.refused_certificate
+                }
+                _ => &stats.refused_other,
+            },
+            Self::Names(_) => &stats.refused_certificate,
+            Self::Stranger(_) | Self::WrongName => &stats.refused_stranger,
+            Self::Slow => &stats.refused_slow,
+            Self::TooLarge | Self::Gone | Self::Broken(_) | Self::Unwanted => &stats.refused_other,
+        }
+    }
+}
+
+/// Writes lines about refusals, at most so many a second.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    since: Mono,
+    lines: u32,
+    kept_back: u64,
+}
+
+impl Notices {
+    /// Writes the line, or keeps it back.
+    pub(crate) fn refused(
+        &mut self,
+        now: Mono,
+        remote: SocketAddr,
+        reason: &dyn std::fmt::Display,
+    ) {
+        if now.since(self.since) >= WINDOW {
+            self.since = now;
+            self.lines = 0;
+        }
+        if self.lines >= LINES {
+            self.kept_back += 1;
+            return;
+        }
+        self.lines += 1;
+        let kept_back = std::mem::take(&mut self.kept_back);
+        tracing::info!(%remote, %reason, kept_back, "connection refused");
+    }
+}

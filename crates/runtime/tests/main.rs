@@ -1,0 +1,20 @@
+//! The runtime through its public face: real sockets on loopback, certificates made on the spot.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod authority;
+mod phone;
+mod rig;
+
+mod bounds;
+mod control;
+mod dialling;
+mod disk;
+mod drain;
+mod echo;
+mod identity;
+mod metrics;
+mod reload;
+mod services;
+mod several;
+mod stream;

@@ -1,0 +1,214 @@
+//! What the text of SIP costs without any network: parsing, checking and forwarding, in time and in instructions.
+//!
+//! Time is the processor time of one thread, the best of a few repetitions, since everything that disturbs makes it longer. Instructions
+//! are counted by valgrind's callgrind over this program run again (`load message`): the count of a run that does
+//! nothing is taken off, the rest divided by the number of messages. They hardly vary from run to run, so they show
+//! small changes that time hides. Without valgrind they are left out and that is said.
+//!
+//! The messages are the samples of the `sip` crate: a REGISTER of 1.2 KB and an INVITE of 1.7 KB.
+
+use std::hint::black_box;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+use sip::msg::{Frame, Framer, Limits, Message, Name};
+use tokio::process::Command;
+
+const REGISTER: &[u8] = include_bytes!("../../../crates/proto/sip/testdata/register.sip");
+const INVITE: &[u8] = include_bytes!("../../../crates/proto/sip/testdata/invite.sip");
+
+/// Messages per repetition when time is taken.
+const TIMED: u32 = 200_000;
+const REPETITIONS: u32 = 3;
+/// Messages when instructions are counted.
+const COUNTED: u32 = 1_000;
+
+/// What is done with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Case {
+    /// Find the lines of a REGISTER.
+    ParseRegister,
+    /// The same, and look at what every element looks at before it acts.
+    CheckRegister,
+    /// Find the lines of an INVITE.
+    ParseInvite,
+    /// Parse an INVITE and write it with the changes of a proxy.
+    ForwardInvite,
+    /// Take an INVITE out of a stream, check it, write it with the changes of a proxy.
+    RelayInvite,
+}
+
+impl Case {
+    const ALL: [Self; 5] = [
+        Self::ParseRegister,
+        Self::CheckRegister,
+        Self::ParseInvite,
+        Self::ForwardInvite,
+        Self::RelayInvite,
+    ];
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::ParseRegister => "REGISTER: parse",
+            Self::CheckRegister => "REGISTER: parse, check",
+            Self::ParseInvite => "INVITE: parse",
+            Self::ForwardInvite => "INVITE: parse, forward",
+            Self::RelayInvite => "INVITE: frame, check, forward",
+        }
+    }
+
+    const fn sample(self) -> &'static [u8] {
+        match self {
+            Self::ParseRegister | Self::CheckRegister => REGISTER,
+            Self::ParseInvite | Self::ForwardInvite | Self::RelayInvite => INVITE,
+        }
+    }
+}
+
+/// The figures of one case.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct MessageRow {
+    /// What is done.
+    pub(crate) what: &'static str,
+    /// Size of the message.
+    pub(crate) bytes: usize,
+    /// Nanoseconds a message.
+    pub(crate) nanos: f64,
+    /// Instructions a message, where they could be counted.
+    pub(crate) instructions: Option<u64>,
+}
+
+/// Measures every case; the flag tells whether instructions could be counted.
+///
+/// # Errors
+/// A sample is refused, or valgrind fails.
+pub(crate) async fn measure() -> anyhow::Result<(Vec<MessageRow>, bool)> {
+    let idle = instructions(Case::ParseRegister, 0).await?;
+    let mut rows = Vec::new();
+    for case in Case::ALL {
+        let counted = match idle {
+            Some(idle) => instructions(case, COUNTED)
+                .await?
+                .map(|all| all.saturating_sub(idle)),
+            None => None,
+        };
+        rows.push(MessageRow {
+            what: case.text(),
+            bytes: case.sample().len(),
+            nanos: nanos(case)?,
+            instructions: counted.map(|count| count / u64::from(COUNTED)),
+        });
+    }
+    Ok((rows, idle.is_some()))
+}
+
+/// Does one case so many times.
+///
+/// # Errors
+/// The sample is refused.
+pub(crate) fn repeat(case: Case, times: u32) -> anyhow::Result<()> {
+    let sample = Bytes::from_static(case.sample());
+    for _ in 0..times {
+        black_box(once(case, black_box(&sample))?);
+    }
+    Ok(())
+}
+
+fn once(case: Case, sample: &Bytes) -> anyhow::Result<usize> {
+    let limits = Limits::CLIENT;
+    let parse = || Message::parse(sample.clone(), &limits);
+    Ok(match case {
+        Case::ParseRegister | Case::ParseInvite => black_box(parse()?).body().len(),
+        Case::CheckRegister => {
+            let message = parse()?;
+            message.check()?;
+            black_box(message).body().len()
+        }
+        Case::ForwardInvite => forward(&parse()?).len(),
+        Case::RelayInvite => {
+            let mut framer = Framer::new();
+            framer.push(sample.clone());
+            let Some(Frame::Message(message)) = framer.next(&limits)? else {
+                bail!("the sample is not one message");
+            };
+            message.check()?;
+            forward(&message).len()
+        }
+    })
+}
+
+/// The changes of a proxy on the way: a Via more, a hop less, its own Route taken off.
+fn forward(message: &Message) -> Bytes {
+    let hops = message.max_forwards().ok().flatten().unwrap_or(70);
+    let mut edit = message.edit();
+    edit.push(
+        Name::Via,
+        "SIP/2.0/TLS dir01.load.example:5061;branch=z9hG4bK-d1-0123456789abcdef;alias",
+    );
+    edit.set(Name::MaxForwards, hops.saturating_sub(1));
+    edit.pop(Name::Route);
+    black_box(edit.write())
+}
+
+fn nanos(case: Case) -> anyhow::Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..REPETITIONS {
+        let start = thread_time();
+        repeat(case, TIMED)?;
+        let took = thread_time().saturating_sub(start);
+        best = best.min(took.as_secs_f64() * 1e9 / f64::from(TIMED));
+    }
+    Ok(best)
+}
+
+/// Processor time of this thread: what else runs on the machine is not in it.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Counts the instructions of this program doing one case; `None` if valgrind is not installed.
+async fn instructions(case: Case, times: u32) -> anyhow::Result<Option<u64>> {
+    let own = std::env::current_exe()?;
+    let case = clap::ValueEnum::to_possible_value(&case).context("every case has a name")?;
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(own);
+    command.args(["message", case.get_name(), "--times", &times.to_string()]);
+    let output = match command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+    {
+        Ok(output) => output,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context("cannot start valgrind"),
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("valgrind ended with {}: {text}", output.status);
+    }
+    let count = text.lines().find_map(|line| line.split_once("Collected :"));
+    let count = count
+        .with_context(|| format!("valgrind tells no count: {text}"))?
+        .1;
+    Ok(Some(count.trim().parse()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Case, repeat};
+
+    #[test]
+    fn every_case_takes_its_sample() {
+        for case in Case::ALL {
+            repeat(case, 2).expect("the sample is sound");
+        }
+    }
+}

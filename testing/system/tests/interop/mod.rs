@@ -1,0 +1,5 @@
+//! Peers of other makers: phones, servers, tools.
+
+mod peers_alone;
+mod phones;
+mod scenario;

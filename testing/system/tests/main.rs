@@ -1,0 +1,7 @@
+//! The product and its peers as whole processes. One binary, since linking is what costs.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test they serve"
+)]
+
+mod interop;

@@ -1,0 +1,87 @@
+//! Modules of `roles` that carry a role do not use each other; what two of them need stands in a module beside them.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Verdict;
+use crate::tree;
+
+const ROLES: [&str; 7] = [
+    "director",
+    "edge",
+    "front_end",
+    "reverse_proxy",
+    "load_balancer",
+    "dns",
+    "replication",
+];
+
+pub(super) fn check(root: &Path) -> Result<Verdict> {
+    let folder = root.join("crates/roles/src");
+    let mut faults = Vec::new();
+    let mut looked_at = 0;
+    for path in tree::rust_files(&folder)? {
+        let name = tree::shown(&folder, &path);
+        let module = name
+            .split('/')
+            .next()
+            .map_or("", |first| first.trim_end_matches(".rs"));
+        if ROLES.contains(&module) {
+            looked_at += 1;
+            faults.extend(judge(module, &tree::read(&path)?));
+        }
+    }
+    Ok(Verdict {
+        looked_at: (looked_at, "files of role modules"),
+        faults,
+    })
+}
+
+fn judge(module: &str, text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for line in text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+    {
+        for other in ROLES.iter().filter(|other| **other != module) {
+            if names(line, other) {
+                faults.push(format!(
+                    "the role {module} uses the role {other}: {}",
+                    line.trim()
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// Tells whether the line has `crate::other` as a whole word.
+fn names(line: &str, other: &str) -> bool {
+    let wanted = format!("crate::{other}");
+    line.match_indices(&wanted).any(|(at, _)| {
+        let next = line[at + wanted.len()..].chars().next();
+        !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    #[test]
+    fn a_role_that_uses_another_is_found() {
+        assert_eq!(judge("edge", "use crate::director::Config;\n").len(), 1);
+    }
+
+    #[test]
+    fn shared_modules_itself_and_comments_are_fine() {
+        assert!(
+            judge(
+                "edge",
+                "use crate::edge::A;\nuse crate::dns_names::B;\n// crate::director\n"
+            )
+            .is_empty()
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! The Debian packages that tests drive as peers, and their installation.
+//!
+//! Without root, or without a package server, nothing is installed; the tests that miss a peer then say SKIPPED.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// A Debian package and why the tests want it.
+struct Package {
+    name: &'static str,
+    wanted_for: &'static str,
+}
+
+const WANTED: [Package; 7] = [
+    Package {
+        name: "baresip-core",
+        wanted_for: "interop: a phone that does not follow a redirected REGISTER",
+    },
+    Package {
+        name: "linphone-cli",
+        wanted_for: "interop: a phone that follows a redirected REGISTER",
+    },
+    Package {
+        name: "kamailio",
+        wanted_for: "interop: proves the phones alone; benches: the comparison",
+    },
+    Package {
+        name: "kamailio-tls-modules",
+        wanted_for: "the same, over TLS",
+    },
+    Package {
+        name: "bind9-dnsutils",
+        wanted_for: "interop: dig, a foreign client of the names",
+    },
+    Package {
+        name: "openssl",
+        wanted_for: "certificates of the interop tests, and a foreign TLS peer",
+    },
+    Package {
+        name: "iproute2",
+        wanted_for: "tests in a network namespace of their own",
+    },
+];
+
+/// Installs what is missing.
+///
+/// # Errors
+/// Fails when packages are missing and cannot be installed.
+pub(crate) fn install() -> Result<()> {
+    let missing = missing()?;
+    if missing.is_empty() {
+        println!("packages: all {} present", WANTED.len());
+        return Ok(());
+    }
+    for package in &missing {
+        println!(
+            "packages: {} is missing ({})",
+            package.name, package.wanted_for
+        );
+    }
+    if !is_root()? {
+        let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+        bail!(
+            "not root; install them with: apt-get install --no-install-recommends {}",
+            names.join(" ")
+        );
+    }
+    apt_get(&["update"])?;
+    let mut words = vec!["install", "--yes", "--no-install-recommends"];
+    words.extend(missing.iter().map(|package| package.name));
+    apt_get(&words)
+}
+
+fn missing() -> Result<Vec<&'static Package>> {
+    let mut missing = Vec::new();
+    for package in &WANTED {
+        let answer = Command::new("dpkg-query")
+            .args(["--show", "--showformat", "${Status}", package.name])
+            .stderr(Stdio::null())
+            .output()
+            .context("asking dpkg-query; this is not a Debian machine")?;
+        if answer.stdout != b"install ok installed" {
+            missing.push(package);
+        }
+    }
+    Ok(missing)
+}
+
+fn is_root() -> Result<bool> {
+    let answer = Command::new("id")
+        .arg("--user")
+        .output()
+        .context("asking id")?;
+    Ok(answer.stdout.trim_ascii() == b"0")
+}
+
+/// Runs apt-get with its progress on the terminal; it waits its turn when another installation runs.
+fn apt_get(words: &[&str]) -> Result<()> {
+    println!("packages: apt-get {}", words.join(" "));
+    let status = Command::new("apt-get")
+        .args([
+            "-o",
+            "DPkg::Lock::Timeout=300",
+            "-o",
+            "Acquire::Retries=3",
+            "--quiet",
+        ])
+        .args(words)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .status()
+        .context("starting apt-get")?;
+    if !status.success() {
+        bail!("apt-get {} ended with {status}", words.join(" "));
+    }
+    Ok(())
+}
