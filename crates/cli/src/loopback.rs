@@ -28,17 +28,29 @@ pub(crate) fn place(topology: &Topology, base: Ipv4Addr) -> anyhow::Result<Place
     let topology = topology.on_loopback(base);
     let low = lowest_port(&topology);
     if low.is_none_or(may_open) {
-        return Ok(Placed { topology, shifted: None });
+        return Ok(Placed {
+            topology,
+            shifted: None,
+        });
     }
     let shifted = topology.with_low_ports_shifted(SHIFT);
-    let topology = shifted.context("ports below 1024 may not be opened, and moving them up makes some meet others")?;
-    Ok(Placed { topology, shifted: Some(SHIFT) })
+    let topology = shifted
+        .context("ports below 1024 may not be opened, and moving them up makes some meet others")?;
+    Ok(Placed {
+        topology,
+        shifted: Some(SHIFT),
+    })
 }
 
 fn lowest_port(topology: &Topology) -> Option<SocketAddr> {
-    let listeners = topology.machines().iter().flat_map(|machine| topology.listeners(machine));
+    let listeners = topology
+        .machines()
+        .iter()
+        .flat_map(|machine| topology.listeners(machine));
     let low = listeners.filter(|listener| listener.transport != base::net::Transport::Udp);
-    let lowest = low.map(|listener| listener.address).min_by_key(SocketAddr::port)?;
+    let lowest = low
+        .map(|listener| listener.address)
+        .min_by_key(SocketAddr::port)?;
     (lowest.port() < topology::FIRST_UNPRIVILEGED).then_some(lowest)
 }
 
@@ -61,12 +73,20 @@ pub(crate) fn explain_shift(by: u16) -> String {
 
 /// Says what to do when the addresses are taken.
 pub(crate) fn explain(error: StartError, base: Ipv4Addr) -> anyhow::Error {
-    let taken = matches!(&error, StartError::Listen { source: BindError::InUse { .. }, .. });
+    let taken = matches!(
+        &error,
+        StartError::Listen {
+            source: BindError::InUse { .. },
+            ..
+        }
+    );
     let error = anyhow::Error::new(error);
     if !taken {
         return error;
     }
     let [a, b, c, _] = base.octets();
     let other = IpAddr::from([a, b, c.wrapping_add(1), 0]);
-    error.context(format!("another program has these addresses; try others, as --loopback {other}"))
+    error.context(format!(
+        "another program has these addresses; try others, as --loopback {other}"
+    ))
 }

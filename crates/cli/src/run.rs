@@ -43,14 +43,27 @@ impl Run {
         if let Some(base) = self.loopback {
             topology = loopback::place(&topology, base)?.topology;
         }
-        let Some(machine) = topology.machine(&self.machine).map(|machine| machine.fqdn.to_string()) else {
-            let known: Vec<&str> = topology.machines().iter().map(|machine| machine.fqdn.as_str()).collect();
-            bail!("the topology has no machine {}; there is {}", self.machine, known.join(", "));
+        let Some(machine) = topology
+            .machine(&self.machine)
+            .map(|machine| machine.fqdn.to_string())
+        else {
+            let known: Vec<&str> = topology
+                .machines()
+                .iter()
+                .map(|machine| machine.fqdn.as_str())
+                .collect();
+            bail!(
+                "the topology has no machine {}; there is {}",
+                self.machine,
+                known.join(", ")
+            );
         };
         let topology = Arc::new(topology);
         let workers = self.workers.unwrap_or_else(cores);
         let state = State::new(&self.state);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(async {
             let base = self.loopback.unwrap_or(loopback::DEFAULT);
             let machines = Machines::start(&topology, [machine.as_str()], &state, workers)

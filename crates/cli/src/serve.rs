@@ -31,7 +31,11 @@ pub(crate) struct LogArgs {
 impl LogArgs {
     /// Sets logging up and takes as many files as the account may open.
     pub(crate) fn begin(&self) -> anyhow::Result<()> {
-        let format = if self.log_json { Format::Json } else { Format::Text };
+        let format = if self.log_json {
+            Format::Json
+        } else {
+            Format::Text
+        };
         logging::init(&self.log, format).context("logging cannot be set up")?;
         runtime::process::raise_open_files();
         Ok(())
@@ -51,7 +55,11 @@ impl Machines {
         state: &pki::State,
         workers: u8,
     ) -> Result<Self, StartError> {
-        let options = Options { state: state.clone(), workers, clock: Clock::start() };
+        let options = Options {
+            state: state.clone(),
+            workers,
+            clock: Clock::start(),
+        };
         let mut running = Vec::new();
         for name in names {
             match Running::start(Arc::clone(topology), name, &options) {
@@ -108,8 +116,11 @@ impl Machines {
 
     /// Ends all machines at the same time and says how it went.
     fn drain(self) -> String {
-        let drains: Vec<_> =
-            self.running.into_iter().map(|machine| std::thread::spawn(move || machine.drain(GRACE))).collect();
+        let drains: Vec<_> = self
+            .running
+            .into_iter()
+            .map(|machine| std::thread::spawn(move || machine.drain(GRACE)))
+            .collect();
         let (mut closed, mut cut, mut failed) = (0, 0, 0);
         for drain in drains {
             match drain.join() {
@@ -121,7 +132,11 @@ impl Machines {
                 Err(_panicked) => failed += 1,
             }
         }
-        let trouble = if failed == 0 { String::new() } else { format!(", {failed} workers had failed") };
+        let trouble = if failed == 0 {
+            String::new()
+        } else {
+            format!(", {failed} workers had failed")
+        };
         format!("drained: {closed} connections closed in order, {cut} cut{trouble}")
     }
 }

@@ -35,7 +35,9 @@ impl Status {
             Some(name) => vec![name],
             None => machines(&state.machines())?,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let mut answers = Vec::new();
         for name in names {
             let socket = state.machine(&name).join(CONTROL_SOCKET);
@@ -48,7 +50,9 @@ impl Status {
             answers.push((name, answer));
         }
         print(&answers, output)?;
-        let well = answers.iter().all(|(_, answer)| matches!(answer, Answer::Running(_)));
+        let well = answers
+            .iter()
+            .all(|(_, answer)| matches!(answer, Answer::Running(_)));
         Ok(if well { Outcome::Done } else { Outcome::Faults })
     }
 }
@@ -56,7 +60,8 @@ impl Status {
 /// The machines that have state here.
 fn machines(folder: &Path) -> anyhow::Result<Vec<String>> {
     let entries = std::fs::read_dir(folder);
-    let entries = entries.with_context(|| format!("no machine has state in {}", folder.display()))?;
+    let entries =
+        entries.with_context(|| format!("no machine has state in {}", folder.display()))?;
     let mut names = Vec::new();
     for entry in entries {
         names.push(entry?.file_name().to_string_lossy().into_owned());
@@ -73,12 +78,21 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
         let machines: Vec<serde_json::Value> = answers.iter().map(json).collect();
         return output.json(&machines);
     }
-    let mut table = Table::new(["Machine", "State", "Up", "Connections", "Requests", "Users", "Bindings", "Certificate"])
-        .right(2)
-        .right(3)
-        .right(4)
-        .right(5)
-        .right(6);
+    let mut table = Table::new([
+        "Machine",
+        "State",
+        "Up",
+        "Connections",
+        "Requests",
+        "Users",
+        "Bindings",
+        "Certificate",
+    ])
+    .right(2)
+    .right(3)
+    .right(4)
+    .right(5)
+    .right(6);
     for (name, answer) in answers {
         table.row(match answer {
             Answer::Running(status) => running(status),
@@ -91,15 +105,28 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
 
 fn json((name, answer): &(String, Answer)) -> serde_json::Value {
     match answer {
-        Answer::Running(status) => serde_json::json!({ "machine": name, "running": true, "status": status }),
+        Answer::Running(status) => {
+            serde_json::json!({ "machine": name, "running": true, "status": status })
+        }
         Answer::NotRunning => serde_json::json!({ "machine": name, "running": false }),
-        Answer::Failed(reason) => serde_json::json!({ "machine": name, "running": false, "error": reason }),
+        Answer::Failed(reason) => {
+            serde_json::json!({ "machine": name, "running": false, "error": reason })
+        }
     }
 }
 
 fn down(name: &str, state: &str) -> [String; 8] {
     let nothing = String::new;
-    [name.to_owned(), state.to_owned(), nothing(), nothing(), nothing(), nothing(), nothing(), nothing()]
+    [
+        name.to_owned(),
+        state.to_owned(),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+    ]
 }
 
 fn running(status: &MachineStatus) -> [String; 8] {
@@ -114,7 +141,11 @@ fn running(status: &MachineStatus) -> [String; 8] {
         };
         format!("{} ({how})", directory.users)
     });
-    let soonest = status.certificates.iter().map(|certificate| certificate.days_left).min();
+    let soonest = status
+        .certificates
+        .iter()
+        .map(|certificate| certificate.days_left)
+        .min();
     [
         status.machine.clone(),
         "running".to_owned(),
@@ -122,7 +153,12 @@ fn running(status: &MachineStatus) -> [String; 8] {
         number(sip.map(|sip| sip.connections.to_string())),
         number(sip.map(|sip| sip.requests.to_string())),
         number(users),
-        number(status.bindings.as_ref().map(|bindings| bindings.bindings.to_string())),
+        number(
+            status
+                .bindings
+                .as_ref()
+                .map(|bindings| bindings.bindings.to_string()),
+        ),
         number(soonest.map(|days| format!("{days} days"))),
     ]
 }

@@ -52,7 +52,9 @@ impl Up {
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         let began = Instant::now();
         self.log.begin()?;
-        let Some((topology, text)) = self.topology(output)? else { return Ok(Outcome::Faults) };
+        let Some((topology, text)) = self.topology(output)? else {
+            return Ok(Outcome::Faults);
+        };
         let placed = loopback::place(&topology, self.loopback)?;
         if let Some(by) = placed.shifted {
             output.complain(loopback::explain_shift(by))?;
@@ -60,13 +62,19 @@ impl Up {
         let topology = Arc::new(placed.topology);
         let state = State::new(&self.state);
         prepare(&state, &topology, &text)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(async {
             let machines = Machines::start(&topology, order(&topology), &state, self.workers)
                 .map_err(|error| loopback::explain(error, self.loopback))?;
             let users = demo::users(&machines, &topology, &state)?;
             wait_for_copies(&machines).await;
-            let statuses: Vec<MachineStatus> = machines.running().iter().map(|machine| machine.status()).collect();
+            let statuses: Vec<MachineStatus> = machines
+                .running()
+                .iter()
+                .map(|machine| machine.status())
+                .collect();
             let report = report::Report {
                 topology: &topology,
                 statuses: &statuses,
@@ -83,13 +91,19 @@ impl Up {
     fn topology(&self, output: &Output) -> anyhow::Result<Option<(Topology, String)>> {
         match &self.topology {
             Some(path) => {
-                let Some(topology) = topology_file::load(path, output)? else { return Ok(None) };
+                let Some(topology) = topology_file::load(path, output)? else {
+                    return Ok(None);
+                };
                 let text = std::fs::read_to_string(path);
-                Ok(Some((topology, text.with_context(|| format!("cannot read {}", path.display()))?)))
+                Ok(Some((
+                    topology,
+                    text.with_context(|| format!("cannot read {}", path.display()))?,
+                )))
             }
             None => {
                 let reference = Topology::parse(REFERENCE, "reference.toml");
-                let reference = reference.map_err(|faults| anyhow::anyhow!(faults.render(false)))?;
+                let reference =
+                    reference.map_err(|faults| anyhow::anyhow!(faults.render(false)))?;
                 Ok(Some((reference, REFERENCE.to_owned())))
             }
         }
@@ -103,18 +117,28 @@ fn prepare(state: &State, topology: &Topology, text: &str) -> anyhow::Result<()>
     let copy = root.join("topology.toml");
     std::fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
     let (certificates, pools) = (needs::certificates(topology), needs::pools(topology));
-    pki::ensure(state, &needs::ca_name(topology), &certificates, &pools, OffsetDateTime::now_utc())
-        .context("the certificates could not be made")?;
+    pki::ensure(
+        state,
+        &needs::ca_name(topology),
+        &certificates,
+        &pools,
+        OffsetDateTime::now_utc(),
+    )
+    .context("the certificates could not be made")?;
     Ok(())
 }
 
 /// The machine that masters the directory first, so that the copies find it.
 fn order(topology: &Topology) -> Vec<&str> {
     let master = topology.directory_master();
-    let masters = |machine: &topology::Machine| master.is_some_and(|pool| machine.pools.contains(&pool.fqdn));
+    let masters =
+        |machine: &topology::Machine| master.is_some_and(|pool| machine.pools.contains(&pool.fqdn));
     let mut machines: Vec<&topology::Machine> = topology.machines().iter().collect();
     machines.sort_by_key(|machine| !masters(machine));
-    machines.into_iter().map(|machine| machine.fqdn.as_str()).collect()
+    machines
+        .into_iter()
+        .map(|machine| machine.fqdn.as_str())
+        .collect()
 }
 
 /// Ready means that every Director and Front End knows every user.
@@ -126,10 +150,18 @@ async fn wait_for_copies(machines: &Machines) {
 }
 
 fn all_caught_up(machines: &Machines) -> bool {
-    let directories: Vec<_> =
-        machines.running().iter().filter_map(|machine| machine.status().directory).collect();
-    let master = directories.iter().find(|directory| directory.master).map(|directory| directory.revision);
-    directories.iter().all(|directory| Some(directory.revision) == master)
+    let directories: Vec<_> = machines
+        .running()
+        .iter()
+        .filter_map(|machine| machine.status().directory)
+        .collect();
+    let master = directories
+        .iter()
+        .find(|directory| directory.master)
+        .map(|directory| directory.revision);
+    directories
+        .iter()
+        .all(|directory| Some(directory.revision) == master)
 }
 
 /// Whether the topology has users at all.

@@ -254,7 +254,12 @@ fn installed_dirs(state: &State) -> Result<Vec<PathBuf>, Error> {
 fn ensure_pool_keys(state: &State, pools: &[PoolNeed]) -> Result<Vec<Done>, Error> {
     let mut done = Vec::new();
     let mut pool_of: BTreeMap<(Secret, &str), &str> = BTreeMap::new();
-    for PoolNeed { pool, secret, members } in pools {
+    for PoolNeed {
+        pool,
+        secret,
+        members,
+    } in pools
+    {
         for machine in members {
             names::check_machine(machine)?;
             if let Some(first) = pool_of.insert((*secret, machine), pool) {

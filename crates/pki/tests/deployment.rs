@@ -27,7 +27,7 @@ fn needs() -> Vec<Need> {
 fn pools() -> Vec<PoolNeed> {
     let members = strings(&["dir01.contoso.net", "dir02.contoso.net"]);
     vec![PoolNeed {
-            secret: pki::Secret::Pool,
+        secret: pki::Secret::Pool,
         pool: "dirpool01.contoso.net".to_owned(),
         members,
     }]
@@ -93,7 +93,7 @@ fn a_machine_cannot_hold_the_keys_of_two_pools() {
     let bench = Bench::new();
     let mut pools = pools();
     pools.push(PoolNeed {
-            secret: pki::Secret::Pool,
+        secret: pki::Secret::Pool,
         pool: "fepool01.contoso.net".to_owned(),
         members: strings(&["dir02.contoso.net"]),
     });

@@ -16,9 +16,13 @@ impl TrustList {
     /// Takes the list out of a machine's view.
     #[must_use]
     pub fn of(view: &View) -> Self {
-        let servers =
-            view.trust.iter().map(|(name, server)| (name.as_str().to_owned(), Arc::clone(server)));
-        Self { servers: servers.collect() }
+        let servers = view
+            .trust
+            .iter()
+            .map(|(name, server)| (name.as_str().to_owned(), Arc::clone(server)));
+        Self {
+            servers: servers.collect(),
+        }
     }
 }
 
@@ -29,10 +33,18 @@ impl Identify for TrustList {
         if face == Face::Outside {
             return Err(Stranger);
         }
-        let known: Vec<&Arc<Server>> = names.iter().filter_map(|name| self.servers.get(name)).collect();
+        let known: Vec<&Arc<Server>> = names
+            .iter()
+            .filter_map(|name| self.servers.get(name))
+            .collect();
         let is_machine = |server: &&&Arc<Server>| names.iter().any(|name| **name == *server.name);
-        let machine = known.iter().filter(|server| server.name != server.pool).find(is_machine);
+        let machine = known
+            .iter()
+            .filter(|server| server.name != server.pool)
+            .find(is_machine);
         let found = machine.or_else(|| known.first());
-        found.map(|server| Peer::Server(Arc::clone(server))).ok_or(Stranger)
+        found
+            .map(|server| Peer::Server(Arc::clone(server)))
+            .ok_or(Stranger)
     }
 }

@@ -75,7 +75,10 @@ impl<H: Host> World<H> {
     #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
         Self {
-            now: Now { mono: Mono::ZERO, wall: UnixMillis(EPOCH) },
+            now: Now {
+                mono: Mono::ZERO,
+                wall: UnixMillis(EPOCH),
+            },
             random: Random::new(seed),
             hosts: Vec::new(),
             clients: Vec::new(),
@@ -101,7 +104,12 @@ impl<H: Host> World<H> {
 
     /// Adds a host.
     pub fn add(&mut self, place: Place, host: H) -> HostId {
-        self.hosts.push(Slot { host: Some(host), place, wake: None, accepted: 0 });
+        self.hosts.push(Slot {
+            host: Some(host),
+            place,
+            wake: None,
+            accepted: 0,
+        });
         let id = self.hosts.len() - 1;
         self.drain(id);
         HostId(id)
@@ -140,7 +148,10 @@ impl<H: Host> World<H> {
             let server = self.accept(host, face, to, from, Peer::Client);
             self.join(End::Client(flow), End::Host(host, server));
             let link = link_of(place.proves, face, from, to);
-            let opened = Event::Opened { flow: FlowId::from_bits(0), link };
+            let opened = Event::Opened {
+                flow: FlowId::from_bits(0),
+                link,
+            };
             self.deliver(End::Client(flow), opened);
         }
         flow
@@ -191,7 +202,12 @@ impl<H: Host> World<H> {
                 return true;
             }
             let event = self.queue.first_key_value().map(|(key, _)| key.0);
-            let wake = self.hosts.iter().filter(|slot| slot.host.is_some()).filter_map(|slot| slot.wake).min();
+            let wake = self
+                .hosts
+                .iter()
+                .filter(|slot| slot.host.is_some())
+                .filter_map(|slot| slot.wake)
+                .min();
             let next = event.into_iter().chain(wake).min().filter(|at| *at <= end);
             let Some(next) = next else {
                 self.advance(end);
@@ -245,7 +261,9 @@ impl<H: Host> World<H> {
     }
 
     fn feed(&mut self, id: usize, input: <H::Machine as Machine>::Input) {
-        let Some(host) = &mut self.hosts[id].host else { return };
+        let Some(host) = &mut self.hosts[id].host else {
+            return;
+        };
         host.machine().handle(self.now, input);
         self.drain(id);
     }
@@ -274,7 +292,9 @@ impl<H: Host> World<H> {
 
     fn carry_out(&mut self, id: usize, effect: Effect) {
         match effect {
-            Effect::Open { flow, hop, face, .. } => self.open(id, flow, &hop, face),
+            Effect::Open {
+                flow, hop, face, ..
+            } => self.open(id, flow, &hop, face),
             Effect::Send { flow, bytes } => self.carry(End::Host(id, flow), bytes),
             Effect::Close { flow } => self.hang_up(End::Host(id, flow), Closed::ByPeer),
             Effect::Pass { .. } => panic!("a world has one worker per host"),
@@ -285,8 +305,11 @@ impl<H: Host> World<H> {
         let end = End::Host(id, flow);
         let Some((other, other_face)) = self.listener(hop.addr) else {
             let wait = self.latency();
-        let at = self.now.mono.after(wait);
-            let closed = Event::Closed { flow, why: Closed::Unreachable };
+            let at = self.now.mono.after(wait);
+            let closed = Event::Closed {
+                flow,
+                why: Closed::Unreachable,
+            };
             return self.enqueue(at, Due::Net(end, closed));
         };
         let me = self.hosts[id].place.clone();
@@ -297,26 +320,44 @@ impl<H: Host> World<H> {
         self.deliver(end, Event::Opened { flow, link });
     }
 
-    fn accept(&mut self, host: usize, face: Face, local: SocketAddr, remote: SocketAddr, peer: Peer) -> FlowId {
+    fn accept(
+        &mut self,
+        host: usize,
+        face: Face,
+        local: SocketAddr,
+        remote: SocketAddr,
+        peer: Peer,
+    ) -> FlowId {
         let slot = &mut self.hosts[host];
         slot.accepted += 1;
         let flow = FlowId::accepted(WorkerId(0), slot.accepted);
         let link = link_of(peer, face, local, remote);
         let wait = self.latency();
         let at = self.now.mono.after(wait);
-        self.enqueue(at, Due::Net(End::Host(host, flow), Event::Opened { flow, link }));
+        self.enqueue(
+            at,
+            Due::Net(End::Host(host, flow), Event::Opened { flow, link }),
+        );
         flow
     }
 
     fn join(&mut self, a: End, b: End) {
-        let opened = self.now.mono.after(Duration::from_micros(LATENCY.0 + LATENCY.1 as u64));
-        self.pipes.push(Pipe { ends: [a, b], last: [opened; 2] });
+        let opened = self
+            .now
+            .mono
+            .after(Duration::from_micros(LATENCY.0 + LATENCY.1 as u64));
+        self.pipes.push(Pipe {
+            ends: [a, b],
+            last: [opened; 2],
+        });
         self.of_end.insert(a, self.pipes.len() - 1);
         self.of_end.insert(b, self.pipes.len() - 1);
     }
 
     fn carry(&mut self, from: End, bytes: Bytes) {
-        let Some((pipe, side)) = self.other_side(from) else { return };
+        let Some((pipe, side)) = self.other_side(from) else {
+            return;
+        };
         let to = self.pipes[pipe].ends[side];
         let head = format!("{} {from:?} -> {to:?}\n", self.now.mono.as_micros());
         self.trace.extend_from_slice(head.as_bytes());
@@ -326,11 +367,19 @@ impl<H: Host> World<H> {
     }
 
     fn hang_up(&mut self, from: End, why: Closed) {
-        let Some((pipe, side)) = self.other_side(from) else { return };
+        let Some((pipe, side)) = self.other_side(from) else {
+            return;
+        };
         let to = self.pipes[pipe].ends[side];
-        let closed = Event::Closed { flow: flow_of(to), why };
+        let closed = Event::Closed {
+            flow: flow_of(to),
+            why,
+        };
         self.deliver(to, closed);
-        let own = Event::Closed { flow: flow_of(from), why: Closed::Asked };
+        let own = Event::Closed {
+            flow: flow_of(from),
+            why: Closed::Asked,
+        };
         self.enqueue(self.now.mono, Due::Net(from, own));
         self.of_end.remove(&from);
         self.of_end.remove(&to);
@@ -360,9 +409,17 @@ impl<H: Host> World<H> {
     }
 
     fn listener(&self, addr: SocketAddr) -> Option<(usize, Face)> {
-        self.hosts.iter().enumerate().filter(|(_, slot)| slot.host.is_some()).find_map(|(id, slot)| {
-            slot.place.listens.iter().find(|(at, _)| *at == addr).map(|(_, face)| (id, *face))
-        })
+        self.hosts
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.host.is_some())
+            .find_map(|(id, slot)| {
+                slot.place
+                    .listens
+                    .iter()
+                    .find(|(at, _)| *at == addr)
+                    .map(|(_, face)| (id, *face))
+            })
     }
 
     fn latency(&mut self) -> Duration {
@@ -378,5 +435,11 @@ fn flow_of(end: End) -> FlowId {
 }
 
 fn link_of(peer: Peer, face: Face, local: SocketAddr, remote: SocketAddr) -> Arc<Link> {
-    Arc::new(Link { peer, transport: Transport::Tls, face, local, remote })
+    Arc::new(Link {
+        peer,
+        transport: Transport::Tls,
+        face,
+        local,
+        remote,
+    })
 }

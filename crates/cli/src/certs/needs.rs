@@ -30,13 +30,19 @@ pub(crate) fn of_machine(topology: &Topology, machine: &Machine) -> Vec<Need> {
 /// sign users in.
 pub(crate) fn pools(topology: &Topology) -> Vec<PoolNeed> {
     let speaking = topology.pools().iter().filter(|pool| has_sip(pool.role));
-    let members = |pool| topology.members(pool).map(|machine| machine.fqdn.to_string());
+    let members = |pool| {
+        topology
+            .members(pool)
+            .map(|machine| machine.fqdn.to_string())
+    };
     let shared_by_pool = speaking.map(|pool| PoolNeed {
         pool: pool.fqdn.to_string(),
         secret: Secret::Pool,
         members: members(pool).collect(),
     });
-    let signing_in = [Role::Director, Role::FrontEnd].into_iter().flat_map(|role| topology.pools_of(role));
+    let signing_in = [Role::Director, Role::FrontEnd]
+        .into_iter()
+        .flat_map(|role| topology.pools_of(role));
     let ticket = PoolNeed {
         pool: "sign-in".to_owned(),
         secret: Secret::Ticket,

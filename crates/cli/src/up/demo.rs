@@ -33,14 +33,29 @@ pub(super) struct DemoUser {
 }
 
 /// Makes the users if there are none at all, and returns those of them whose password is still ours.
-pub(super) fn users(machines: &Machines, topology: &Topology, state: &State) -> anyhow::Result<Vec<DemoUser>> {
-    let Some(admin) = machines.running().iter().find_map(Running::admin) else { return Ok(Vec::new()) };
-    let Some(domain) = topology.domains().first().filter(|_| super::has_users(topology)) else {
+pub(super) fn users(
+    machines: &Machines,
+    topology: &Topology,
+    state: &State,
+) -> anyhow::Result<Vec<DemoUser>> {
+    let Some(admin) = machines.running().iter().find_map(Running::admin) else {
+        return Ok(Vec::new());
+    };
+    let Some(domain) = topology
+        .domains()
+        .first()
+        .filter(|_| super::has_users(topology))
+    else {
         return Ok(Vec::new());
     };
     let secret = secret(state)?;
-    let pools: Vec<&Fqdn> = topology.pools_of(Role::FrontEnd).map(|pool| &pool.fqdn).collect();
-    let UserReply::Users { users: known, .. } = list(admin) else { bail!("the directory cannot be read") };
+    let pools: Vec<&Fqdn> = topology
+        .pools_of(Role::FrontEnd)
+        .map(|pool| &pool.fqdn)
+        .collect();
+    let UserReply::Users { users: known, .. } = list(admin) else {
+        bail!("the directory cannot be read")
+    };
     let is_empty = known.is_empty();
     let mut made = Vec::new();
     for ((user, name), home) in NAMES.into_iter().zip(pools.iter().cycle()) {
@@ -52,18 +67,39 @@ pub(super) fn users(machines: &Machines, topology: &Topology, state: &State) -> 
             continue;
         }
         if is_password(admin, topology, &aor, &password) {
-            let home = admin.users().find(aor.as_str()).map(|user| user.home.as_str().to_owned()).unwrap_or_default();
-            made.push(DemoUser { aor: aor.as_str().to_owned(), password, home });
+            let home = admin
+                .users()
+                .find(aor.as_str())
+                .map(|user| user.home.as_str().to_owned())
+                .unwrap_or_default();
+            made.push(DemoUser {
+                aor: aor.as_str().to_owned(),
+                password,
+                home,
+            });
         }
     }
     Ok(made)
 }
 
 fn list(admin: &Admin) -> UserReply {
-    admin.handle(Clock::start().wall(), UserRequest::List { after: None, limit: 1000 })
+    admin.handle(
+        Clock::start().wall(),
+        UserRequest::List {
+            after: None,
+            limit: 1000,
+        },
+    )
 }
 
-fn add(admin: &Admin, topology: &Topology, aor: &Aor, name: &str, home: &Fqdn, password: &str) -> anyhow::Result<()> {
+fn add(
+    admin: &Admin,
+    topology: &Topology,
+    aor: &Aor,
+    name: &str,
+    home: &Fqdn,
+    password: &str,
+) -> anyhow::Result<()> {
     let user = NewUser {
         aor: aor.clone(),
         display_name: name.to_owned(),
@@ -73,30 +109,44 @@ fn add(admin: &Admin, topology: &Topology, aor: &Aor, name: &str, home: &Fqdn, p
     match admin.handle(Clock::start().wall(), UserRequest::Add(user)) {
         UserReply::Done => Ok(()),
         UserReply::Refused(refusal) => Err(refusal).context("a user for trials was refused"),
-        UserReply::Imported(_) | UserReply::Users { .. } => bail!("the directory answered something else"),
+        UserReply::Imported(_) | UserReply::Users { .. } => {
+            bail!("the directory answered something else")
+        }
     }
 }
 
 fn is_password(admin: &Admin, topology: &Topology, aor: &Aor, password: &str) -> bool {
-    let Some(user) = admin.users().find(aor.as_str()) else { return false };
+    let Some(user) = admin.users().find(aor.as_str()) else {
+        return false;
+    };
     let ours = verifiers(password, aor, topology);
     user.verifiers.iter().any(|kept| {
-        ours.iter().any(|one| one.algorithm == kept.algorithm() && one.ha1 == kept.ha1())
+        ours.iter()
+            .any(|one| one.algorithm == kept.algorithm() && one.ha1 == kept.ha1())
     })
 }
 
 fn password(secret: &[u8; 32], aor: &str) -> String {
-    format!("{:016x}", Key::derive(secret, "demo password").checksum(&[aor.as_bytes()]))
+    format!(
+        "{:016x}",
+        Key::derive(secret, "demo password").checksum(&[aor.as_bytes()])
+    )
 }
 
 fn secret(state: &State) -> anyhow::Result<[u8; 32]> {
     let path = state.root().join(SECRET);
-    if path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
+    if path
+        .try_exists()
+        .with_context(|| format!("cannot look for {}", path.display()))?
+    {
         let bytes = disk::read_private(&path)?;
-        return bytes.try_into().map_err(|_| anyhow::anyhow!("{} does not hold 32 bytes; remove it", path.display()));
+        return bytes
+            .try_into()
+            .map_err(|_| anyhow::anyhow!("{} does not hold 32 bytes; remove it", path.display()));
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).context("no random numbers")?;
-    disk::write_private(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    disk::write_private(&path, &bytes)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(bytes)
 }

@@ -60,7 +60,12 @@ impl Report<'_> {
             output.table(&self.user_table())?;
         }
         self.how_to_sign_in(output)?;
-        let listening = self.statuses.iter().flat_map(|status| &status.listeners).filter(|one| one.open).count();
+        let listening = self
+            .statuses
+            .iter()
+            .flat_map(|status| &status.listeners)
+            .filter(|one| one.open)
+            .count();
         output.line(format!(
             "\nReady after {} ms: {} machines, {listening} listeners. Ctrl-C drains and ends.",
             self.took.as_millis(),
@@ -78,7 +83,11 @@ impl Report<'_> {
             state: self.state,
             ca: self.state.join("ca").join("ca.pem"),
             took_ms: self.took.as_millis(),
-            machines: self.statuses.iter().map(|status| status.machine.as_str()).collect(),
+            machines: self
+                .statuses
+                .iter()
+                .map(|status| status.machine.as_str())
+                .collect(),
         }
     }
 
@@ -86,8 +95,14 @@ impl Report<'_> {
         let mut table = Table::new(["Machine", "Roles", "Listens on"]);
         for status in self.statuses {
             let open = status.listeners.iter().filter(|one| one.open);
-            let lines: Vec<String> = open.map(|one| format!("{} {} {}", one.address, one.protocol, one.face)).collect();
-            table.row([status.machine.clone(), status.roles.join("\n"), lines.join("\n")]);
+            let lines: Vec<String> = open
+                .map(|one| format!("{} {} {}", one.address, one.protocol, one.face))
+                .collect();
+            table.row([
+                status.machine.clone(),
+                status.roles.join("\n"),
+                lines.join("\n"),
+            ]);
         }
         table
     }
@@ -95,7 +110,11 @@ impl Report<'_> {
     fn flows(&self, output: &Output) -> Table {
         let mut table = Table::new(["", "Flow", "Purpose"]).right(1);
         for flow in TABLE {
-            let marks = self.statuses.iter().flat_map(|status| &status.flows).filter(|one| one.flow == flow.id);
+            let marks = self
+                .statuses
+                .iter()
+                .flat_map(|status| &status.flows)
+                .filter(|one| one.flow == flow.id);
             let marks: Vec<FlowLive> = marks.map(|one| one.live).collect();
             if marks.is_empty() {
                 continue;
@@ -107,7 +126,11 @@ impl Report<'_> {
             } else {
                 "○ elsewhere"
             };
-            table.row([mark.to_owned(), flow.id.to_string(), flow.purpose.get(output.lang().into()).to_owned()]);
+            table.row([
+                mark.to_owned(),
+                flow.id.to_string(),
+                flow.purpose.get(output.lang().into()).to_owned(),
+            ]);
         }
         table
     }
@@ -123,12 +146,22 @@ impl Report<'_> {
     fn how_to_sign_in(&self, output: &Output) -> anyhow::Result<()> {
         let ca = self.state.join("ca").join("ca.pem");
         let user = self.users.first();
-        let (aor, password) = user.map_or(("sip:USER@DOMAIN", "PASSWORD"), |user| (&user.aor, &user.password));
-        let name = aor.strip_prefix("sip:").and_then(|rest| rest.split('@').next()).unwrap_or("USER");
-        output.line(format!("\nTo sign in with a phone, trust {} and", ca.display()))?;
+        let (aor, password) = user.map_or(("sip:USER@DOMAIN", "PASSWORD"), |user| {
+            (&user.aor, &user.password)
+        });
+        let name = aor
+            .strip_prefix("sip:")
+            .and_then(|rest| rest.split('@').next())
+            .unwrap_or("USER");
+        output.line(format!(
+            "\nTo sign in with a phone, trust {} and",
+            ca.display()
+        ))?;
         output.line(self.name_help())?;
         for (place, entrance) in [("inside", self.inside()), ("outside", self.outside())] {
-            let Some(Entrance { host, port }) = entrance else { continue };
+            let Some(Entrance { host, port }) = entrance else {
+                continue;
+            };
             output.line(format!(
                 "\n  {place}\n    linphone   proxy add: sip:{host}:{port};transport=tls, identity {aor}, user {name}, \
                  password {password}\n    baresip    {};transport=tls>;auth_pass={password};\
@@ -146,7 +179,9 @@ impl Report<'_> {
         let hosts = self.state.join("hosts");
         let file = format!("add the lines of {} to /etc/hosts", hosts.display());
         match dns.map(|one| one.address).next() {
-            Some(address) => format!("let it ask the name server {address} (baresip: dns_server {address}), or {file}."),
+            Some(address) => format!(
+                "let it ask the name server {address} (baresip: dns_server {address}), or {file}."
+            ),
             None => format!("{file}."),
         }
     }
@@ -168,24 +203,36 @@ impl Report<'_> {
         let mut names: BTreeMap<(String, Face2), Vec<IpAddr>> = BTreeMap::new();
         for record in self.topology.records() {
             if let RecordData::Address(address) = record.data {
-                names.entry((record.name, Face2::of(record.face))).or_default().push(address);
+                names
+                    .entry((record.name, Face2::of(record.face)))
+                    .or_default()
+                    .push(address);
             }
         }
         // The outside sorts last and so replaces the inside.
-        names.into_iter().map(|((name, _), addresses)| (name, addresses)).collect()
+        names
+            .into_iter()
+            .map(|((name, _), addresses)| (name, addresses))
+            .collect()
     }
 
     /// Where a phone inside signs in: the Director pool, or the Front Ends where there is none.
     fn inside(&self) -> Option<Entrance> {
         let pool = self.topology.sign_in_pool()?;
-        Some(Entrance { host: pool.fqdn.to_string(), port: self.topology.ports().number(Port::Sip) })
+        Some(Entrance {
+            host: pool.fqdn.to_string(),
+            port: self.topology.ports().number(Port::Sip),
+        })
     }
 
     /// Where a phone outside signs in: the Edge.
     fn outside(&self) -> Option<Entrance> {
         let pool = self.topology.pools_of(base::net::Role::Edge).next()?;
         let host = pool.external_fqdn.as_ref()?.to_string();
-        Some(Entrance { host, port: self.topology.ports().number(Port::EdgeAccess) })
+        Some(Entrance {
+            host,
+            port: self.topology.ports().number(Port::EdgeAccess),
+        })
     }
 }
 

@@ -122,7 +122,11 @@ impl FlowId {
 
 impl fmt::Debug for FlowId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = if self.0 & Self::OPENED == 0 { "in" } else { "out" };
+        let side = if self.0 & Self::OPENED == 0 {
+            "in"
+        } else {
+            "out"
+        };
         write!(f, "w{}.{side}.{}", self.worker().0, self.0 & Self::SERIAL)
     }
 }

@@ -98,7 +98,8 @@ impl<K> Timers<K> {
             return Some(Mono::from_micros(self.tick * TICK_MICROS));
         }
         let boundary = (self.tick / SLOTS + 1) * SLOTS;
-        let fine = (self.tick + 1..boundary).find(|tick| !self.wheels[0][slot(*tick, 0)].is_empty());
+        let fine =
+            (self.tick + 1..boundary).find(|tick| !self.wheels[0][slot(*tick, 0)].is_empty());
         Some(Mono::from_micros(fine.unwrap_or(boundary) * TICK_MICROS))
     }
 
@@ -194,7 +195,11 @@ mod tests {
         let mut timers = Timers::default();
         let week = Mono::ZERO.after(Duration::from_secs(7 * 24 * 3600));
         timers.set(week, ms(10), ());
-        assert!(timers.next_wake().is_some_and(|wake| wake > week.after(ms(5))));
+        assert!(
+            timers
+                .next_wake()
+                .is_some_and(|wake| wake > week.after(ms(5)))
+        );
         assert_eq!(timers.expired(week.after(ms(8))), None);
         assert_eq!(timers.expired(week.after(ms(12))), Some(()));
     }
@@ -218,7 +223,8 @@ mod tests {
                     fired.push(key);
                 }
                 let tick = now.as_micros() / TICK_MICROS;
-                let mut expected: Vec<u64> = plain.iter().filter(|t| t.0 <= tick).map(|t| t.1).collect();
+                let mut expected: Vec<u64> =
+                    plain.iter().filter(|t| t.0 <= tick).map(|t| t.1).collect();
                 plain.retain(|t| t.0 > tick);
                 expected.sort_unstable();
                 fired.sort_unstable();
@@ -226,7 +232,10 @@ mod tests {
                 assert_eq!(timers.len(), plain.len());
                 if let Some(first) = plain.iter().map(|t| t.0).min() {
                     let wake = timers.next_wake().unwrap();
-                    assert!(wake.as_micros() <= first * TICK_MICROS, "would sleep over a deadline");
+                    assert!(
+                        wake.as_micros() <= first * TICK_MICROS,
+                        "would sleep over a deadline"
+                    );
                     assert!(wake > now || wake.as_micros() / TICK_MICROS <= tick + 1);
                 }
             }

@@ -66,7 +66,9 @@ impl SignIn {
     /// Returns whether this client is redirected or proxied.
     #[must_use]
     pub fn internal_for(&self, user_agent: Option<&str>) -> InternalSignIn {
-        self.rule(user_agent).and_then(|rule| rule.internal_sign_in).unwrap_or(self.internal)
+        self.rule(user_agent)
+            .and_then(|rule| rule.internal_sign_in)
+            .unwrap_or(self.internal)
     }
 
     /// Returns the algorithms offered to this client.
@@ -78,7 +80,9 @@ impl SignIn {
 
     fn rule(&self, user_agent: Option<&str>) -> Option<&UserAgentRule> {
         let agent = user_agent?;
-        self.rules.iter().find(|rule| glob(rule.pattern.as_bytes(), agent.as_bytes()))
+        self.rules
+            .iter()
+            .find(|rule| glob(rule.pattern.as_bytes(), agent.as_bytes()))
     }
 }
 
@@ -108,7 +112,11 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { relays: 100_000, commits: 20_000, unfinished: 64 << 20 }
+        Self {
+            relays: 100_000,
+            commits: 20_000,
+            unfinished: 64 << 20,
+        }
     }
 }
 
@@ -166,13 +174,18 @@ impl Config {
     /// Tells whether this is one of our SIP domains.
     #[must_use]
     pub fn is_our_domain(&self, host: &str) -> bool {
-        self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
+        self.domains
+            .iter()
+            .any(|domain| domain.eq_ignore_ascii_case(host))
     }
 
     /// Tells whether this host name means this machine or its pool.
     #[must_use]
     pub fn is_me(&self, host: &str) -> bool {
-        let outside = self.outside.as_ref().is_some_and(|o| o.host.eq_ignore_ascii_case(host));
+        let outside = self
+            .outside
+            .as_ref()
+            .is_some_and(|o| o.host.eq_ignore_ascii_case(host));
         outside
             || self.server.name.eq_ignore_ascii_case(host)
             || self.server.pool.eq_ignore_ascii_case(host)
@@ -181,7 +194,9 @@ impl Config {
     /// Returns the pool of this name.
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&Pool> {
-        self.pools.iter().find(|pool| pool.name.eq_ignore_ascii_case(name))
+        self.pools
+            .iter()
+            .find(|pool| pool.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -200,14 +215,18 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
                 from += 1;
             }
             _ => {
-                let Some((star_at, star_from)) = star else { return false };
+                let Some((star_at, star_from)) = star else {
+                    return false;
+                };
                 star = Some((star_at, star_from + 1));
                 at = star_at + 1;
                 from = star_from + 1;
             }
         }
     }
-    pattern.get(at..).is_some_and(|rest| rest.iter().all(|c| *c == b'*'))
+    pattern
+        .get(at..)
+        .is_some_and(|rest| rest.iter().all(|c| *c == b'*'))
 }
 
 #[cfg(test)]
@@ -227,7 +246,11 @@ mod tests {
             ("a*b*c", "aXbYbZ", false),
         ];
         for (pattern, text, expected) in cases {
-            assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
+            assert_eq!(
+                glob(pattern.as_bytes(), text.as_bytes()),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 }

@@ -100,7 +100,10 @@ pub fn register(
     if contacts.iter().any(|contact| contact.value == b"*") {
         return remove_all(bound, request, &order, contacts.len());
     }
-    let mut change = Change { aor: request.aor.to_owned(), ..Change::default() };
+    let mut change = Change {
+        aor: request.aor.to_owned(),
+        ..Change::default()
+    };
     for contact in &contacts {
         let (binding, life) = read_contact(rules, now, request, &order, contact)?;
         if let Some(old) = bound.iter().find(|old| old.is_same(&binding)) {
@@ -120,7 +123,11 @@ pub fn register(
 
 fn count_after(bound: &[Arc<Binding>], change: &Change) -> usize {
     let touched = |old: &&Arc<Binding>| {
-        change.remove.iter().chain(&change.put).any(|new| new.is_same(old))
+        change
+            .remove
+            .iter()
+            .chain(&change.put)
+            .any(|new| new.is_same(old))
     };
     bound.iter().filter(|old| !touched(old)).count() + change.put.len()
 }
@@ -136,7 +143,11 @@ fn remove_all(
     }
     bound.iter().try_for_each(|old| order.follows(old))?;
     let remove = bound.iter().map(|old| Binding::clone(old)).collect();
-    Ok(Outcome::Change(Change { aor: request.aor.to_owned(), remove, put: Vec::new() }))
+    Ok(Outcome::Change(Change {
+        aor: request.aor.to_owned(),
+        remove,
+        put: Vec::new(),
+    }))
 }
 
 /// The order among requests of one client.
@@ -147,7 +158,10 @@ struct Order<'m> {
 
 impl<'m> Order<'m> {
     fn of(message: &'m Message) -> Result<Self, Refusal> {
-        Ok(Self { call_id: message.call_id()?, cseq: message.cseq()?.number })
+        Ok(Self {
+            call_id: message.call_id()?,
+            cseq: message.cseq()?.number,
+        })
     }
 
     fn follows(&self, old: &Binding) -> Result<(), Refusal> {
@@ -171,8 +185,15 @@ fn read_contact(
         return Err(Refusal::ContactForm);
     }
     let life = lifetime(rules, request.message, &address)?;
-    let instance = address.params.value("+sip.instance").map(|value| value.trim_matches('"').to_owned());
-    let reg_id = address.params.value("reg-id").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let instance = address
+        .params
+        .value("+sip.instance")
+        .map(|value| value.trim_matches('"').to_owned());
+    let reg_id = address
+        .params
+        .value("reg-id")
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0);
     let binding = Binding {
         contact: address.uri.to_owned(),
         params: other_params(&address),
@@ -183,7 +204,11 @@ fn read_contact(
         call_id: order.call_id.to_owned(),
         cseq: order.cseq,
         route: request.route.clone(),
-        user_agent: request.message.text(Name::UserAgent).unwrap_or_default().to_owned(),
+        user_agent: request
+            .message
+            .text(Name::UserAgent)
+            .unwrap_or_default()
+            .to_owned(),
         remote: request.remote,
     };
     Ok((binding, life))
@@ -196,9 +221,14 @@ fn lifetime(
     message: &Message,
     address: &Address<'_>,
 ) -> Result<Duration, Refusal> {
-    let own = address.params.value("expires").and_then(|value| value.parse::<u32>().ok());
+    let own = address
+        .params
+        .value("expires")
+        .and_then(|value| value.parse::<u32>().ok());
     let asked = own.or_else(|| message.expires().ok().flatten());
-    let Some(asked) = asked else { return Ok(rules.default) };
+    let Some(asked) = asked else {
+        return Ok(rules.default);
+    };
     let asked = Duration::from_secs(u64::from(asked));
     if !asked.is_zero() && asked < rules.min {
         return Err(Refusal::TooBrief);
@@ -207,10 +237,18 @@ fn lifetime(
 }
 
 fn preference(address: &Address<'_>) -> u16 {
-    let Some(q) = address.params.value("q").and_then(|value| value.parse::<f32>().ok()) else {
+    let Some(q) = address
+        .params
+        .value("q")
+        .and_then(|value| value.parse::<f32>().ok())
+    else {
         return 1000;
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=1000"
+    )]
     let thousandths = (q.clamp(0.0, 1.0) * 1000.0).round() as u16;
     thousandths
 }

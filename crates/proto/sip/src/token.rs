@@ -42,7 +42,9 @@ impl Key {
         hash.update(secret);
         hash.update(purpose.as_bytes());
         let mut key = [0; 16];
-        key.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+        key.iter_mut()
+            .zip(hash.finalize())
+            .for_each(|(to, from)| *to = from);
         Self(key)
     }
 
@@ -100,7 +102,9 @@ impl Branch {
         let text = branch.strip_prefix(MAGIC_COOKIE)?;
         let mut raw = [0; BRANCH_LEN + 4];
         let len = URL_SAFE_NO_PAD.decode_slice(text, &mut raw).ok()?;
-        let (packed, sum) = raw.get(..len)?.split_at_checked(len.checked_sub(SUM_LEN)?)?;
+        let (packed, sum) = raw
+            .get(..len)?
+            .split_at_checked(len.checked_sub(SUM_LEN)?)?;
         if sum != key.checksum(&[packed]).to_be_bytes() {
             return None;
         }
@@ -110,7 +114,12 @@ impl Branch {
     fn pack(self) -> SmallVec<[u8; 24]> {
         let mut raw = SmallVec::new();
         match self {
-            Self::Kept { worker, slot, generation, leg } => {
+            Self::Kept {
+                worker,
+                slot,
+                generation,
+                leg,
+            } => {
                 raw.push(b'K');
                 raw.push(worker.0);
                 raw.extend_from_slice(&slot.to_be_bytes());
@@ -200,13 +209,29 @@ impl Token {
         let (kind, rest) = packed.split_first()?;
         let (boot, rest) = rest.split_first_chunk()?;
         let (flow, _) = rest.split_first_chunk()?;
-        let named = (u32::from_be_bytes(*boot), FlowId::from_bits(u64::from_be_bytes(*flow)));
+        let named = (
+            u32::from_be_bytes(*boot),
+            FlowId::from_bits(u64::from_be_bytes(*flow)),
+        );
         let genuine = |context: &[&[u8]]| sum == checksum(key, packed, context).to_be_bytes();
-        let of_dialog = || dialogs.iter().any(|d| genuine(&[d.call_id.as_bytes(), d.tag.as_bytes()]));
+        let of_dialog = || {
+            dialogs
+                .iter()
+                .any(|d| genuine(&[d.call_id.as_bytes(), d.tag.as_bytes()]))
+        };
         match kind {
-            b'P' if genuine(&[]) => Some(Self { flow: Some(named), dialog: false }),
-            b'F' if of_dialog() => Some(Self { flow: Some(named), dialog: true }),
-            b'D' if of_dialog() => Some(Self { flow: None, dialog: true }),
+            b'P' if genuine(&[]) => Some(Self {
+                flow: Some(named),
+                dialog: false,
+            }),
+            b'F' if of_dialog() => Some(Self {
+                flow: Some(named),
+                dialog: true,
+            }),
+            b'D' if of_dialog() => Some(Self {
+                flow: None,
+                dialog: true,
+            }),
             _ => None,
         }
     }
@@ -227,7 +252,10 @@ impl Ticket {
     pub fn mint(aor: &str, until: u64, key: &Key) -> String {
         let mut raw = [0; 16];
         raw[..8].copy_from_slice(&until.to_be_bytes());
-        raw[8..].copy_from_slice(&key.checksum(&[aor.as_bytes(), &until.to_be_bytes()]).to_be_bytes());
+        raw[8..].copy_from_slice(
+            &key.checksum(&[aor.as_bytes(), &until.to_be_bytes()])
+                .to_be_bytes(),
+        );
         URL_SAFE_NO_PAD.encode(raw)
     }
 
@@ -235,10 +263,16 @@ impl Ticket {
     #[must_use]
     pub fn admits(text: &str, aor: &str, now: u64, key: &Key) -> bool {
         let mut raw = [0; 18];
-        let Ok(16) = URL_SAFE_NO_PAD.decode_slice(text, &mut raw) else { return false };
+        let Ok(16) = URL_SAFE_NO_PAD.decode_slice(text, &mut raw) else {
+            return false;
+        };
         let (until, rest) = raw.split_at(8);
-        let Ok(until) = until.try_into().map(u64::from_be_bytes) else { return false };
-        let sum = key.checksum(&[aor.as_bytes(), &until.to_be_bytes()]).to_be_bytes();
+        let Ok(until) = until.try_into().map(u64::from_be_bytes) else {
+            return false;
+        };
+        let sum = key
+            .checksum(&[aor.as_bytes(), &until.to_be_bytes()])
+            .to_be_bytes();
         until > now && rest.get(..8) == Some(&sum[..])
     }
 }
@@ -270,8 +304,16 @@ mod tests {
 
     #[test]
     fn a_branch_comes_back_as_it_was_minted_and_no_other_key_reads_it() {
-        let kept = Branch::Kept { worker: WorkerId(1), slot: 7, generation: 3, leg: 258 };
-        let stateless = Branch::Stateless { flow: FlowId::accepted(WorkerId(1), 99), request: 4242 };
+        let kept = Branch::Kept {
+            worker: WorkerId(1),
+            slot: 7,
+            generation: 3,
+            leg: 258,
+        };
+        let stateless = Branch::Stateless {
+            flow: FlowId::accepted(WorkerId(1), 99),
+            request: 4242,
+        };
         for branch in [kept, stateless] {
             let text = branch.mint(&key("branch"));
             assert!(text.starts_with(MAGIC_COOKIE));
@@ -282,7 +324,13 @@ mod tests {
 
     #[test]
     fn any_changed_character_makes_a_branch_worthless() {
-        let text = Branch::Kept { worker: WorkerId(0), slot: 1, generation: 1, leg: 0 }.mint(&key("b"));
+        let text = Branch::Kept {
+            worker: WorkerId(0),
+            slot: 1,
+            generation: 1,
+            leg: 0,
+        }
+        .mint(&key("b"));
         for at in MAGIC_COOKIE.len()..text.len() {
             let mut other = text.clone().into_bytes();
             other[at] = if other[at] == b'A' { b'B' } else { b'A' };
@@ -295,14 +343,38 @@ mod tests {
 
     #[test]
     fn a_dialog_token_is_worth_nothing_in_another_dialog() {
-        let dialog = Dialog { call_id: "a@x", tag: "1" };
+        let dialog = Dialog {
+            call_id: "a@x",
+            tag: "1",
+        };
         let flow = Some((5, FlowId::accepted(WorkerId(0), 3)));
-        for token in [Token { flow, dialog: true }, Token { flow: None, dialog: true }] {
+        for token in [
+            Token { flow, dialog: true },
+            Token {
+                flow: None,
+                dialog: true,
+            },
+        ] {
             let text = Token::record_route(token.flow, dialog, &key("t"));
             assert_eq!(Token::read(&text, &key("t"), &[dialog]), Some(token));
-            let callee_first = [Dialog { call_id: "a@x", tag: "2" }, dialog];
+            let callee_first = [
+                Dialog {
+                    call_id: "a@x",
+                    tag: "2",
+                },
+                dialog,
+            ];
             assert_eq!(Token::read(&text, &key("t"), &callee_first), Some(token));
-            let other = [Dialog { call_id: "b@x", tag: "1" }, Dialog { call_id: "a@x", tag: "2" }];
+            let other = [
+                Dialog {
+                    call_id: "b@x",
+                    tag: "1",
+                },
+                Dialog {
+                    call_id: "a@x",
+                    tag: "2",
+                },
+            ];
             assert_eq!(Token::read(&text, &key("t"), &other), None);
         }
     }
@@ -310,10 +382,30 @@ mod tests {
     #[test]
     fn a_ticket_admits_its_user_for_its_time() {
         let ticket = Ticket::mint("sip:alice@contoso.com", 1_000, &key("t"));
-        assert!(Ticket::admits(&ticket, "sip:alice@contoso.com", 999, &key("t")));
-        assert!(!Ticket::admits(&ticket, "sip:alice@contoso.com", 1_000, &key("t")));
-        assert!(!Ticket::admits(&ticket, "sip:bob@contoso.com", 999, &key("t")));
-        assert!(!Ticket::admits(&ticket, "sip:alice@contoso.com", 999, &key("other")));
+        assert!(Ticket::admits(
+            &ticket,
+            "sip:alice@contoso.com",
+            999,
+            &key("t")
+        ));
+        assert!(!Ticket::admits(
+            &ticket,
+            "sip:alice@contoso.com",
+            1_000,
+            &key("t")
+        ));
+        assert!(!Ticket::admits(
+            &ticket,
+            "sip:bob@contoso.com",
+            999,
+            &key("t")
+        ));
+        assert!(!Ticket::admits(
+            &ticket,
+            "sip:alice@contoso.com",
+            999,
+            &key("other")
+        ));
         assert!(!Ticket::admits("", "sip:alice@contoso.com", 999, &key("t")));
     }
 
@@ -322,7 +414,13 @@ mod tests {
         let flow = FlowId::accepted(WorkerId(2), 12);
         let text = Token::path(7, flow, &key("t"));
         let read = Token::read(&text, &key("t"), &[]).unwrap();
-        assert_eq!(read, Token { flow: Some((7, flow)), dialog: false });
+        assert_eq!(
+            read,
+            Token {
+                flow: Some((7, flow)),
+                dialog: false
+            }
+        );
         assert_eq!(Token::read("", &key("t"), &[]), None);
         assert_eq!(Token::read("alice", &key("t"), &[]), None);
     }

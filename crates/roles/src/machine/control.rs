@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::status::MachineStatus;
 use super::Shared;
+use super::status::MachineStatus;
 use crate::directory_admin::{UserReply, UserRequest};
 
 /// What can be asked.
@@ -47,14 +47,22 @@ pub enum Reply {
 }
 
 /// Answers one request.
-pub(super) async fn answer(shared: Arc<Shared>, drain: watch::Sender<bool>, request: Request) -> Reply {
+pub(super) async fn answer(
+    shared: Arc<Shared>,
+    drain: watch::Sender<bool>,
+    request: Request,
+) -> Reply {
     match request {
         Request::Status => Reply::Status(Box::new(shared.status())),
         Request::Users(request) => users(shared, request).await,
         Request::Reload => match spawn_blocking(move || shared.reload()).await {
             Ok(Ok(())) => Reply::Done,
-            Ok(Err(error)) => Reply::Failed { reason: chain(&error) },
-            Err(_) => Reply::Failed { reason: "the reload was interrupted".to_owned() },
+            Ok(Err(error)) => Reply::Failed {
+                reason: chain(&error),
+            },
+            Err(_) => Reply::Failed {
+                reason: "the reload was interrupted".to_owned(),
+            },
         },
         Request::Drain => {
             drain.send_replace(true);
@@ -65,14 +73,25 @@ pub(super) async fn answer(shared: Arc<Shared>, drain: watch::Sender<bool>, requ
 
 async fn users(shared: Arc<Shared>, request: UserRequest) -> Reply {
     if shared.admin.is_none() {
-        let pool = shared.view.directory_master.as_ref().map(|pool| pool.as_str().to_owned());
+        let pool = shared
+            .view
+            .directory_master
+            .as_ref()
+            .map(|pool| pool.as_str().to_owned());
         return Reply::NotMaster { pool };
     }
     let now = shared.clock.wall();
-    let handled = spawn_blocking(move || shared.admin.as_ref().map(|admin| admin.handle(now, request)));
+    let handled = spawn_blocking(move || {
+        shared
+            .admin
+            .as_ref()
+            .map(|admin| admin.handle(now, request))
+    });
     match handled.await {
         Ok(Some(reply)) => Reply::Users(reply),
-        Ok(None) | Err(_) => Reply::Failed { reason: "the request was interrupted".to_owned() },
+        Ok(None) | Err(_) => Reply::Failed {
+            reason: "the request was interrupted".to_owned(),
+        },
     }
 }
 

@@ -31,23 +31,37 @@ pub struct FlowStatus {
 }
 
 /// Returns the rows that touch a machine, as listener or as the one who connects.
-pub(super) fn flow_statuses(topology: &Topology, view: &View, listeners: &[ListenerStatus]) -> Vec<FlowStatus> {
+pub(super) fn flow_statuses(
+    topology: &Topology,
+    view: &View,
+    listeners: &[ListenerStatus],
+) -> Vec<FlowStatus> {
     let name = view.machine.fqdn.as_str();
     let instances = topology.flows();
     let mut rows = Vec::new();
     for flow in topology::flows::TABLE {
-        let mine: Vec<&ListenerStatus> =
-            listeners.iter().filter(|listener| listener.flows.contains(&flow.id)).collect();
+        let mine: Vec<&ListenerStatus> = listeners
+            .iter()
+            .filter(|listener| listener.flows.contains(&flow.id))
+            .collect();
         let connects = || opens(&instances, flow.id, name);
         let live = if !mine.is_empty() {
-            if mine.iter().all(|listener| listener.open) { FlowLive::Listening } else { FlowLive::NotYet }
+            if mine.iter().all(|listener| listener.open) {
+                FlowLive::Listening
+            } else {
+                FlowLive::NotYet
+            }
         } else if connects() {
             FlowLive::Outbound
         } else {
             continue;
         };
         let purpose = flow.purpose.get(Lang::En).to_owned();
-        rows.push(FlowStatus { flow: flow.id, purpose, live });
+        rows.push(FlowStatus {
+            flow: flow.id,
+            purpose,
+            live,
+        });
     }
     rows
 }
@@ -55,6 +69,8 @@ pub(super) fn flow_statuses(topology: &Topology, view: &View, listeners: &[Liste
 /// Tells whether a machine opens connections of a row.
 fn opens(instances: &[Instance], flow: u8, machine: &str) -> bool {
     let of_flow = instances.iter().filter(|instance| instance.flow.id == flow);
-    let mut hosts = of_flow.flat_map(|instance| &instance.sources).flat_map(|party| &party.hosts);
+    let mut hosts = of_flow
+        .flat_map(|instance| &instance.sources)
+        .flat_map(|party| &party.hosts);
     hosts.any(|host| host.machines.iter().any(|name| name.as_str() == machine))
 }

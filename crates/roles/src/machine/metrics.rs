@@ -10,11 +10,8 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
     let own: [(&str, &str); 1] = [("machine", machine)];
     if let Some(read) = &shared.counters {
         for (name, kind, help, value) in read().each() {
-            page.metric(&format!("vestibule_net_{name}"), kind, help).value(
-                &format!("vestibule_net_{name}"),
-                &own,
-                value,
-            );
+            page.metric(&format!("vestibule_net_{name}"), kind, help)
+                .value(&format!("vestibule_net_{name}"), &own, value);
         }
     }
     if let Some(node) = &shared.node {
@@ -22,37 +19,97 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
     }
     if let Some(directory) = &shared.directory {
         let users = u64::try_from(directory.directory().len()).unwrap_or(u64::MAX);
-        gauge(page, "vestibule_directory_users", "Users that this machine knows.", &own, users);
+        gauge(
+            page,
+            "vestibule_directory_users",
+            "Users that this machine knows.",
+            &own,
+            users,
+        );
     }
     if let Some(kept) = &shared.bindings {
         let (users, bindings) = kept.counts();
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        gauge(page, "vestibule_registered_users", "Users with registrations.", &own, count(users));
-        gauge(page, "vestibule_bindings", "Registrations.", &own, count(bindings));
+        gauge(
+            page,
+            "vestibule_registered_users",
+            "Users with registrations.",
+            &own,
+            count(users),
+        );
+        gauge(
+            page,
+            "vestibule_bindings",
+            "Registrations.",
+            &own,
+            count(bindings),
+        );
     }
 }
 
 fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
     let own: [(&str, &str); 1] = [("machine", machine)];
     let counters = [
-        ("vestibule_sip_requests", "SIP requests that came.", node.requests),
-        ("vestibule_sip_responses", "SIP responses that came.", node.responses),
-        ("vestibule_sip_forwarded", "SIP requests sent on with state.", node.forwarded),
-        ("vestibule_sip_relayed", "SIP requests sent on without state.", node.relayed_stateless),
-        ("vestibule_sip_malformed", "SIP messages that broke a rule.", node.malformed),
-        ("vestibule_sip_stray_responses", "SIP responses that belonged to nothing.", node.stray_responses),
-        ("vestibule_sip_failovers", "SIP requests that moved to another server.", node.failovers),
-        ("vestibule_sip_registrations", "Registrations made, refreshed or removed.", node.registrations),
+        (
+            "vestibule_sip_requests",
+            "SIP requests that came.",
+            node.requests,
+        ),
+        (
+            "vestibule_sip_responses",
+            "SIP responses that came.",
+            node.responses,
+        ),
+        (
+            "vestibule_sip_forwarded",
+            "SIP requests sent on with state.",
+            node.forwarded,
+        ),
+        (
+            "vestibule_sip_relayed",
+            "SIP requests sent on without state.",
+            node.relayed_stateless,
+        ),
+        (
+            "vestibule_sip_malformed",
+            "SIP messages that broke a rule.",
+            node.malformed,
+        ),
+        (
+            "vestibule_sip_stray_responses",
+            "SIP responses that belonged to nothing.",
+            node.stray_responses,
+        ),
+        (
+            "vestibule_sip_failovers",
+            "SIP requests that moved to another server.",
+            node.failovers,
+        ),
+        (
+            "vestibule_sip_registrations",
+            "Registrations made, refreshed or removed.",
+            node.registrations,
+        ),
     ];
     for (name, help, value) in counters {
-        page.metric(name, Kind::Counter, help).value(name, &own, value);
+        page.metric(name, Kind::Counter, help)
+            .value(name, &own, value);
     }
-    page.metric("vestibule_sip_ended", Kind::Counter, "SIP requests that ended here, by reason.");
+    page.metric(
+        "vestibule_sip_ended",
+        Kind::Counter,
+        "SIP requests that ended here, by reason.",
+    );
     for (why, count) in &node.ended {
-        page.value("vestibule_sip_ended", &[("machine", machine), ("why", why)], *count);
+        page.value(
+            "vestibule_sip_ended",
+            &[("machine", machine), ("why", why)],
+            *count,
+        );
     }
 }
 
 fn gauge(page: &mut Page, name: &str, help: &str, labels: &[(&str, &str)], value: u64) {
-    page.metric(name, Kind::Gauge, help).value(name, labels, value);
+    page.metric(name, Kind::Gauge, help)
+        .value(name, labels, value);
 }

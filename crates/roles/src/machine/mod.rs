@@ -26,7 +26,7 @@ use topology::{Topology, View};
 pub use control::{Reply, Request};
 pub use flows::{FlowLive, FlowStatus};
 pub use services::ServiceError;
-pub use start::{CONTROL_SOCKET, DIRECTORY, Options, StartError};
+pub use start::{CONTROL_SOCKET, Options, StartError};
 pub use status::{
     BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus, SipStatus,
 };
@@ -100,7 +100,10 @@ impl Running {
     /// Ends the machine in order, within `grace`.
     #[must_use]
     pub fn drain(self, grace: Duration) -> Drained {
-        let drained = self.workers.map(|workers| workers.drain(grace)).unwrap_or_default();
+        let drained = self
+            .workers
+            .map(|workers| workers.drain(grace))
+            .unwrap_or_default();
         self.services.end();
         drained
     }
@@ -110,7 +113,10 @@ impl Shared {
     fn reload(&self) -> Result<(), ReloadError> {
         for store in [&self.inside, &self.outside].into_iter().flatten() {
             let machine = || self.view.machine.fqdn.as_str().to_owned();
-            store.reload().map_err(|source| ReloadError { machine: machine(), source })?;
+            store.reload().map_err(|source| ReloadError {
+                machine: machine(),
+                source,
+            })?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A machine's service thread: control socket, replication, metrics. None of it is on the path of a call.
+//! A machine's service thread: control socket, replication, name service, metrics. None of it is on the path of a call.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,13 +13,30 @@ use tokio::task::JoinSet;
 
 use super::control::{Request, answer};
 use super::{Shared, metrics};
+use crate::names::{Listening, Names};
 use crate::replication::{self, Follower, Source};
 
 /// What the thread is to run.
 pub(super) struct Plan {
     pub(super) follower: Option<Follower>,
-    pub(super) source: Option<(TcpListener, Arc<Store>, Arc<dyn Identify>, Source)>,
+    pub(super) source: Option<SourcePlan>,
     pub(super) metrics: Option<TcpListener>,
+    pub(super) names: Option<NamePlan>,
+}
+
+/// The directory, ready to be followed.
+pub(super) struct SourcePlan {
+    pub(super) listener: TcpListener,
+    pub(super) store: Arc<Store>,
+    pub(super) identify: Arc<dyn Identify>,
+    pub(super) source: Source,
+}
+
+/// The name service, ready to serve.
+pub(super) struct NamePlan {
+    pub(super) listening: Vec<Listening>,
+    pub(super) names: Arc<Names>,
+    pub(super) seed: [u8; 32],
 }
 
 /// The running thread.
@@ -42,10 +59,16 @@ pub enum ServiceError {
 
 impl Services {
     /// Starts the thread; returns when the control socket is open.
-    pub(super) fn start(shared: Arc<Shared>, socket: &Path, plan: Plan) -> Result<Self, ServiceError> {
+    pub(super) fn start(
+        shared: Arc<Shared>,
+        socket: &Path,
+        plan: Plan,
+    ) -> Result<Self, ServiceError> {
         let (end, mut ended) = watch::channel(false);
         let (drain, asked) = watch::channel(false);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(ServiceError::Thread)?;
         let control = {
             let _inside = runtime.enter();
@@ -56,7 +79,9 @@ impl Services {
             runtime.block_on(async move {
                 let mut tasks = JoinSet::new();
                 run_plan(&shared, plan, &mut tasks);
-                let serve = control.serve(move |request: Request| answer(Arc::clone(&shared), drain.clone(), request));
+                let serve = control.serve(move |request: Request| {
+                    answer(Arc::clone(&shared), drain.clone(), request)
+                });
                 tokio::select! {
                     () = serve => {}
                     _ = ended.wait_for(|end| *end) => {}
@@ -65,7 +90,11 @@ impl Services {
             });
         });
         let thread = thread.map_err(ServiceError::Thread)?;
-        Ok(Self { end, drain: asked, thread: Some(thread) })
+        Ok(Self {
+            end,
+            drain: asked,
+            thread: Some(thread),
+        })
     }
 
     pub(super) fn asked_to_drain(&self) -> impl Future<Output = ()> + Send + use<> {
@@ -93,20 +122,42 @@ fn run_plan(shared: &Arc<Shared>, plan: Plan, tasks: &mut JoinSet<()>) {
             follower.run().await;
         });
     }
-    if let Some((listener, store, identify, source)) = plan.source
+    if let Some(SourcePlan {
+        listener,
+        store,
+        identify,
+        source,
+    }) = plan.source
         && let Some(listener) = asynchronous(listener)
     {
         tasks.spawn(replication::serve(listener, store, identify, source));
+    }
+    if let Some(NamePlan {
+        listening,
+        names,
+        seed,
+    }) = plan.names
+    {
+        tasks.spawn(async move {
+            if let Err(error) = crate::names::serve(listening, names, seed).await {
+                tracing::error!(%error, "the name service has ended");
+            }
+        });
     }
     if let Some(listener) = plan.metrics
         && let Some(listener) = asynchronous(listener)
     {
         let shared = Arc::clone(shared);
-        tasks.spawn(runtime::metrics::serve(listener, move |page| metrics::write(&shared, page)));
+        tasks.spawn(runtime::metrics::serve(listener, move |page| {
+            metrics::write(&shared, page)
+        }));
     }
 }
 
 fn asynchronous(listener: TcpListener) -> Option<tokio::net::TcpListener> {
-    let made = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
-    made.inspect_err(|error| tracing::error!(%error, "a listener cannot be used")).ok()
+    let made = listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener));
+    made.inspect_err(|error| tracing::error!(%error, "a listener cannot be used"))
+        .ok()
 }

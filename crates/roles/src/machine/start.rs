@@ -4,25 +4,25 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
-use base::net::{Face, Hop, Role};
+use base::net::{Face, Hop, Role, Transport};
 use pki::{PoolKey, Secret, State};
 use runtime::clock::Clock;
 use runtime::tls::{CredentialsError, Identify, Store};
+use topology::flows::Protocol;
 use topology::{Port, Topology, View, has_sip};
 
-use super::services::{Plan, ServiceError, Services};
+use super::services::{NamePlan, Plan, ServiceError, Services, SourcePlan};
 use super::status::face_name;
 use super::{ListenerStatus, Running, Shared};
-use crate::directory_admin::{Admin, Rules};
-use crate::directory_log::DirectoryLog;
+use crate::directory_admin::{self, Admin, Rules};
+use crate::directory_log::{DirectoryLog, FOLDER};
 use crate::identify::TrustList;
+use crate::names::{self, Names};
 use crate::replication::{Follower, Pace, Source};
 use crate::signalling::{self, BindError, Bindings, Secrets, Signalling};
 
 /// Name of the control socket in a machine's directory.
 pub const CONTROL_SOCKET: &str = "control.sock";
-/// Name of the folder with the directory of users in a machine's directory.
-pub const DIRECTORY: &str = "directory";
 
 /// How a machine is started.
 #[derive(Clone, Debug)]
@@ -76,6 +76,14 @@ pub enum StartError {
         /// Why.
         source: store::OpenError,
     },
+    /// The topology's names do not make a zone.
+    #[error("the name service of {machine} cannot be set up")]
+    Names {
+        /// Which machine.
+        machine: String,
+        /// Why.
+        source: dns::ZoneError,
+    },
     /// A listening socket cannot be opened.
     #[error("{machine} cannot listen")]
     Listen {
@@ -114,9 +122,21 @@ impl Running {
     ///
     /// # Errors
     /// See [`StartError`]; nothing runs then.
-    pub fn start(topology: Arc<Topology>, fqdn: &str, options: &Options) -> Result<Self, StartError> {
-        let view = topology.view(fqdn).ok_or_else(|| StartError::NoMachine { machine: fqdn.to_owned() })?;
-        Builder { machine: view.machine.fqdn.as_str().to_owned(), topology, view, options }.start()
+    pub fn start(
+        topology: Arc<Topology>,
+        fqdn: &str,
+        options: &Options,
+    ) -> Result<Self, StartError> {
+        let view = topology.view(fqdn).ok_or_else(|| StartError::NoMachine {
+            machine: fqdn.to_owned(),
+        })?;
+        Builder {
+            machine: view.machine.fqdn.as_str().to_owned(),
+            topology,
+            view,
+            options,
+        }
+        .start()
     }
 }
 
@@ -143,9 +163,14 @@ impl Builder<'_> {
             (None, _) | (_, false) => (None, None),
         };
         let plan = self.plan(users.as_ref(), inside.as_ref(), &mut opened)?;
-        let follower = users.as_ref().and_then(|users| users.follower.as_ref()).map(Follower::status);
+        let follower = users
+            .as_ref()
+            .and_then(|users| users.follower.as_ref())
+            .map(Follower::status);
         let (directory, admin, follower_task) = self.take_users(users);
-        let counters = workers.as_ref().map(|workers| Box::new(workers.counters()) as _);
+        let counters = workers
+            .as_ref()
+            .map(|workers| Box::new(workers.counters()) as _);
         let shared = Arc::new(Shared {
             started: Instant::now(),
             listeners: listener_statuses(&self.view, &opened),
@@ -161,11 +186,26 @@ impl Builder<'_> {
             counters,
             clock: self.options.clock,
         });
-        let plan = Plan { follower: follower_task, ..plan };
-        let socket = self.options.state.machine(&self.machine).join(CONTROL_SOCKET);
-        let services = Services::start(Arc::clone(&shared), &socket, plan)
-            .map_err(|source| StartError::Services { machine: self.machine, source })?;
-        Ok(Running { shared, workers, services })
+        let plan = Plan {
+            follower: follower_task,
+            ..plan
+        };
+        let socket = self
+            .options
+            .state
+            .machine(&self.machine)
+            .join(CONTROL_SOCKET);
+        let services = Services::start(Arc::clone(&shared), &socket, plan).map_err(|source| {
+            StartError::Services {
+                machine: self.machine,
+                source,
+            }
+        })?;
+        Ok(Running {
+            shared,
+            workers,
+            services,
+        })
     }
 
     fn has_sip(&self) -> bool {
@@ -178,39 +218,73 @@ impl Builder<'_> {
         }
         let folder = self.options.state.tls(&self.machine, face);
         let opened = Store::open(&folder);
-        opened.map(|store| Some(Arc::new(store))).map_err(|source| StartError::Credentials {
-            machine: self.machine.clone(),
-            source,
-        })
+        opened
+            .map(|store| Some(Arc::new(store)))
+            .map_err(|source| StartError::Credentials {
+                machine: self.machine.clone(),
+                source,
+            })
     }
 
     /// Directors and Front Ends know users: the master from its own log, others from a copy.
     fn users(&self, inside: Option<&Arc<Store>>) -> Result<Option<Users>, StartError> {
         let needs_users = self.view.has_role(Role::Director) || self.view.has_role(Role::FrontEnd);
-        let Some(inside) = inside.filter(|_| needs_users) else { return Ok(None) };
-        let folder = self.options.state.machine(&self.machine).join(DIRECTORY);
-        let (log, recovery) = DirectoryLog::open(&folder)
-            .map_err(|source| StartError::Directory { machine: self.machine.clone(), source })?;
+        let Some(inside) = inside.filter(|_| needs_users) else {
+            return Ok(None);
+        };
+        let folder = self.options.state.machine(&self.machine).join(FOLDER);
+        let (log, recovery) =
+            DirectoryLog::open(&folder).map_err(|source| StartError::Directory {
+                machine: self.machine.clone(),
+                source,
+            })?;
         report_recovery(&self.machine, "directory", &recovery);
-        let master = self.view.directory_master.as_ref();
-        let is_master = master.is_some_and(|pool| self.view.machine.pools.contains(pool));
-        let follower = if is_master { None } else { Some(self.follower(log.clone(), inside)?) };
-        Ok(Some(Users { log, is_master, follower }))
+        let master = directory_admin::master(&self.topology);
+        let is_master = master.is_some_and(|machine| machine.fqdn == self.view.machine.fqdn);
+        let follower = if is_master {
+            None
+        } else {
+            Some(self.follower(log.clone(), inside)?)
+        };
+        Ok(Some(Users {
+            log,
+            is_master,
+            follower,
+        }))
     }
 
     fn follower(&self, log: DirectoryLog, inside: &Arc<Store>) -> Result<Follower, StartError> {
-        let master = self.view.directory_master.as_ref().and_then(|name| self.view.pool(name.as_str()));
-        let hop = |member: &topology::Member| Hop {
-            name: Arc::from(member.fqdn.as_str()),
-            addr: self.view.socket(member, Port::InterServer),
+        let hop = |machine: &topology::Machine| Hop {
+            name: Arc::from(machine.fqdn.as_str()),
+            addr: SocketAddr::new(machine.address, self.view.ports.number(Port::InterServer)),
         };
-        let masters = master.map(|pool| pool.members.iter().map(hop).collect()).unwrap_or_default();
+        let masters = directory_admin::master(&self.topology)
+            .map(hop)
+            .into_iter()
+            .collect();
         let from = Some(self.view.machine.address);
-        Ok(Follower::new(log, masters, from, Arc::clone(inside), Pace::default(), self.random()?))
+        Ok(Follower::new(
+            log,
+            masters,
+            from,
+            Arc::clone(inside),
+            Pace::default(),
+            self.random()?,
+        ))
     }
 
-    fn take_users(&self, users: Option<Users>) -> (Option<DirectoryLog>, Option<Admin>, Option<Follower>) {
-        let Some(Users { log, is_master, follower }) = users else { return (None, None, None) };
+    fn take_users(
+        &self,
+        users: Option<Users>,
+    ) -> (Option<DirectoryLog>, Option<Admin>, Option<Follower>) {
+        let Some(Users {
+            log,
+            is_master,
+            follower,
+        }) = users
+        else {
+            return (None, None, None);
+        };
         let admin = is_master.then(|| Admin::new(log.clone(), Rules::from(&*self.topology)));
         (Some(log), admin, follower)
     }
@@ -220,8 +294,11 @@ impl Builder<'_> {
             return Ok(None);
         }
         let folder = self.options.state.machine(&self.machine).join("bindings");
-        let (bindings, recovery) = Bindings::open(&folder)
-            .map_err(|source| StartError::Bindings { machine: self.machine.clone(), source })?;
+        let (bindings, recovery) =
+            Bindings::open(&folder).map_err(|source| StartError::Bindings {
+                machine: self.machine.clone(),
+                source,
+            })?;
         report_recovery(&self.machine, "bindings", &recovery);
         Ok(Some(bindings))
     }
@@ -232,8 +309,12 @@ impl Builder<'_> {
         outside: Option<&Arc<Store>>,
         addresses: &mut Vec<SocketAddr>,
     ) -> Result<Vec<runtime::worker::Listener>, StartError> {
-        let opened = signalling::open(&self.view, inside, outside, self.options.workers)
-            .map_err(|source| StartError::Listen { machine: self.machine.clone(), source })?;
+        let opened = signalling::open(&self.view, inside, outside, self.options.workers).map_err(
+            |source| StartError::Listen {
+                machine: self.machine.clone(),
+                source,
+            },
+        )?;
         addresses.extend(opened.addresses);
         Ok(opened.listeners)
     }
@@ -244,15 +325,27 @@ impl Builder<'_> {
         inside: &Arc<Store>,
         users: Option<&Users>,
         bindings: Option<&Arc<Bindings>>,
-    ) -> Result<(runtime::worker::Workers<sip::Input>, Arc<signalling::NodeStats>), StartError> {
+    ) -> Result<
+        (
+            runtime::worker::Workers<sip::Input>,
+            Arc<signalling::NodeStats>,
+        ),
+        StartError,
+    > {
         let pool = self.secret(Secret::Pool)?;
         // An Edge signs nobody in and holds no ticket key: a taken Edge could mint tickets with it.
         let signs_in = self.view.has_role(Role::Director) || self.view.has_role(Role::FrontEnd);
-        let ticket = if signs_in { self.secret(Secret::Ticket)? } else { self.random()? };
+        let ticket = if signs_in {
+            self.secret(Secret::Ticket)?
+        } else {
+            self.random()?
+        };
         let signalling = Signalling {
             view: self.view.clone(),
             secrets: Secrets::new(pool, ticket, self.random()?),
-            users: users.map(|users| users.log.directory().clone()).unwrap_or_default(),
+            users: users
+                .map(|users| users.log.directory().clone())
+                .unwrap_or_default(),
             bindings: bindings.cloned(),
             inside: Arc::clone(inside),
             listeners,
@@ -260,7 +353,37 @@ impl Builder<'_> {
             clock: self.options.clock,
         };
         let started = signalling.start();
-        started.map_err(|source| StartError::System { machine: self.machine.clone(), source })
+        started.map_err(|source| StartError::System {
+            machine: self.machine.clone(),
+            source,
+        })
+    }
+
+    /// Opens the name service, on a machine that has it.
+    fn names(&self, opened: &mut Vec<SocketAddr>) -> Result<Option<NamePlan>, StartError> {
+        if !self.view.has_role(Role::Dns) {
+            return Ok(None);
+        }
+        let zone = names::zone(&self.view).map_err(|source| StartError::Names {
+            machine: self.machine.clone(),
+            source,
+        })?;
+        let listening = names::bind(&self.view).map_err(|error| StartError::Listen {
+            machine: self.machine.clone(),
+            source: BindError::of(error.address, error.source),
+        })?;
+        let served = self
+            .view
+            .listeners
+            .iter()
+            .filter(|listener| listener.protocol == Protocol::Dns);
+        opened.extend(served.map(|listener| listener.address));
+        let names = Arc::new(Names::new(zone, Arc::new(dns::AllUp)));
+        Ok(Some(NamePlan {
+            listening,
+            names,
+            seed: self.random()?,
+        }))
     }
 
     /// Opens what the service thread serves: the directory at Front Ends, metrics everywhere.
@@ -271,7 +394,12 @@ impl Builder<'_> {
         addresses: &mut Vec<SocketAddr>,
     ) -> Result<Plan, StartError> {
         let identify: Arc<dyn Identify> = Arc::new(TrustList::of(&self.view));
-        let mut plan = Plan { follower: None, source: None, metrics: None };
+        let mut plan = Plan {
+            follower: None,
+            source: None,
+            metrics: None,
+            names: self.names(addresses)?,
+        };
         for listener in &self.view.listeners {
             // Every Front End serves what it has: a copy carries the master's history under the master's indexes.
             let serves = users.filter(|_| self.view.has_role(Role::FrontEnd));
@@ -279,16 +407,27 @@ impl Builder<'_> {
                 (Port::InterServer, Some(users), Some(store)) => {
                     let socket = self.bind(listener.address, addresses)?;
                     let source = Source::new(Arc::clone(users.log.log()), Pace::default());
-                    plan.source = Some((socket, Arc::clone(store), Arc::clone(&identify), source));
+                    plan.source = Some(SourcePlan {
+                        listener: socket,
+                        store: Arc::clone(store),
+                        identify: Arc::clone(&identify),
+                        source,
+                    });
                 }
-                (Port::Metrics, _, _) => plan.metrics = Some(self.bind(listener.address, addresses)?),
-                _ => {}
+                (Port::Metrics, _, _) => {
+                    plan.metrics = Some(self.bind(listener.address, addresses)?)
+                }
+                (_, _, _) => {}
             }
         }
         Ok(plan)
     }
 
-    fn bind(&self, address: SocketAddr, addresses: &mut Vec<SocketAddr>) -> Result<TcpListener, StartError> {
+    fn bind(
+        &self,
+        address: SocketAddr,
+        addresses: &mut Vec<SocketAddr>,
+    ) -> Result<TcpListener, StartError> {
         let bound = TcpListener::bind(address).map_err(|source| StartError::Listen {
             machine: self.machine.clone(),
             source: BindError::of(address, source),
@@ -299,7 +438,10 @@ impl Builder<'_> {
 
     fn secret(&self, secret: Secret) -> Result<[u8; 32], StartError> {
         let key = PoolKey::read(&self.options.state.secret(&self.machine, secret));
-        let key = key.map_err(|source| StartError::Secret { machine: self.machine.clone(), source })?;
+        let key = key.map_err(|source| StartError::Secret {
+            machine: self.machine.clone(),
+            source,
+        })?;
         Ok(*key.as_bytes())
     }
 
@@ -316,7 +458,12 @@ impl Builder<'_> {
 fn report_recovery(machine: &str, what: &str, recovery: &store::Recovery) {
     if recovery.torn_bytes > 0 {
         let bytes = recovery.torn_bytes;
-        tracing::warn!(machine, what, bytes, "an interrupted write was cut off; it had not been acknowledged");
+        tracing::warn!(
+            machine,
+            what,
+            bytes,
+            "an interrupted write was cut off; it had not been acknowledged"
+        );
     }
 }
 
@@ -326,7 +473,8 @@ fn listener_statuses(view: &View, opened: &[SocketAddr]) -> Vec<ListenerStatus> 
         face: face_name(listener.face).to_owned(),
         protocol: listener.protocol.name().to_owned(),
         flows: listener.flows.clone(),
-        open: opened.contains(&listener.address) && listener.transport != base::net::Transport::Udp,
+        open: opened.contains(&listener.address)
+            && (listener.protocol == Protocol::Dns || listener.transport != Transport::Udp),
     };
     view.listeners.iter().map(status).collect()
 }

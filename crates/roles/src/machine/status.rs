@@ -119,7 +119,12 @@ impl Shared {
     pub(super) fn status(&self) -> MachineStatus {
         MachineStatus {
             machine: self.view.machine.fqdn.as_str().to_owned(),
-            roles: self.view.roles.iter().map(|role| role_name(*role).to_owned()).collect(),
+            roles: self
+                .view
+                .roles
+                .iter()
+                .map(|role| role_name(*role).to_owned())
+                .collect(),
             pid: std::process::id(),
             uptime_s: self.started.elapsed().as_secs(),
             listeners: self.listeners.clone(),
@@ -133,8 +138,15 @@ impl Shared {
 
     fn sip_status(&self) -> Option<SipStatus> {
         let node = self.node.as_ref()?.total();
-        let network = self.counters.as_ref().map(|read| read()).unwrap_or_default();
-        let named = network.each().into_iter().map(|(name, _, _, value)| (name.to_owned(), value));
+        let network = self
+            .counters
+            .as_ref()
+            .map(|read| read())
+            .unwrap_or_default();
+        let named = network
+            .each()
+            .into_iter()
+            .map(|(name, _, _, value)| (name.to_owned(), value));
         Some(SipStatus {
             connections: network.flows,
             requests: node.requests,
@@ -144,7 +156,11 @@ impl Shared {
             failovers: node.failovers,
             malformed: node.malformed,
             stray_responses: node.stray_responses,
-            ended: node.ended.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect(),
+            ended: node
+                .ended
+                .iter()
+                .map(|(why, count)| ((*why).to_owned(), *count))
+                .collect(),
             network: named.collect(),
         })
     }
@@ -163,8 +179,19 @@ impl Shared {
         let kept = self.bindings.as_ref()?;
         let log = kept.log_stats()?;
         let (users, bindings) = kept.counts();
-        let store::Stats { records, commits, broken, .. } = log;
-        Some(BindingStatus { users, bindings, records, commits, broken })
+        let store::Stats {
+            records,
+            commits,
+            broken,
+            ..
+        } = log;
+        Some(BindingStatus {
+            users,
+            bindings,
+            records,
+            commits,
+            broken,
+        })
     }
 
     fn certificate_statuses(&self) -> Vec<CertificateStatus> {
@@ -172,9 +199,14 @@ impl Shared {
         let read = |(face, store): (Face, &Option<std::sync::Arc<runtime::tls::Store>>)| {
             let store = store.as_ref()?;
             let info = pki::describe(store.current().chain().first()?).ok()?;
-            let left = info.not_after.unix_timestamp() - i64::try_from(self.clock.wall().as_secs()).ok()?;
+            let left = info.not_after.unix_timestamp()
+                - i64::try_from(self.clock.wall().as_secs()).ok()?;
             let days_left = left.div_euclid(24 * 60 * 60);
-            Some(CertificateStatus { face: face_name(face).to_owned(), subject: info.subject, days_left })
+            Some(CertificateStatus {
+                face: face_name(face).to_owned(),
+                subject: info.subject,
+                days_left,
+            })
         };
         faces.into_iter().filter_map(read).collect()
     }

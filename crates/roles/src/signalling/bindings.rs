@@ -17,15 +17,21 @@ pub struct Bindings {
 struct TableView(Arc<Table>);
 
 impl View for TableView {
-    fn restore(&self, _: Index, records: &mut dyn Iterator<Item = Bytes>) -> Result<(), Unreadable> {
+    fn restore(
+        &self,
+        _: Index,
+        records: &mut dyn Iterator<Item = Bytes>,
+    ) -> Result<(), Unreadable> {
         for record in records {
-            self.0.apply(&Change::decode(&record).map_err(|_| Unreadable)?);
+            self.0
+                .apply(&Change::decode(&record).map_err(|_| Unreadable)?);
         }
         Ok(())
     }
 
     fn apply(&self, _: Index, record: &[u8]) -> Result<(), Unreadable> {
-        self.0.apply(&Change::decode(record).map_err(|_| Unreadable)?);
+        self.0
+            .apply(&Change::decode(record).map_err(|_| Unreadable)?);
         Ok(())
     }
 
@@ -49,13 +55,22 @@ impl Bindings {
         let table = Arc::new(Table::default());
         let view = Arc::new(TableView(Arc::clone(&table)));
         let (log, recovery) = Log::open(folder, Options::default(), view)?;
-        Ok((Self { table, log: Some(log) }, recovery))
+        Ok((
+            Self {
+                table,
+                log: Some(log),
+            },
+            recovery,
+        ))
     }
 
     /// Makes bindings that nobody changes: for the roles that keep none.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { table: Arc::default(), log: None }
+        Self {
+            table: Arc::default(),
+            log: None,
+        }
     }
 
     /// Returns the read side.
@@ -78,8 +93,13 @@ impl Bindings {
 
     /// Makes changes durable, then visible, then calls `done`.
     pub fn commit(&self, changes: &[Change], done: impl FnOnce(bool) + Send + 'static) {
-        let Some(log) = &self.log else { return done(false) };
-        let batch = changes.iter().map(|change| Bytes::from(change.encode())).collect();
+        let Some(log) = &self.log else {
+            return done(false);
+        };
+        let batch = changes
+            .iter()
+            .map(|change| Bytes::from(change.encode()))
+            .collect();
         log.append(batch, move |result| {
             if let Err(error) = &result {
                 tracing::warn!(%error, "registrations could not be made durable");

@@ -34,7 +34,11 @@ impl Secrets {
     /// process.
     #[must_use]
     pub const fn new(pool: [u8; 32], ticket: [u8; 32], process: [u8; 32]) -> Self {
-        Self { pool, ticket, process }
+        Self {
+            pool,
+            ticket,
+            process,
+        }
     }
 
     /// Returns the seed of one worker's random choices.
@@ -58,7 +62,10 @@ impl Secrets {
 pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId) -> Config {
     let server = own_server(view);
     let port = |port: Port| view.ports.number(port);
-    let inside = Address { host: Arc::clone(&server.name), port: port(Port::Sip) };
+    let inside = Address {
+        host: Arc::clone(&server.name),
+        port: port(Port::Sip),
+    };
     let outside = (server.role == Role::Edge).then(|| Address {
         host: external_name(view, &server),
         port: port(Port::EdgeAccess),
@@ -67,10 +74,19 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId) -> Config {
     Config {
         worker,
         boot: secrets.boot(),
-        domains: view.domains.iter().map(|domain| Arc::from(domain.as_str())).collect(),
+        domains: view
+            .domains
+            .iter()
+            .map(|domain| Arc::from(domain.as_str()))
+            .collect(),
         inside,
         outside,
-        pools: view.pools.iter().filter(|pool| has_sip(pool.pool.role)).map(|pool| sip_pool(view, pool)).collect(),
+        pools: view
+            .pools
+            .iter()
+            .filter(|pool| has_sip(pool.pool.role))
+            .map(|pool| sip_pool(view, pool))
+            .collect(),
         next_hop: view.next_hop.as_ref().map(|name| Arc::from(name.as_str())),
         sign_in: sign_in(view),
         registrations: Registrations {
@@ -104,14 +120,24 @@ fn own_server(view: &View) -> Arc<Server> {
     known.unwrap_or_else(|| {
         let name: Arc<str> = Arc::from(view.machine.fqdn.as_str());
         let role = view.roles.first().copied().unwrap_or(Role::Director);
-        Arc::new(Server { pool: Arc::clone(&name), name, role })
+        Arc::new(Server {
+            pool: Arc::clone(&name),
+            name,
+            role,
+        })
     })
 }
 
 /// The public name of an Edge: the subject of its outside certificate.
 fn external_name(view: &View, server: &Server) -> Arc<str> {
-    let outside = view.certificates.iter().find(|need| need.face == Face::Outside);
-    outside.map_or_else(|| Arc::clone(&server.name), |need| Arc::from(need.subject.as_str()))
+    let outside = view
+        .certificates
+        .iter()
+        .find(|need| need.face == Face::Outside);
+    outside.map_or_else(
+        || Arc::clone(&server.name),
+        |need| Arc::from(need.subject.as_str()),
+    )
 }
 
 fn sip_pool(view: &View, pool: &PoolView) -> Pool {
@@ -124,7 +150,11 @@ fn sip_pool(view: &View, pool: &PoolView) -> Pool {
         role: pool.pool.role,
         port: view.ports.number(Port::Sip),
         members: pool.members.iter().map(member).collect(),
-        backup: pool.pool.backup.as_ref().map(|name| Arc::from(name.as_str())),
+        backup: pool
+            .pool
+            .backup
+            .as_ref()
+            .map(|name| Arc::from(name.as_str())),
     }
 }
 

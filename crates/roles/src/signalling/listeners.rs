@@ -16,7 +16,9 @@ use super::store_for;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Ports below 1024 need a privilege that this process does not have.
-    #[error("may not open {address}: ports below 1024 need the right to do so (CAP_NET_BIND_SERVICE)")]
+    #[error(
+        "may not open {address}: ports below 1024 need the right to do so (CAP_NET_BIND_SERVICE)"
+    )]
     Privilege {
         /// Which one.
         address: SocketAddr,
@@ -47,11 +49,15 @@ impl BindError {
     /// Sorts an error of `bind` by what the operator can do about it.
     #[must_use]
     pub fn of(address: SocketAddr, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => Self::Privilege { address },
-            io::ErrorKind::AddrInUse => Self::InUse { address },
-            io::ErrorKind::AddrNotAvailable => Self::NotOurs { address },
-            _ => Self::Other { address, source },
+        let kind = source.kind();
+        if kind == io::ErrorKind::PermissionDenied {
+            Self::Privilege { address }
+        } else if kind == io::ErrorKind::AddrInUse {
+            Self::InUse { address }
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            Self::NotOurs { address }
+        } else {
+            Self::Other { address, source }
         }
     }
 }
@@ -74,22 +80,40 @@ pub fn open(
     outside: Option<&Arc<Store>>,
     workers: u8,
 ) -> Result<Opened, BindError> {
-    let mut opened = Opened { listeners: Vec::new(), addresses: Vec::new() };
+    let mut opened = Opened {
+        listeners: Vec::new(),
+        addresses: Vec::new(),
+    };
     for listener in &view.listeners {
         if listener.protocol != flows::Protocol::Sip || listener.transport == Transport::Udp {
             continue;
         }
         let address = listener.address;
-        let bound = Bound::bind(address, workers).map_err(|source| BindError::of(address, source))?;
+        let bound =
+            Bound::bind(address, workers).map_err(|source| BindError::of(address, source))?;
         let store = Arc::clone(store_for(listener.face, inside, outside));
         let security = match listener.security {
             flows::Security::Plain => Security::Plain,
-            flows::Security::Tls => Security::Tls { store, auth: Auth::None },
-            flows::Security::Mutual => Security::Tls { store, auth: Auth::Required },
-            flows::Security::Either => Security::Tls { store, auth: Auth::Optional },
+            flows::Security::Tls => Security::Tls {
+                store,
+                auth: Auth::None,
+            },
+            flows::Security::Mutual => Security::Tls {
+                store,
+                auth: Auth::Required,
+            },
+            flows::Security::Either => Security::Tls {
+                store,
+                auth: Auth::Optional,
+            },
         };
         opened.addresses.push(bound.addr());
-        opened.listeners.push(Listener { bound, face: listener.face, security, idle: view.limits.idle });
+        opened.listeners.push(Listener {
+            bound,
+            face: listener.face,
+            security,
+            idle: view.limits.idle,
+        });
     }
     Ok(opened)
 }

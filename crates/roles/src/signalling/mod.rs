@@ -51,19 +51,35 @@ impl Signalling {
     /// When the system has no thread or event loop left.
     pub fn start(self) -> io::Result<(Workers<Input>, Arc<NodeStats>)> {
         let stats = Arc::new(NodeStats::new(self.workers));
-        let bindings = self.bindings.unwrap_or_else(|| Arc::new(Bindings::in_memory()));
+        let bindings = self
+            .bindings
+            .unwrap_or_else(|| Arc::new(Bindings::in_memory()));
         let locations: Arc<dyn Locations> = bindings.table();
-        let shared = Shared { users: self.users, locations };
+        let shared = Shared {
+            users: self.users,
+            locations,
+        };
         let limits = worker::Limits {
             per_source: self.view.limits.connections_per_source,
             idle_time: self.view.limits.idle,
             ..worker::Limits::default()
         };
         let setup = Setup {
-            name: self.view.machine.fqdn.as_str().split('.').next().unwrap_or("sip").to_owned(),
+            name: self
+                .view
+                .machine
+                .fqdn
+                .as_str()
+                .split('.')
+                .next()
+                .unwrap_or("sip")
+                .to_owned(),
             workers: self.workers,
             listeners: self.listeners,
-            inside: Origin { store: Some(self.inside), bind: Some(self.view.machine.address) },
+            inside: Origin {
+                store: Some(self.inside),
+                bind: Some(self.view.machine.address),
+            },
             outside: Origin::default(),
             identify: Arc::new(crate::identify::TrustList::of(&self.view)),
             limits,
@@ -73,7 +89,12 @@ impl Signalling {
         let workers = worker::start(setup, move |seat| {
             let config = Arc::new(sip_config(&view, &secrets, seat.id));
             let node = Node::new(config, shared.clone(), secrets.seed(seat.id), seat.now);
-            let plug = SipPlug::new(seat.id, seat.mailbox, Arc::clone(&bindings), Arc::clone(&counted));
+            let plug = SipPlug::new(
+                seat.id,
+                seat.mailbox,
+                Arc::clone(&bindings),
+                Arc::clone(&counted),
+            );
             (plug, node)
         })?;
         Ok((workers, stats))
@@ -81,7 +102,11 @@ impl Signalling {
 }
 
 /// The face on which a listener's certificate is shown.
-pub(crate) const fn store_for<'a>(face: Face, inside: &'a Arc<Store>, outside: Option<&'a Arc<Store>>) -> &'a Arc<Store> {
+pub(crate) const fn store_for<'a>(
+    face: Face,
+    inside: &'a Arc<Store>,
+    outside: Option<&'a Arc<Store>>,
+) -> &'a Arc<Store> {
     match (face, outside) {
         (Face::Outside, Some(store)) => store,
         (Face::Outside | Face::Inside, _) => inside,

@@ -29,7 +29,9 @@ impl NodeStats {
 
     fn set(&self, worker: WorkerId, stats: &Stats) {
         if let Some(slot) = self.0.get(usize::from(worker.0)) {
-            slot.lock().unwrap_or_else(PoisonError::into_inner).clone_from(stats);
+            slot.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone_from(stats);
         }
     }
 }
@@ -49,7 +51,12 @@ impl SipPlug {
         bindings: Arc<Bindings>,
         stats: Arc<NodeStats>,
     ) -> Self {
-        Self { worker, mailbox, bindings, stats }
+        Self {
+            worker,
+            mailbox,
+            bindings,
+            stats,
+        }
     }
 }
 
@@ -68,7 +75,9 @@ impl Plug for SipPlug {
                 self.bindings.commit(&changes, move |done| {
                     if mailbox.post(Input::Committed { ticket, done }).is_err() {
                         // The answer is lost, not the registration: the client asks again and is told.
-                        tracing::warn!("a worker's mailbox is full: an answer to a registration is lost");
+                        tracing::warn!(
+                            "a worker's mailbox is full: an answer to a registration is lost"
+                        );
                     }
                 });
                 None

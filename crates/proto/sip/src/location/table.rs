@@ -28,21 +28,33 @@ pub struct Table {
 impl Default for Table {
     fn default() -> Self {
         let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
-        Self { shards, hasher: RandomState::new() }
+        Self {
+            shards,
+            hasher: RandomState::new(),
+        }
     }
 }
 
 impl Table {
     /// Applies a change that was made durable.
     pub fn apply(&self, change: &Change) {
-        let mut shard = self.shard(&change.aor).write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shard = self
+            .shard(&change.aor)
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let shard = &mut *shard;
         let (aor, mut bindings) = match shard.users.remove_entry(change.aor.as_str()) {
             Some(entry) => entry,
             None => (Arc::from(change.aor.as_str()), Vec::new()),
         };
         shard.bindings -= bindings.len();
-        bindings.retain(|old| !change.remove.iter().chain(&change.put).any(|new| new.is_same(old)));
+        bindings.retain(|old| {
+            !change
+                .remove
+                .iter()
+                .chain(&change.put)
+                .any(|new| new.is_same(old))
+        });
         for new in &change.put {
             shard.ends.insert((new.expires_at, Arc::clone(&aor)));
             bindings.push(Arc::new(new.clone()));
@@ -58,10 +70,19 @@ impl Table {
     /// Calls `each` with one change per user that makes the table what it is: a snapshot.
     pub fn snapshot(&self, mut each: impl FnMut(Change)) {
         for shard in &self.shards {
-            let shard = shard.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let shard = shard
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             for (aor, bindings) in &shard.users {
-                let put = bindings.iter().map(|binding| Binding::clone(binding)).collect();
-                each(Change { aor: aor.to_string(), remove: Vec::new(), put });
+                let put = bindings
+                    .iter()
+                    .map(|binding| Binding::clone(binding))
+                    .collect();
+                each(Change {
+                    aor: aor.to_string(),
+                    remove: Vec::new(),
+                    put,
+                });
             }
         }
     }
@@ -70,7 +91,9 @@ impl Table {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         self.shards.iter().fold((0, 0), |(users, bindings), shard| {
-            let shard = shard.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let shard = shard
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             (users + shard.users.len(), bindings + shard.bindings)
         })
     }
@@ -83,25 +106,41 @@ impl Table {
 
 impl Locations for Table {
     fn find(&self, aor: &str, now: UnixMillis) -> Vec<Arc<Binding>> {
-        let shard = self.shard(aor).read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let shard = self
+            .shard(aor)
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let alive = |binding: &&Arc<Binding>| binding.is_alive(now);
-        shard.users.get(aor).map(|all| all.iter().filter(alive).cloned().collect()).unwrap_or_default()
+        shard
+            .users
+            .get(aor)
+            .map(|all| all.iter().filter(alive).cloned().collect())
+            .unwrap_or_default()
     }
 
     fn expired(&self, now: UnixMillis, max: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut shard = shard
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             let shard = &mut *shard;
             while changes.len() < max {
-                let Some((_, aor)) = first_ended(&mut shard.ends, now) else { break };
+                let Some((_, aor)) = first_ended(&mut shard.ends, now) else {
+                    break;
+                };
                 let ended = |all: &Vec<Arc<Binding>>| {
                     let gone = all.iter().filter(|binding| !binding.is_alive(now));
-                    gone.map(|binding| Binding::clone(binding)).collect::<Vec<_>>()
+                    gone.map(|binding| Binding::clone(binding))
+                        .collect::<Vec<_>>()
                 };
                 let remove = shard.users.get(&aor).map(ended).unwrap_or_default();
                 if !remove.is_empty() {
-                    changes.push(Change { aor: aor.to_string(), remove, put: Vec::new() });
+                    changes.push(Change {
+                        aor: aor.to_string(),
+                        remove,
+                        put: Vec::new(),
+                    });
                 }
             }
         }
@@ -136,7 +175,11 @@ mod tests {
     }
 
     fn put(aor: &str, binding: Binding) -> Change {
-        Change { aor: aor.to_owned(), remove: Vec::new(), put: vec![binding] }
+        Change {
+            aor: aor.to_owned(),
+            remove: Vec::new(),
+            put: vec![binding],
+        }
     }
 
     #[test]
@@ -156,7 +199,10 @@ mod tests {
         table.apply(&put("sip:a@x", binding("sip:a@1", 200)));
         assert!(table.expired(UnixMillis(150), 10).is_empty());
         assert_eq!(table.find("sip:a@x", UnixMillis(150)).len(), 1);
-        assert!(table.find("sip:a@x", UnixMillis(200)).is_empty(), "ended, though not yet removed");
+        assert!(
+            table.find("sip:a@x", UnixMillis(200)).is_empty(),
+            "ended, though not yet removed"
+        );
         let ended = table.expired(UnixMillis(200), 10);
         assert_eq!(ended.len(), 1);
         ended.iter().for_each(|change| table.apply(change));
@@ -166,8 +212,20 @@ mod tests {
     #[test]
     fn the_most_preferred_comes_first() {
         let table = Table::default();
-        table.apply(&put("sip:a@x", Binding { q: 300, ..binding("sip:low@1", 9) }));
-        table.apply(&put("sip:a@x", Binding { q: 900, ..binding("sip:high@1", 9) }));
+        table.apply(&put(
+            "sip:a@x",
+            Binding {
+                q: 300,
+                ..binding("sip:low@1", 9)
+            },
+        ));
+        table.apply(&put(
+            "sip:a@x",
+            Binding {
+                q: 900,
+                ..binding("sip:high@1", 9)
+            },
+        ));
         let found = table.find("sip:a@x", UnixMillis(0));
         assert_eq!(found.iter().map(|b| b.q).collect::<Vec<_>>(), [900, 300]);
     }
@@ -176,13 +234,19 @@ mod tests {
     fn a_snapshot_applied_elsewhere_gives_the_same_answers() {
         let table = Table::default();
         for n in 0..500 {
-            table.apply(&put(&format!("sip:{}@x", n % 200), binding(&format!("sip:c{n}@1"), 1000 + n)));
+            table.apply(&put(
+                &format!("sip:{}@x", n % 200),
+                binding(&format!("sip:c{n}@1"), 1000 + n),
+            ));
         }
         let copy = Table::default();
         table.snapshot(|change| copy.apply(&change));
         for n in 0..200 {
             let aor = format!("sip:{n}@x");
-            assert_eq!(table.find(&aor, UnixMillis(0)), copy.find(&aor, UnixMillis(0)));
+            assert_eq!(
+                table.find(&aor, UnixMillis(0)),
+                copy.find(&aor, UnixMillis(0))
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ impl Node {
     /// Answers a CANCEL that matches a relay and passes it down. False if it matches none.
     pub(super) fn cancel(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
         let key = self.transaction_key(request);
-        let Some((slot, generation)) = self.relays.by_key(key) else { return false };
+        let Some((slot, generation)) = self.relays.by_key(key) else {
+            return false;
+        };
         self.reply(id, link, request, Reply::to(request, 200));
         self.cancel_relay(slot, generation);
         true
@@ -22,7 +24,9 @@ impl Node {
     /// the other end's business.
     pub(super) fn ack(&mut self, request: &Message) -> bool {
         let key = self.transaction_key(request);
-        let Some((slot, generation)) = self.relays.by_key(key) else { return false };
+        let Some((slot, generation)) = self.relays.by_key(key) else {
+            return false;
+        };
         let mut absorbed = true;
         self.with_relay(slot, generation, |node, relay| {
             let steps = relay.server.ack();
@@ -32,16 +36,16 @@ impl Node {
         absorbed
     }
 
-    /// Takes in an INVITE that came again. False if it is new.
-    pub(super) fn invite_again(&mut self, request: &Message) -> bool {
-        self.request_again(request)
-    }
-
     /// Takes in a request that came again. False if it is new.
     pub(super) fn request_again(&mut self, request: &Message) -> bool {
         let key = self.transaction_key(request);
-        let Some((slot, generation)) = self.relays.by_key(key) else { return false };
-        let same = self.relays.get(slot, generation).is_some_and(|r| r.request.method() == request.method());
+        let Some((slot, generation)) = self.relays.by_key(key) else {
+            return false;
+        };
+        let same = self
+            .relays
+            .get(slot, generation)
+            .is_some_and(|r| r.request.method() == request.method());
         if same {
             self.with_relay(slot, generation, |node, relay| {
                 let steps = relay.server.request_again();
@@ -65,7 +69,9 @@ impl Node {
             return;
         }
         for at in 0..relay.legs.len() {
-            let Some(leg) = relay.legs.get_mut(at) else { return };
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             if leg.answered || leg.cancel != Cancel::No {
                 continue;
             }
@@ -77,8 +83,15 @@ impl Node {
     }
 
     /// Sends the CANCEL of a leg, and waits for its final response no longer than a transaction lasts.
-    pub(super) fn send_cancel(&mut self, relay: &mut Relay, (slot, generation): (u32, u32), at: usize) {
-        let Some(leg) = relay.legs.get_mut(at) else { return };
+    pub(super) fn send_cancel(
+        &mut self,
+        relay: &mut Relay,
+        (slot, generation): (u32, u32),
+        at: usize,
+    ) {
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
         let Some(flow) = leg.flow else { return };
         leg.cancel = Cancel::Sent;
         if let Some(timer) = leg.ringing.take() {
@@ -93,9 +106,12 @@ impl Node {
 
     /// Acknowledges a refusal hop by hop (RFC 3261 17.1.1.3).
     pub(super) fn acknowledge(&mut self, relay: &Relay, at: usize, response: &Message) {
-        let Some(leg) = relay.legs.get(at) else { return };
+        let Some(leg) = relay.legs.get(at) else {
+            return;
+        };
         let Some(flow) = leg.flow else { return };
-        if let Some(bytes) = of_invite(&leg.sent, Method::Ack, Some(response), &self.server_limits) {
+        if let Some(bytes) = of_invite(&leg.sent, Method::Ack, Some(response), &self.server_limits)
+        {
             self.send(flow, bytes);
         }
     }
@@ -106,7 +122,9 @@ impl Node {
         self.with_relay(name.slot, name.generation, |node, relay| {
             let id = (name.slot, name.generation);
             let at = usize::from(name.leg);
-            let Some(leg) = relay.legs.get_mut(at) else { return };
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             if leg.tries != name.tries || leg.answered {
                 return;
             }
@@ -122,7 +140,12 @@ impl Node {
 
 /// Writes the CANCEL or ACK that belongs to an INVITE as it was sent: the same Request-URI, top Via, Route, From and
 /// Call-ID; the To of the response for an ACK.
-fn of_invite(sent: &Bytes, method: Method, response: Option<&Message>, limits: &crate::msg::Limits) -> Option<Bytes> {
+fn of_invite(
+    sent: &Bytes,
+    method: Method,
+    response: Option<&Message>,
+    limits: &crate::msg::Limits,
+) -> Option<Bytes> {
     let invite = Message::parse(sent.clone(), limits).ok()?;
     let number = invite.cseq().ok()?.number;
     let to = response.unwrap_or(&invite).text(Name::To)?;
@@ -132,7 +155,13 @@ fn of_invite(sent: &Bytes, method: Method, response: Option<&Message>, limits: &
         compose = compose.header(Name::Route, std::str::from_utf8(route.value).ok()?);
     }
     compose = compose.header(Name::MaxForwards, "70");
-    compose = compose.header(Name::From, invite.text(Name::From)?).header(Name::To, to);
+    compose = compose
+        .header(Name::From, invite.text(Name::From)?)
+        .header(Name::To, to);
     compose = compose.header(Name::CallId, invite.call_id().ok()?);
-    Some(compose.header(Name::CSeq, format!("{number} {}", method.as_str())).write())
+    Some(
+        compose
+            .header(Name::CSeq, format!("{number} {}", method.as_str()))
+            .write(),
+    )
 }

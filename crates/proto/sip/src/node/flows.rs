@@ -129,7 +129,10 @@ impl Flows {
     }
 
     fn rest(&mut self, name: Arc<str>, now: Mono) {
-        let rest = self.resting.entry(name).or_insert(Rest { until: now, next: REST });
+        let rest = self.resting.entry(name).or_insert(Rest {
+            until: now,
+            next: REST,
+        });
         rest.until = now.after(rest.next);
         rest.next = (rest.next * 2).min(REST_MAX);
     }
@@ -155,7 +158,9 @@ impl Flow {
 
     /// Tells whether a server is at the other end.
     pub(crate) fn is_server(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| matches!(link.peer, Peer::Server(_)))
+        self.link
+            .as_ref()
+            .is_some_and(|link| matches!(link.peer, Peer::Server(_)))
     }
 
     fn server_name(&self) -> Option<Arc<str>> {

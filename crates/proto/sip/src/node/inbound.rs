@@ -13,15 +13,21 @@ const PONG: &[u8] = b"\r\n";
 
 impl Node {
     pub(super) fn received(&mut self, id: FlowId, bytes: Bytes) {
-        let Some(flow) = self.flows.get_mut(id) else { return };
-        let Some(link) = flow.link.clone() else { return };
+        let Some(flow) = self.flows.get_mut(id) else {
+            return;
+        };
+        let Some(link) = flow.link.clone() else {
+            return;
+        };
         if flow.closing {
             return;
         }
         self.unfinished -= flow.framer.pending();
         flow.framer.push(bytes);
         while self.next_frame(id, &link) {}
-        let Some(flow) = self.flows.get(id) else { return };
+        let Some(flow) = self.flows.get(id) else {
+            return;
+        };
         self.unfinished += flow.framer.pending();
         if self.unfinished > self.config.bounds.unfinished && !flow.framer.is_empty() {
             self.close_for_cause(id);
@@ -30,8 +36,14 @@ impl Node {
 
     /// Takes the next frame off a flow. False when there is none, or the flow is closing.
     fn next_frame(&mut self, id: FlowId, link: &Arc<Link>) -> bool {
-        let Some(flow) = self.flows.get_mut(id) else { return false };
-        let limits = if flow.is_server() { &self.server_limits } else { &self.config.limits };
+        let Some(flow) = self.flows.get_mut(id) else {
+            return false;
+        };
+        let limits = if flow.is_server() {
+            &self.server_limits
+        } else {
+            &self.config.limits
+        };
         match flow.framer.next(limits) {
             Ok(None) => return false,
             Ok(Some(Frame::Ping)) => self.send(id, Bytes::from_static(PONG)),
@@ -91,11 +103,14 @@ impl Node {
             }
             return;
         }
-        let handled = match request.method() {
-            Method::Cancel => self.cancel(id, link, request),
-            Method::Ack => self.ack(request),
-            Method::Invite => self.invite_again(request),
-            _ => !link.transport.is_reliable() && self.request_again(request),
+        let method = request.method();
+        let may_come_again = method == Method::Invite || !link.transport.is_reliable();
+        let handled = if method == Method::Cancel {
+            self.cancel(id, link, request)
+        } else if method == Method::Ack {
+            self.ack(request)
+        } else {
+            may_come_again && self.request_again(request)
         };
         if !handled {
             let decision = self.decide(id, link, request);
@@ -105,7 +120,12 @@ impl Node {
 
     fn decide<'r>(&mut self, id: FlowId, link: &'r Link, request: &'r Message) -> Decision<'r> {
         let user = self.flows.get(id).and_then(|flow| flow.user.clone());
-        let ask = Ask { request, flow: id, link, user };
+        let ask = Ask {
+            request,
+            flow: id,
+            link,
+            user,
+        };
         let mut context = Context {
             config: &self.config,
             users: &self.shared.users,
@@ -118,7 +138,13 @@ impl Node {
         role::decide(&mut context, &ask)
     }
 
-    fn carry_out(&mut self, id: FlowId, link: &Arc<Link>, request: &Message, decision: Decision<'_>) {
+    fn carry_out(
+        &mut self,
+        id: FlowId,
+        link: &Arc<Link>,
+        request: &Message,
+        decision: Decision<'_>,
+    ) {
         match decision {
             Decision::Reply(reply, why) => {
                 self.stats.end(why);
@@ -132,7 +158,12 @@ impl Node {
             Decision::Drop(why) => self.stats.end(why),
             Decision::Register(registering) => {
                 self.signed_in(id, Arc::clone(&registering.aor));
-                self.register(Register { flow: id, link: Arc::clone(link), request, registering });
+                self.register(Register {
+                    flow: id,
+                    link: Arc::clone(link),
+                    request,
+                    registering,
+                });
             }
             Decision::Forward(plan) => {
                 if let Some(user) = &plan.user {
@@ -166,8 +197,15 @@ impl Node {
     /// The To tag of our own responses: the same each time for one request, unpredictable for others.
     pub(super) fn local_tag(&self, request: &Message) -> String {
         let call_id = request.call_id().unwrap_or_default();
-        let from = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let from = request
+            .from()
+            .ok()
+            .and_then(|from| from.tag())
+            .unwrap_or_default();
         let key = &self.config.keys.branch;
-        format!("{:016x}", key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()]))
+        format!(
+            "{:016x}",
+            key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()])
+        )
     }
 }

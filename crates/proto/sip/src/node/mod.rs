@@ -146,7 +146,8 @@ impl Node {
             shared,
             config,
         };
-        let sweeps = node.config.server.role == base::net::Role::FrontEnd && node.config.worker.0 == 0;
+        let sweeps =
+            node.config.server.role == base::net::Role::FrontEnd && node.config.worker.0 == 0;
         if sweeps {
             node.timers.set(now.mono, SWEEP, Alarm::Sweep);
         }
@@ -175,13 +176,17 @@ impl Node {
     }
 
     fn flow_closed(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.closed(id, self.now.mono) else { return };
+        let Some(flow) = self.flows.closed(id, self.now.mono) else {
+            return;
+        };
         self.unfinished -= flow.framer.pending();
         for leg in flow.waiting {
             self.leg_lost(leg);
         }
-        let from_server =
-            flow.link.as_ref().is_some_and(|link| matches!(link.peer, Peer::Server(_)));
+        let from_server = flow
+            .link
+            .as_ref()
+            .is_some_and(|link| matches!(link.peer, Peer::Server(_)));
         if !from_server {
             for (slot, generation) in flow.calling {
                 self.cancel_relay(slot, generation);
@@ -190,7 +195,8 @@ impl Node {
     }
 
     fn send(&mut self, flow: FlowId, bytes: Bytes) {
-        self.out.push_back(Action::Net(Effect::Send { flow, bytes }));
+        self.out
+            .push_back(Action::Net(Effect::Send { flow, bytes }));
     }
 
     fn close(&mut self, flow: FlowId) {
@@ -230,7 +236,8 @@ impl Node {
 
     fn report(&mut self) {
         self.reporting = false;
-        self.out.push_back(Action::Report(Box::new(self.stats.clone())));
+        self.out
+            .push_back(Action::Report(Box::new(self.stats.clone())));
     }
 
     fn ticket(&mut self) -> u64 {
@@ -242,7 +249,12 @@ impl Node {
 /// What servers may send: each hop adds lines to a head that was within the limits when it came from a client.
 fn for_servers(limits: &Limits) -> Limits {
     let head = (limits.head * 2).min(Limits::SERVER.head.max(limits.head));
-    Limits { head, headers: limits.headers * 2, body: limits.body, message: head + limits.body }
+    Limits {
+        head,
+        headers: limits.headers * 2,
+        body: limits.body,
+        message: head + limits.body,
+    }
 }
 
 impl Machine for Node {

@@ -24,7 +24,13 @@ pub(super) struct Passage<'a> {
 impl Node {
     /// Writes the request as it leaves.
     pub(super) fn write_request(&self, passage: &Passage<'_>, branch: Branch) -> Bytes {
-        let Passage { request, link, plan, target, .. } = passage;
+        let Passage {
+            request,
+            link,
+            plan,
+            target,
+            ..
+        } = passage;
         let mut edit = request.edit();
         if let Some(uri) = &target.uri {
             edit.uri(uri);
@@ -33,7 +39,11 @@ impl Node {
         if !target.route.is_empty() {
             edit.push(Name::Route, target.route.join(", "));
         }
-        let hops = request.max_forwards().ok().flatten().map_or(MAX_FORWARDS, |n| n.saturating_sub(1));
+        let hops = request
+            .max_forwards()
+            .ok()
+            .flatten()
+            .map_or(MAX_FORWARDS, |n| n.saturating_sub(1));
         edit.set(Name::MaxForwards, hops.to_string());
         if plan.record == Record::Yes {
             edit.push(Name::RecordRoute, self.record_route(passage));
@@ -61,28 +71,53 @@ impl Node {
         }
         let us = self.address_towards(&target.towards);
         let mut via = String::with_capacity(96);
-        let _ = write!(via, "SIP/2.0/TLS {}:{};branch={}", us.host, us.port, branch.mint(&self.config.keys.branch));
+        let _ = write!(
+            via,
+            "SIP/2.0/TLS {}:{};branch={}",
+            us.host,
+            us.port,
+            branch.mint(&self.config.keys.branch)
+        );
         edit.push(Name::Via, via);
         edit.write()
     }
 
     /// Sends a request on without keeping state: its branch says where the response goes.
-    pub(super) fn send_stateless(&mut self, id: FlowId, link: &Link, request: &Message, plan: &Plan) {
-        let Some(target) = plan.targets.first() else { return };
+    pub(super) fn send_stateless(
+        &mut self,
+        id: FlowId,
+        link: &Link,
+        request: &Message,
+        plan: &Plan,
+    ) {
+        let Some(target) = plan.targets.first() else {
+            return;
+        };
         let flow = match &target.towards {
             Towards::Flow(flow) => *flow,
             Towards::Servers(hops) => {
                 let mut hops = hops.clone();
                 self.flows.order(&mut hops, self.now.mono);
-                let Some(hop) = hops.first() else { return self.fail(id, link, request, Why::NoServer) };
+                let Some(hop) = hops.first() else {
+                    return self.fail(id, link, request, Why::NoServer);
+                };
                 self.flow_to(hop)
             }
         };
         if !self.flows.may_carry(flow) {
             return self.fail(id, link, request, Why::FlowGone);
         }
-        let branch = Branch::Stateless { flow: id, request: self.transaction_key(request) };
-        let passage = Passage { request, came_on: id, link, plan, target };
+        let branch = Branch::Stateless {
+            flow: id,
+            request: self.transaction_key(request),
+        };
+        let passage = Passage {
+            request,
+            came_on: id,
+            link,
+            plan,
+            target,
+        };
         let bytes = self.write_request(&passage, branch);
         self.stats.relayed_stateless += 1;
         self.send(flow, bytes);
@@ -91,7 +126,12 @@ impl Node {
     pub(super) fn fail(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
         self.stats.end(why);
         if request.method() != crate::msg::Method::Ack {
-            self.reply(id, link, request, crate::msg::Reply::to(request, why.status()));
+            self.reply(
+                id,
+                link,
+                request,
+                crate::msg::Reply::to(request, why.status()),
+            );
         }
     }
 
@@ -105,9 +145,20 @@ impl Node {
             return key.checksum(&[b"txn", branch.as_bytes(), via.host.as_bytes(), &port]);
         }
         let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
-        let tag = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let tag = request
+            .from()
+            .ok()
+            .and_then(|from| from.tag())
+            .unwrap_or_default();
         let call_id = request.call_id().unwrap_or_default();
-        key.checksum(&[b"2543", call_id.as_bytes(), &number, tag.as_bytes(), via.host.as_bytes(), &port])
+        key.checksum(&[
+            b"2543",
+            call_id.as_bytes(),
+            &number,
+            tag.as_bytes(),
+            via.host.as_bytes(),
+            &port,
+        ])
     }
 
     /// Our Record-Route: one entry for each side that is a client, each with the token of its flow; between servers one
@@ -116,7 +167,12 @@ impl Node {
     fn record_route(&self, passage: &Passage<'_>) -> String {
         let dialog = Dialog {
             call_id: passage.request.call_id().unwrap_or_default(),
-            tag: passage.request.from().ok().and_then(|from| from.tag()).unwrap_or_default(),
+            tag: passage
+                .request
+                .from()
+                .ok()
+                .and_then(|from| from.tag())
+                .unwrap_or_default(),
         };
         let near = matches!(passage.link.peer, Peer::Client).then_some(passage.came_on);
         let far = match passage.target.towards {
@@ -139,9 +195,14 @@ impl Node {
                 vec![entry(&token, outside), entry(&token, inside)]
             }
             (Some(near), Some(far), None) => {
-                vec![entry(&token(Some(far)), inside), entry(&token(Some(near)), inside)]
+                vec![
+                    entry(&token(Some(far)), inside),
+                    entry(&token(Some(near)), inside),
+                ]
             }
-            (Some(one), None, None) | (None, Some(one), None) => vec![entry(&token(Some(one)), inside)],
+            (Some(one), None, None) | (None, Some(one), None) => {
+                vec![entry(&token(Some(one)), inside)]
+            }
             (None, None, _) => vec![entry(&token(None), &self.pool_address())],
         };
         entries.join(", ")
@@ -156,10 +217,16 @@ impl Node {
     }
 
     fn pool_address(&self) -> Address {
-        Address { host: self.config.server.pool.clone(), port: self.config.inside.port }
+        Address {
+            host: self.config.server.pool.clone(),
+            port: self.config.inside.port,
+        }
     }
 }
 
 fn entry(token: &str, address: &Address) -> String {
-    format!("<sip:{token}@{}:{};transport=tls;lr>", address.host, address.port)
+    format!(
+        "<sip:{token}@{}:{};transport=tls;lr>",
+        address.host, address.port
+    )
 }

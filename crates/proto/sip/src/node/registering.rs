@@ -29,7 +29,12 @@ pub(super) struct Waiting {
 
 impl Node {
     pub(super) fn register(&mut self, register: Register<'_>) {
-        let Register { flow, link, request, registering } = register;
+        let Register {
+            flow,
+            link,
+            request,
+            registering,
+        } = register;
         let bound = self.shared.locations.find(&registering.aor, self.now.wall);
         let asked = Request {
             message: request,
@@ -37,7 +42,8 @@ impl Node {
             route: registering.route,
             remote: registering.remote,
         };
-        let outcome = registrar::register(&self.config.registrations, self.now.wall, &bound, &asked);
+        let outcome =
+            registrar::register(&self.config.registrations, self.now.wall, &bound, &asked);
         match outcome {
             Err(refusal) => self.refuse(flow, &link, request, &refusal),
             Ok(Outcome::Fetch) => self.registered(flow, &link, request, &registering.aor),
@@ -46,10 +52,19 @@ impl Node {
             }
             Ok(Outcome::Change(change)) => {
                 let ticket = self.ticket();
-                self.out.push_back(Action::Commit { ticket, changes: vec![change] });
-                let waiting = Waiting { flow, link, request: request.detach(), aor: registering.aor };
+                self.out.push_back(Action::Commit {
+                    ticket,
+                    changes: vec![change],
+                });
+                let waiting = Waiting {
+                    flow,
+                    link,
+                    request: request.detach(),
+                    aor: registering.aor,
+                };
                 self.commits.insert(ticket, waiting);
-                self.timers.set(self.now.mono, COMMIT_WAIT, Alarm::CommitLate(ticket));
+                self.timers
+                    .set(self.now.mono, COMMIT_WAIT, Alarm::CommitLate(ticket));
             }
         }
     }
@@ -57,9 +72,15 @@ impl Node {
     fn refuse(&mut self, flow: FlowId, link: &Link, request: &Message, refusal: &Refusal) {
         let mut reply = Reply::to(request, refusal.status());
         if *refusal == Refusal::TooBrief {
-            reply = reply.header(Name::MinExpires, self.config.registrations.min.as_secs().to_string());
+            reply = reply.header(
+                Name::MinExpires,
+                self.config.registrations.min.as_secs().to_string(),
+            );
         } else {
-            reply = reply.header(Name::Warning, format!("399 {} \"{refusal}\"", self.config.server.name));
+            reply = reply.header(
+                Name::Warning,
+                format!("399 {} \"{refusal}\"", self.config.server.name),
+            );
         }
         self.stats.end(Why::Malformed);
         self.reply(flow, link, request, reply);
@@ -67,7 +88,15 @@ impl Node {
 
     /// The change log has answered.
     pub(super) fn committed(&mut self, ticket: u64, done: bool) {
-        let Some(Waiting { flow, link, request, aor }) = self.commits.remove(&ticket) else { return };
+        let Some(Waiting {
+            flow,
+            link,
+            request,
+            aor,
+        }) = self.commits.remove(&ticket)
+        else {
+            return;
+        };
         if done {
             self.stats.registrations += 1;
             self.registered(flow, &link, &request, &aor);
@@ -80,7 +109,10 @@ impl Node {
     fn registered(&mut self, flow: FlowId, link: &Link, request: &Message, aor: &str) {
         let mut reply = Reply::to(request, 200);
         for binding in self.shared.locations.find(aor, self.now.wall) {
-            reply = reply.header(Name::Contact, registrar::contact_value(&binding, self.now.wall));
+            reply = reply.header(
+                Name::Contact,
+                registrar::contact_value(&binding, self.now.wall),
+            );
         }
         self.stats.end(Why::Answered);
         self.reply(flow, link, request, reply);

@@ -117,7 +117,11 @@ impl Relays {
 
     pub(super) fn get(&mut self, slot: u32, generation: u32) -> Option<&mut Relay> {
         let slot = self.slots.get_mut(slot as usize)?;
-        if slot.generation == generation { slot.relay.as_deref_mut() } else { None }
+        if slot.generation == generation {
+            slot.relay.as_deref_mut()
+        } else {
+            None
+        }
     }
 
     pub(super) fn by_key(&self, key: u64) -> Option<(u32, u32)> {
@@ -143,7 +147,11 @@ impl Relays {
     /// Takes a relay out to work on it while the node is free; it must be put back or removed.
     pub(super) fn take(&mut self, slot: u32, generation: u32) -> Option<Box<Relay>> {
         let slot = self.slots.get_mut(slot as usize)?;
-        if slot.generation == generation { slot.relay.take() } else { None }
+        if slot.generation == generation {
+            slot.relay.take()
+        } else {
+            None
+        }
     }
 
     pub(super) fn put(&mut self, slot: u32, relay: Box<Relay>) {
@@ -167,7 +175,13 @@ impl Relays {
 
 impl Node {
     /// Begins to send a request on.
-    pub(super) fn start_relay(&mut self, id: FlowId, link: &Arc<Link>, request: &Message, plan: Box<Plan>) {
+    pub(super) fn start_relay(
+        &mut self,
+        id: FlowId,
+        link: &Arc<Link>,
+        request: &Message,
+        plan: Box<Plan>,
+    ) {
         if self.relays.len() >= self.config.bounds.relays {
             return self.fail(id, link, request, Why::Overloaded);
         }
@@ -193,7 +207,9 @@ impl Node {
                 flow.calling.insert((slot, generation));
             }
             let trying = Reply::to(request, 100).write();
-            self.with_relay(slot, generation, |node, relay| node.respond(relay, (slot, generation), 100, trying));
+            self.with_relay(slot, generation, |node, relay| {
+                node.respond(relay, (slot, generation), 100, trying)
+            });
         }
         self.with_relay(slot, generation, |node, relay| {
             for leg in 0..relay.legs.len() {
@@ -204,8 +220,15 @@ impl Node {
     }
 
     /// Works on a relay with the node at hand, and forgets the relay if that ended it.
-    pub(super) fn with_relay(&mut self, slot: u32, generation: u32, work: impl FnOnce(&mut Self, &mut Relay)) {
-        let Some(mut relay) = self.relays.take(slot, generation) else { return };
+    pub(super) fn with_relay(
+        &mut self,
+        slot: u32,
+        generation: u32,
+        work: impl FnOnce(&mut Self, &mut Relay),
+    ) {
+        let Some(mut relay) = self.relays.take(slot, generation) else {
+            return;
+        };
         work(self, &mut relay);
         let over = relay.server_ended && relay.legs.iter().all(|leg| leg.ended);
         if over {
@@ -217,8 +240,12 @@ impl Node {
 
     /// Sends a leg's request to its next hop; answers for the leg if there is none left.
     pub(super) fn try_next(&mut self, relay: &mut Relay, id: (u32, u32), at: usize) {
-        let Some(leg) = relay.legs.get_mut(at) else { return };
-        let Some(target) = relay.plan.targets.get(leg.target) else { return };
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
+        let Some(target) = relay.plan.targets.get(leg.target) else {
+            return;
+        };
         let flow = match &target.towards {
             Towards::Flow(flow) => {
                 if leg.tries > 0 || !self.flows.may_carry(*flow) {
@@ -237,9 +264,19 @@ impl Node {
         self.send_leg(relay, id, at, flow);
     }
 
-    fn send_leg(&mut self, relay: &mut Relay, (slot, generation): (u32, u32), at: usize, flow: FlowId) {
-        let Some(leg) = relay.legs.get_mut(at) else { return };
-        let Some(target) = relay.plan.targets.get(leg.target) else { return };
+    fn send_leg(
+        &mut self,
+        relay: &mut Relay,
+        (slot, generation): (u32, u32),
+        at: usize,
+        flow: FlowId,
+    ) {
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
+        let Some(target) = relay.plan.targets.get(leg.target) else {
+            return;
+        };
         if leg.tries > 0 {
             self.stats.failovers += 1;
         }
@@ -260,7 +297,11 @@ impl Node {
         };
         leg.sent = self.write_request(&passage, branch);
         leg.flow = Some(flow);
-        let kind = if relay.request.method() == Method::Invite { Kind::Invite } else { Kind::Other };
+        let kind = if relay.request.method() == Method::Invite {
+            Kind::Invite
+        } else {
+            Kind::Other
+        };
         leg.client = ClientTransaction::new(kind, true);
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.waiting.insert(name);
@@ -271,9 +312,17 @@ impl Node {
     }
 
     /// Carries out a leg's steps, except those that need the response they came from.
-    pub(super) fn leg_steps(&mut self, relay: &mut Relay, (slot, generation): (u32, u32), at: usize, steps: &Steps) {
+    pub(super) fn leg_steps(
+        &mut self,
+        relay: &mut Relay,
+        (slot, generation): (u32, u32),
+        at: usize,
+        steps: &Steps,
+    ) {
         for step in steps {
-            let Some(leg) = relay.legs.get_mut(at) else { return };
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             let name = leg_id(slot, generation, at, leg.tries);
             match step {
                 Do::Send => {
@@ -283,7 +332,9 @@ impl Node {
                     }
                 }
                 Do::Set(timer, wait) => {
-                    let timer_id = self.timers.set(self.now.mono, *wait, Alarm::Leg(name, *timer));
+                    let timer_id = self
+                        .timers
+                        .set(self.now.mono, *wait, Alarm::Leg(name, *timer));
                     if *timer == Timer::GiveUp {
                         leg.give_up = Some(timer_id);
                     }
@@ -299,14 +350,19 @@ impl Node {
     }
 
     pub(super) fn end_leg(&mut self, relay: &mut Relay, (slot, generation): (u32, u32), at: usize) {
-        let Some(leg) = relay.legs.get_mut(at) else { return };
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
         leg.ended = true;
         self.quiet_leg(leg, leg_id(slot, generation, at, leg.tries));
     }
 
     /// Nothing is waited for on this try any more.
     pub(super) fn quiet_leg(&mut self, leg: &mut Leg, name: LegId) {
-        for timer in [leg.give_up.take(), leg.ringing.take()].into_iter().flatten() {
+        for timer in [leg.give_up.take(), leg.ringing.take()]
+            .into_iter()
+            .flatten()
+        {
             self.timers.cancel(timer);
         }
         if let Some(flow) = leg.flow.and_then(|id| self.flows.get_mut(id)) {
@@ -319,7 +375,9 @@ impl Node {
         self.with_relay(name.slot, name.generation, |node, relay| {
             let id = (name.slot, name.generation);
             let at = usize::from(name.leg);
-            let Some(leg) = relay.legs.get_mut(at) else { return };
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             if leg.tries != name.tries || leg.answered {
                 leg.ended |= leg.tries == name.tries && leg.client.is_answered();
                 return;
@@ -340,7 +398,9 @@ impl Node {
     pub(super) fn leg_timer(&mut self, name: LegId, timer: Timer) {
         self.with_relay(name.slot, name.generation, |node, relay| {
             let at = usize::from(name.leg);
-            let Some(leg) = relay.legs.get_mut(at) else { return };
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             if leg.tries != name.tries {
                 return;
             }
@@ -356,7 +416,12 @@ impl Node {
         let (flow, new) = self.flows.to(hop);
         if new {
             let hop = hop.clone();
-            let open = Effect::Open { flow, hop, face: Face::Inside, transport: Transport::Tls };
+            let open = Effect::Open {
+                flow,
+                hop,
+                face: Face::Inside,
+                transport: Transport::Tls,
+            };
             self.out.push_back(super::Action::Net(open));
         }
         flow
@@ -364,7 +429,12 @@ impl Node {
 }
 
 pub(super) fn leg_id(slot: u32, generation: u32, at: usize, tries: u8) -> LegId {
-    LegId { slot, generation, leg: u8::try_from(at).unwrap_or(u8::MAX), tries }
+    LegId {
+        slot,
+        generation,
+        leg: u8::try_from(at).unwrap_or(u8::MAX),
+        tries,
+    }
 }
 
 fn legs_for(plan: &Plan, kind: Kind) -> SmallVec<[Leg; 1]> {
@@ -385,5 +455,11 @@ fn legs_for(plan: &Plan, kind: Kind) -> SmallVec<[Leg; 1]> {
         answered: false,
         ended: false,
     };
-    plan.targets.iter().map(|target| &target.towards).enumerate().take(MAX_LEGS).map(leg).collect()
+    plan.targets
+        .iter()
+        .map(|target| &target.towards)
+        .enumerate()
+        .take(MAX_LEGS)
+        .map(leg)
+        .collect()
 }

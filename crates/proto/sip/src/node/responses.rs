@@ -14,7 +14,10 @@ use std::sync::Arc;
 impl Node {
     /// Finds what a response belongs to by the branch of our Via.
     pub(super) fn response(&mut self, id: FlowId, link: &Arc<Link>, response: &Message) {
-        let branch = response.via().ok().and_then(|via| Branch::read(via.branch()?, &self.config.keys.branch));
+        let branch = response
+            .via()
+            .ok()
+            .and_then(|via| Branch::read(via.branch()?, &self.config.keys.branch));
         match branch {
             None => self.stats.stray_responses += 1,
             Some(Branch::Stateless { flow, .. }) => {
@@ -23,12 +26,30 @@ impl Node {
             }
             Some(Branch::Kept { worker, .. }) if worker != self.config.worker => {
                 let bytes = response.bytes().clone();
-                let pass = Effect::Pass { worker, flow: id, link: Arc::clone(link), bytes };
+                let pass = Effect::Pass {
+                    worker,
+                    flow: id,
+                    link: Arc::clone(link),
+                    bytes,
+                };
                 self.out.push_back(Action::Net(pass));
             }
-            Some(Branch::Kept { slot, generation, leg, .. }) => {
+            Some(Branch::Kept {
+                slot,
+                generation,
+                leg,
+                ..
+            }) => {
                 let [leg, tries] = leg.to_be_bytes();
-                self.leg_response(LegId { slot, generation, leg, tries }, response);
+                self.leg_response(
+                    LegId {
+                        slot,
+                        generation,
+                        leg,
+                        tries,
+                    },
+                    response,
+                );
             }
         }
     }
@@ -41,7 +62,9 @@ impl Node {
         self.with_relay(name.slot, name.generation, |node, relay| {
             let at = usize::from(name.leg);
             let method = relay.request.method();
-            let Some(leg) = relay.legs.get_mut(at) else { return };
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             if leg.tries != name.tries || response.method() != method {
                 return;
             }
@@ -79,12 +102,17 @@ impl Node {
     /// A provisional came: the other side is alive, timer B has done its work and timer C begins (16.7 step 2).
     fn progressing(&mut self, relay: &mut Relay, id: (u32, u32), at: usize) {
         let invite = relay.is_invite();
-        let Some(leg) = relay.legs.get_mut(at) else { return };
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
         if !invite {
             return;
         }
         let name = leg_id(id.0, id.1, at, leg.tries);
-        for timer in [leg.give_up.take(), leg.ringing.take()].into_iter().flatten() {
+        for timer in [leg.give_up.take(), leg.ringing.take()]
+            .into_iter()
+            .flatten()
+        {
             self.timers.cancel(timer);
         }
         match leg.cancel {
@@ -94,12 +122,23 @@ impl Node {
             }
             Cancel::Wanted => self.send_cancel(relay, id, at),
             Cancel::Sent => {
-                leg.give_up = Some(self.timers.set(self.now.mono, crate::txn::TIMEOUT, Alarm::RingingTooLong(name)));
+                leg.give_up = Some(self.timers.set(
+                    self.now.mono,
+                    crate::txn::TIMEOUT,
+                    Alarm::RingingTooLong(name),
+                ));
             }
         }
     }
 
-    fn accepted(&mut self, relay: &mut Relay, id: (u32, u32), at: usize, status: u16, response: &Message) {
+    fn accepted(
+        &mut self,
+        relay: &mut Relay,
+        id: (u32, u32),
+        at: usize,
+        status: u16,
+        response: &Message,
+    ) {
         if let Some(leg) = relay.legs.get_mut(at) {
             leg.answered = true;
             self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
@@ -118,7 +157,10 @@ impl Node {
             leg.answered = true;
             self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
         }
-        let better = relay.best.as_ref().is_none_or(|best| rank(status) < rank(best.status));
+        let better = relay
+            .best
+            .as_ref()
+            .is_none_or(|best| rank(status) < rank(best.status));
         if better {
             relay.best = Some(Best { status, bytes });
         }
@@ -128,7 +170,10 @@ impl Node {
     }
 
     fn may_fail_over(&self, relay: &Relay, at: usize) -> bool {
-        relay.legs.get(at).is_some_and(|leg| leg.has_more_hops() && !leg.heard && leg.cancel == Cancel::No)
+        relay
+            .legs
+            .get(at)
+            .is_some_and(|leg| leg.has_more_hops() && !leg.heard && leg.cancel == Cancel::No)
     }
 
     /// We answer for a leg that nobody answers.
@@ -148,7 +193,9 @@ impl Node {
         }
         let best = relay.best.take();
         let (status, bytes) = match best {
-            Some(best) if best.status == Why::FlowGone.status() => self.own_final(relay, Why::Unreachable.status()),
+            Some(best) if best.status == Why::FlowGone.status() => {
+                self.own_final(relay, Why::Unreachable.status())
+            }
             Some(best) => (best.status, best.bytes),
             None => self.own_final(relay, 500),
         };
@@ -157,7 +204,10 @@ impl Node {
 
     fn own_final(&self, relay: &Relay, status: u16) -> (u16, Bytes) {
         let tag = self.local_tag(&relay.request);
-        (status, Reply::to(&relay.request, status).to_tag(&tag).write())
+        (
+            status,
+            Reply::to(&relay.request, status).to_tag(&tag).write(),
+        )
     }
 
     /// Sends a response up, as the server transaction allows.
@@ -174,12 +224,21 @@ impl Node {
         self.server_steps(relay, id, &steps);
     }
 
-    pub(super) fn server_steps(&mut self, relay: &mut Relay, (slot, generation): (u32, u32), steps: &Steps) {
+    pub(super) fn server_steps(
+        &mut self,
+        relay: &mut Relay,
+        (slot, generation): (u32, u32),
+        steps: &Steps,
+    ) {
         for step in steps {
             match step {
                 Do::Send => self.send_up(relay),
                 Do::Set(timer, wait) => {
-                    self.timers.set(self.now.mono, *wait, Alarm::Server(slot, generation, *timer));
+                    self.timers.set(
+                        self.now.mono,
+                        *wait,
+                        Alarm::Server(slot, generation, *timer),
+                    );
                 }
                 Do::End => relay.server_ended = true,
                 Do::Ack | Do::Deliver | Do::TimedOut => {}
@@ -193,11 +252,15 @@ impl Node {
     /// To the flow that the request came on; if that is gone and it was a server's, to another of the same server
     /// (RFC 3261 18.2.2).
     fn send_up(&mut self, relay: &Relay) {
-        let Some(bytes) = relay.latest.clone() else { return };
+        let Some(bytes) = relay.latest.clone() else {
+            return;
+        };
         if self.flows.may_carry(relay.came_on) {
             return self.send(relay.came_on, bytes);
         }
-        let Peer::Server(server) = &relay.link.peer else { return };
+        let Peer::Server(server) = &relay.link.peer else {
+            return;
+        };
         let members = self.config.pools.iter().flat_map(|pool| &pool.members);
         let hop = members.clone().find(|hop| hop.name == server.name).cloned();
         if let Some(hop) = hop {
@@ -229,7 +292,11 @@ const fn rank(status: u16) -> u32 {
         408 | 430 | 503 => 999,
         _ => 2 + (status % 100) as u32,
     };
-    let class = if status >= 600 { 0 } else { status as u32 / 100 };
+    let class = if status >= 600 {
+        0
+    } else {
+        status as u32 / 100
+    };
     class * 1000 + within
 }
 

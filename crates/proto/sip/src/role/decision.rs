@@ -62,7 +62,14 @@ impl<'r> Decision<'r> {
             return Self::Drop(why);
         }
         let reply = Reply::to(ask.request, why.status());
-        Self::Reply(if let Some(text) = why.text() { reply.reason(text) } else { reply }, why)
+        Self::Reply(
+            if let Some(text) = why.text() {
+                reply.reason(text)
+            } else {
+                reply
+            },
+            why,
+        )
     }
 }
 
@@ -206,7 +213,20 @@ impl Why {
             Self::WrongIdentity => Some("From Is Not You"),
             Self::NoServer => Some("No Server Available"),
             Self::FlowGone => Some("Flow Failed"),
-            _ => None,
+            Self::Answered
+            | Self::Challenged
+            | Self::BadCredentials
+            | Self::Redirected
+            | Self::UnknownUser
+            | Self::Unreachable
+            | Self::TooManyHops
+            | Self::Unsupported
+            | Self::NoDialog
+            | Self::Stray
+            | Self::NotServed
+            | Self::Forbidden
+            | Self::Overloaded
+            | Self::Malformed => None,
         }
     }
 

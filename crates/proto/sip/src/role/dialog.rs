@@ -23,7 +23,11 @@ pub(crate) fn is_admitted(ask: &Ask<'_>, routes: &Routes) -> bool {
 }
 
 /// Sends a request on along its route. `None` if the route ends here without naming a flow.
-pub(crate) fn follow<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Option<Decision<'r>> {
+pub(crate) fn follow<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    routes: Routes,
+) -> Option<Decision<'r>> {
     let towards = match route::towards(context, &routes) {
         Ok(towards) => towards?,
         Err(why) => return Some(Decision::refuse(ask, why)),
@@ -39,7 +43,11 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
     };
     let stateless = one_way || ask.request.method() == Method::Ack;
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target { uri: None, route, towards }],
+        targets: vec![Target {
+            uri: None,
+            route,
+            towards,
+        }],
         assert: assert_for(ask),
         record: Record::No,
         path: None,

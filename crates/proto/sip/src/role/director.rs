@@ -36,7 +36,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     let asserted = identity::asserted(context, ask);
     let user = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
         Ok(user) => user,
-        Err(decision) => return decision,
+        Err(decision) => return *decision,
     };
     if let Some(Leads::To(flow)) = leads_to_client(&routes) {
         return to_client(ask, user, flow);
@@ -48,7 +48,11 @@ use super::route::Leads;
 
 /// A Front End sends to a client that signed in through us: our Path token names the flow.
 fn leads_to_client(routes: &Routes) -> Option<Leads> {
-    if routes.rest.is_empty() { routes.flow } else { None }
+    if routes.rest.is_empty() {
+        routes.flow
+    } else {
+        None
+    }
 }
 
 fn to_client<'r>(ask: &Ask<'r>, user: Arc<str>, flow: base::net::FlowId) -> Decision<'r> {
@@ -56,13 +60,21 @@ fn to_client<'r>(ask: &Ask<'r>, user: Arc<str>, flow: base::net::FlowId) -> Deci
         return Decision::refuse(ask, Why::Forbidden);
     }
     let towards = Towards::Flow(flow);
-    forward(Target { uri: None, route: Vec::new(), towards }, user, ask)
+    forward(
+        Target {
+            uri: None,
+            route: Vec::new(),
+            towards,
+        },
+        user,
+        ask,
+    )
 }
 
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
     let user = match identity::settle(context, ask) {
         Ok(user) => user,
-        Err(decision) => return decision,
+        Err(decision) => return *decision,
     };
     let Some(account) = context.users.find(&user) else {
         return Decision::refuse(ask, Why::BadCredentials);
@@ -74,9 +86,15 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         return redirect_home(context, ask, home, user);
     }
     let towards = Towards::Servers(route::home_servers(context, home));
-    let path = ask.is_from_client().then(|| route::path_uri(context, ask.flow));
+    let path = ask
+        .is_from_client()
+        .then(|| route::path_uri(context, ask.flow));
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target { uri: None, route: Vec::new(), towards }],
+        targets: vec![Target {
+            uri: None,
+            route: Vec::new(),
+            towards,
+        }],
         assert: Assert::User(Arc::clone(&user)),
         record: Record::No,
         path,
@@ -99,10 +117,18 @@ pub(crate) fn redirect_home<'r>(
     let until = context.now.wall.after(context.config.ticket_life).as_secs();
     let ticket = Ticket::mint(&user, until, &context.config.keys.ticket);
     let contact = |name: &str, port: u16, q: &str| {
-        format!("<sip:{name}:{port};transport=tls;{}={ticket}>;q={q}", Ticket::PARAM)
+        format!(
+            "<sip:{name}:{port};transport=tls;{}={ticket}>;q={q}",
+            Ticket::PARAM
+        )
     };
-    let mut reply = Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));
-    if let Some(backup) = pool.backup.as_deref().and_then(|name| context.config.pool(name)) {
+    let mut reply =
+        Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));
+    if let Some(backup) = pool
+        .backup
+        .as_deref()
+        .and_then(|name| context.config.pool(name))
+    {
         reply = reply.header(Name::Contact, contact(&backup.name, backup.port, "0.3"));
     }
     Decision::Welcome(reply, user)
@@ -118,7 +144,15 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> De
         return Decision::refuse(ask, Why::UnknownUser);
     };
     let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
-    forward(Target { uri: None, route: Vec::new(), towards }, user, ask)
+    forward(
+        Target {
+            uri: None,
+            route: Vec::new(),
+            towards,
+        },
+        user,
+        ask,
+    )
 }
 
 /// The address-of-record in the Request-URI, if we serve its domain.
@@ -144,8 +178,10 @@ fn forward<'r>(target: Target, user: Arc<str>, ask: &Ask<'r>) -> Decision<'r> {
 
 /// Whether a request of this method may begin a dialog, so that we must stay in its path.
 pub(crate) const fn record_for(method: Method) -> Record {
-    match method {
-        Method::Invite | Method::Subscribe | Method::Refer | Method::Notify | Method::Update => Record::Yes,
-        _ => Record::No,
+    use Method::{Invite, Notify, Refer, Subscribe, Update};
+    if matches!(method, Invite | Subscribe | Refer | Notify | Update) {
+        Record::Yes
+    } else {
+        Record::No
     }
 }

@@ -37,9 +37,17 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
     };
     let begins = !dialog::is_inside(ask);
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target { uri: None, route: Vec::new(), towards }],
+        targets: vec![Target {
+            uri: None,
+            route: Vec::new(),
+            towards,
+        }],
         assert: Assert::Keep,
-        record: if begins { record_for(ask.request.method()) } else { Record::No },
+        record: if begins {
+            record_for(ask.request.method())
+        } else {
+            Record::No
+        },
         path: None,
         strip_credentials: false,
         stateless: true,
@@ -58,10 +66,20 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
         return Decision::refuse(ask, Why::NotOurDomain);
     }
     let register = ask.request.method() == Method::Register;
-    let hops = context.config.next_hop.clone().and_then(|pool| route::servers_named(context, &pool));
-    let Some(hops) = hops else { return Decision::refuse(ask, Why::NoServer) };
+    let hops = context
+        .config
+        .next_hop
+        .clone()
+        .and_then(|pool| route::servers_named(context, &pool));
+    let Some(hops) = hops else {
+        return Decision::refuse(ask, Why::NoServer);
+    };
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target { uri: None, route: Vec::new(), towards: Towards::Servers(hops) }],
+        targets: vec![Target {
+            uri: None,
+            route: Vec::new(),
+            towards: Towards::Servers(hops),
+        }],
         assert: Assert::Strip,
         record: record_for(ask.request.method()),
         path: register.then(|| route::path_uri(context, ask.flow)),
@@ -72,7 +90,10 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
 }
 
 fn inside_dialog<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
-    let inside = routes.rest.first().and_then(|entry| route::role_of(context, entry));
+    let inside = routes
+        .rest
+        .first()
+        .and_then(|entry| route::role_of(context, entry));
     match inside {
         Some(Role::Director | Role::FrontEnd) => {}
         Some(_) | None if routes.rest.is_empty() && routes.flow.is_some() => {}

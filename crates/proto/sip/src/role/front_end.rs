@@ -34,10 +34,16 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     let asserted = identity::asserted(context, ask);
     let caller = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
         Ok(caller) => caller,
-        Err(decision) => return decision,
+        Err(decision) => return *decision,
     };
-    if routes.rest.is_empty() && let Some(Leads::To(flow)) = routes.flow {
-        let target = Target { uri: None, route: Vec::new(), towards: Towards::Flow(flow) };
+    if routes.rest.is_empty()
+        && let Some(Leads::To(flow)) = routes.flow
+    {
+        let target = Target {
+            uri: None,
+            route: Vec::new(),
+            towards: Towards::Flow(flow),
+        };
         return forward(ask, caller, vec![target]);
     }
     locate(context, ask, caller)
@@ -47,7 +53,7 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
     let known = identity::asserted(context, ask).or_else(|| identity::ticketed(context, ask));
     let user = match known.map_or_else(|| identity::settle(context, ask), Ok) {
         Ok(user) => user,
-        Err(decision) => return decision,
+        Err(decision) => return *decision,
     };
     if identity::claimed(ask.request).as_deref() != Some(&*user) {
         return Decision::refuse(ask, Why::WrongIdentity);
@@ -69,17 +75,29 @@ fn serves(context: &Context<'_>, account: &User) -> bool {
     let config = context.config;
     let home = account.home.as_str();
     let backup = config.pool(home).and_then(|pool| pool.backup.as_deref());
-    [Some(home), backup].into_iter().flatten().any(|pool| config.server.pool.eq_ignore_ascii_case(pool))
+    [Some(home), backup]
+        .into_iter()
+        .flatten()
+        .any(|pool| config.server.pool.eq_ignore_ascii_case(pool))
 }
 
 fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registering {
-    let path = ask.request.elements(Name::Path).filter_map(|hop| hop.text().map(str::to_owned));
+    let path = ask
+        .request
+        .elements(Name::Path)
+        .filter_map(|hop| hop.text().map(str::to_owned));
     let mut path: Vec<String> = path.collect();
-    let remote = path.iter().any(|hop| route::role_of(context, hop) == Some(Role::Edge));
+    let remote = path
+        .iter()
+        .any(|hop| route::role_of(context, hop) == Some(Role::Edge));
     if ask.is_from_client() {
         path = vec![route::path_uri(context, ask.flow)];
     }
-    Registering { aor, route: path, remote }
+    Registering {
+        aor,
+        route: path,
+        remote,
+    }
 }
 
 /// Finds where the callee is.
@@ -92,8 +110,10 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
         return Decision::refuse(ask, Why::UnknownUser);
     };
     let bindings = context.locations.find(&aor, context.now.wall);
-    let targets: Vec<Target> =
-        bindings.iter().filter_map(|binding| target_for(context, ask, binding)).collect();
+    let targets: Vec<Target> = bindings
+        .iter()
+        .filter_map(|binding| target_for(context, ask, binding))
+        .collect();
     if !targets.is_empty() {
         return forward(ask, caller, targets);
     }
@@ -103,7 +123,15 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
         return Decision::refuse(ask, Why::Unreachable);
     }
     let towards = Towards::Servers(route::home_servers(context, home));
-    forward(ask, caller, vec![Target { uri: None, route: Vec::new(), towards }])
+    forward(
+        ask,
+        caller,
+        vec![Target {
+            uri: None,
+            route: Vec::new(),
+            towards,
+        }],
+    )
 }
 
 /// A target for a binding; `None` if its flow is gone.
@@ -111,7 +139,11 @@ fn target_for(context: &mut Context<'_>, ask: &Ask<'_>, binding: &Binding) -> Op
     let dialogs = route::dialogs(ask.request);
     let routes = Routes::take_own(context, &dialogs, binding.route.clone(), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
-    Some(Target { uri: Some(binding.contact.clone()), route: routes.rest, towards })
+    Some(Target {
+        uri: Some(binding.contact.clone()),
+        route: routes.rest,
+        towards,
+    })
 }
 
 fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {

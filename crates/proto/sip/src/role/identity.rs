@@ -30,8 +30,12 @@ pub(crate) fn prove(context: &Context<'_>, ask: &Ask<'_>) -> Proof {
     let (_, header) = headers(ask.request);
     let mut answer = Proof::Missing;
     for field in ask.request.all(header) {
-        let Some(text) = std::str::from_utf8(field.value).ok() else { continue };
-        let Ok(credentials) = Credentials::parse(text) else { continue };
+        let Some(text) = std::str::from_utf8(field.value).ok() else {
+            continue;
+        };
+        let Ok(credentials) = Credentials::parse(text) else {
+            continue;
+        };
         if !context.config.is_our_domain(&credentials.realm) {
             continue;
         }
@@ -44,7 +48,10 @@ pub(crate) fn prove(context: &Context<'_>, ask: &Ask<'_>) -> Proof {
 }
 
 fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) -> Proof {
-    let offered = context.config.sign_in.digest_for(ask.request.text(Name::UserAgent));
+    let offered = context
+        .config
+        .sign_in
+        .digest_for(ask.request.text(Name::UserAgent));
     if !offered.contains(&credentials.algorithm) {
         return Proof::Missing;
     }
@@ -53,10 +60,20 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
         NonceState::Stale => return Proof::Stale,
         NonceState::Fresh => {}
     }
-    let aor = format!("sip:{}@{}", credentials.username, credentials.realm.to_ascii_lowercase());
+    let aor = format!(
+        "sip:{}@{}",
+        credentials.username,
+        credentials.realm.to_ascii_lowercase()
+    );
     let user = context.users.find(&aor).filter(|user| user.enabled);
-    let verifier = user.as_ref().and_then(|user| user.verifier(credentials.algorithm));
-    let nobody = "0".repeat(if credentials.algorithm == Algorithm::Md5 { 32 } else { 64 });
+    let verifier = user
+        .as_ref()
+        .and_then(|user| user.verifier(credentials.algorithm));
+    let nobody = "0".repeat(if credentials.algorithm == Algorithm::Md5 {
+        32
+    } else {
+        64
+    });
     let ha1 = verifier.map_or(nobody.as_str(), |verifier| verifier.ha1());
     let fits = credentials.verify(ask.request.method_token(), ha1);
     match user {
@@ -72,18 +89,21 @@ fn verifier_exists(user: &User, algorithm: Algorithm) -> bool {
 /// Settles who sent a request that begins something, or says how to answer.
 ///
 /// The user must be the one whom the request names: To of a REGISTER, From of all others.
-pub(crate) fn settle<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Result<Arc<str>, Decision<'r>> {
+pub(crate) fn settle<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+) -> Result<Arc<str>, Box<Decision<'r>>> {
     let Some(claimed) = claimed(ask.request) else {
-        return Err(Decision::refuse(ask, Why::Malformed));
+        return Err(Box::new(Decision::refuse(ask, Why::Malformed)));
     };
     match prove(context, ask) {
         Proof::User(user) if user.aor.as_str() == claimed => Ok(Arc::from(claimed)),
-        Proof::User(_) => Err(Decision::refuse(ask, Why::WrongIdentity)),
-        Proof::Wrong => Err(Decision::refuse(ask, Why::BadCredentials)),
-        Proof::Stale => Err(challenge_all(context, ask, true)),
+        Proof::User(_) => Err(Box::new(Decision::refuse(ask, Why::WrongIdentity))),
+        Proof::Wrong => Err(Box::new(Decision::refuse(ask, Why::BadCredentials))),
+        Proof::Stale => Err(Box::new(challenge_all(context, ask, true))),
         Proof::Missing => match known_on_flow(ask, &claimed) {
             Some(user) => Ok(user),
-            None => Err(challenge_all(context, ask, false)),
+            None => Err(Box::new(challenge_all(context, ask, false))),
         },
     }
 }
@@ -98,8 +118,11 @@ fn known_on_flow(ask: &Ask<'_>, claimed: &str) -> Option<Arc<str>> {
 
 /// The address-of-record that a request claims to come from.
 pub(crate) fn claimed(request: &Message) -> Option<String> {
-    let address =
-        if request.method() == Method::Register { request.to() } else { request.from() };
+    let address = if request.method() == Method::Register {
+        request.to()
+    } else {
+        request.from()
+    };
     Uri::parse(address.ok()?.uri).ok()?.aor()
 }
 
@@ -112,7 +135,11 @@ pub(crate) fn asserted(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>>
     let element = ask.request.elements(Name::PAssertedIdentity).next()?;
     let address = element.address().ok()?;
     let uri = Uri::parse(address.uri).ok()?;
-    context.config.is_our_domain(uri.host).then(|| uri.aor().map(Arc::from)).flatten()
+    context
+        .config
+        .is_our_domain(uri.host)
+        .then(|| uri.aor().map(Arc::from))
+        .flatten()
 }
 
 /// Returns the user whom a Director has just seen, if the client brings the Director's ticket in the Request-URI.
@@ -120,9 +147,17 @@ pub(crate) fn ticketed(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>>
     if !ask.is_from_client() {
         return None;
     }
-    let ticket = Uri::parse(ask.request.uri()).ok()?.params.value(Ticket::PARAM)?;
+    let ticket = Uri::parse(ask.request.uri())
+        .ok()?
+        .params
+        .value(Ticket::PARAM)?;
     let aor = claimed(ask.request)?;
-    let admitted = Ticket::admits(ticket, &aor, context.now.wall.as_secs(), &context.config.keys.ticket);
+    let admitted = Ticket::admits(
+        ticket,
+        &aor,
+        context.now.wall.as_secs(),
+        &context.config.keys.ticket,
+    );
     (admitted && context.users.find(&aor)?.enabled).then(|| Arc::from(aor))
 }
 
@@ -133,22 +168,42 @@ fn challenge_all<'r>(context: &mut Context<'_>, ask: &Ask<'r>, stale: bool) -> D
         return Decision::Drop(Why::Challenged);
     }
     let (challenge_header, _) = headers(ask.request);
-    let status = if ask.request.method() == Method::Register { 401 } else { 407 };
+    let status = if ask.request.method() == Method::Register {
+        401
+    } else {
+        407
+    };
     let realm = realm(context, ask.request);
     let nonce = context.nonces.mint(context.now.wall, context.random);
-    let offered = context.config.sign_in.digest_for(ask.request.text(Name::UserAgent));
+    let offered = context
+        .config
+        .sign_in
+        .digest_for(ask.request.text(Name::UserAgent));
     let mut reply = Reply::to(ask.request, status);
     for algorithm in offered {
-        reply = reply.header(challenge_header, challenge(&realm, &nonce, *algorithm, stale));
+        reply = reply.header(
+            challenge_header,
+            challenge(&realm, &nonce, *algorithm, stale),
+        );
     }
     Decision::Reply(reply, Why::Challenged)
 }
 
 fn realm(context: &Context<'_>, request: &Message) -> String {
     let claimed = claimed(request);
-    let host = claimed.as_deref().and_then(|aor| aor.rsplit_once('@')).map(|(_, host)| host);
+    let host = claimed
+        .as_deref()
+        .and_then(|aor| aor.rsplit_once('@'))
+        .map(|(_, host)| host);
     let ours = host.filter(|host| context.config.is_our_domain(host));
-    let default = || context.config.domains.first().map(|domain| &**domain).unwrap_or_default();
+    let default = || {
+        context
+            .config
+            .domains
+            .first()
+            .map(|domain| &**domain)
+            .unwrap_or_default()
+    };
     ours.unwrap_or_else(default).to_owned()
 }
 

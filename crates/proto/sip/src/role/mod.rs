@@ -12,8 +12,10 @@ pub(crate) mod front_end;
 pub(crate) mod identity;
 pub(crate) mod route;
 
-pub(crate) use decision::{Ask, Assert, Context, Decision, Plan, Record, Registering, Target, Towards};
 pub use decision::Why;
+pub(crate) use decision::{
+    Ask, Assert, Context, Decision, Plan, Record, Registering, Target, Towards,
+};
 
 use crate::msg::{Method, Name, Reply};
 use base::net::{Peer, Role};
@@ -27,7 +29,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         Role::Director => director::decide(context, ask),
         Role::Edge => edge::decide(context, ask),
         Role::FrontEnd => front_end::decide(context, ask),
-        Role::ReverseProxy | Role::LoadBalancer | Role::Dns => Decision::refuse(ask, Why::NotServed),
+        Role::ReverseProxy | Role::LoadBalancer | Role::Dns => {
+            Decision::refuse(ask, Why::NotServed)
+        }
     }
 }
 
@@ -44,7 +48,9 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     if request.max_forwards().ok().flatten() == Some(0) {
         return Some(Decision::refuse(ask, Why::TooManyHops));
     }
-    let unknown = request.elements(Name::ProxyRequire).find_map(|tag| tag.text().map(str::to_owned));
+    let unknown = request
+        .elements(Name::ProxyRequire)
+        .find_map(|tag| tag.text().map(str::to_owned));
     if let Some(tag) = unknown {
         let reply = Reply::to(request, 420).header(Name::Unsupported, &tag);
         return Some(Decision::Reply(reply, Why::Unsupported));
@@ -63,9 +69,14 @@ fn may_speak_sip(peer: &Peer) -> bool {
 }
 
 fn is_for_me(context: &Context<'_>, ask: &Ask<'_>) -> bool {
-    let Ok(uri) = crate::msg::Uri::parse(ask.request.uri()) else { return false };
+    let Ok(uri) = crate::msg::Uri::parse(ask.request.uri()) else {
+        return false;
+    };
     let routed = ask.request.elements(Name::Route).any(|element| {
-        let host = element.address().ok().and_then(|route| crate::msg::Uri::parse(route.uri).ok());
+        let host = element
+            .address()
+            .ok()
+            .and_then(|route| crate::msg::Uri::parse(route.uri).ok());
         host.is_none_or(|uri| !context.config.is_me(uri.host))
     });
     uri.user.is_none() && !routed && context.config.is_me(uri.host)

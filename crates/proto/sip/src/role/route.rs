@@ -56,9 +56,13 @@ impl Routes {
         if all.len() > MAX_ROUTES {
             return Err(Why::Malformed);
         }
-        let mut routes = Self { rest: Vec::new(), dialog: false, flow: None };
+        let mut routes = Self {
+            rest: Vec::new(),
+            dialog: false,
+            flow: None,
+        };
         let mut all = all.into_iter();
-        while let Some(entry) = all.next() {
+        for entry in all.by_ref() {
             let token = match own_entry(context, dialogs, &entry)? {
                 Own::No => {
                     routes.rest.push(entry);
@@ -71,7 +75,11 @@ impl Routes {
             if let Some((boot, flow)) = token.flow {
                 let here = boot == context.config.boot && context.flows.may_carry(flow);
                 if !here || Some(flow) != came_on {
-                    routes.flow = Some(if here { Leads::To(flow) } else { Leads::Nowhere });
+                    routes.flow = Some(if here {
+                        Leads::To(flow)
+                    } else {
+                        Leads::Nowhere
+                    });
                 }
             }
         }
@@ -91,7 +99,9 @@ fn own_entry(context: &Context<'_>, dialogs: &[Dialog<'_>], entry: &str) -> Resu
     if !context.config.is_me(uri.host) {
         return Ok(Own::No);
     }
-    let token = uri.user.and_then(|user| Token::read(user, &context.config.keys.token, dialogs));
+    let token = uri
+        .user
+        .and_then(|user| Token::read(user, &context.config.keys.token, dialogs));
     Ok(token.map_or(Own::Plain, Own::Token))
 }
 
@@ -105,14 +115,23 @@ fn uri_of(entry: &str) -> Option<Uri<'_>> {
 
 /// The dialogs that a request may belong to: its Call-ID with the tag of either end as the caller's.
 pub(crate) fn dialogs(request: &Message) -> Vec<Dialog<'_>> {
-    let Ok(call_id) = request.call_id() else { return Vec::new() };
+    let Ok(call_id) = request.call_id() else {
+        return Vec::new();
+    };
     let tags = [request.from().ok(), request.to().ok()];
-    tags.into_iter().flatten().filter_map(|end| end.tag()).map(|tag| Dialog { call_id, tag }).collect()
+    tags.into_iter()
+        .flatten()
+        .filter_map(|end| end.tag())
+        .map(|tag| Dialog { call_id, tag })
+        .collect()
 }
 
 /// Returns the servers that the first entry of a route names.
 pub(crate) fn servers_for(context: &mut Context<'_>, entry: &str) -> Result<Vec<Hop>, Why> {
-    let host = uri_of(entry).ok_or(Why::Malformed)?.host.to_ascii_lowercase();
+    let host = uri_of(entry)
+        .ok_or(Why::Malformed)?
+        .host
+        .to_ascii_lowercase();
     servers_named(context, &host).ok_or(Why::ForeignRoute)
 }
 
@@ -122,7 +141,11 @@ pub(crate) fn servers_named(context: &mut Context<'_>, host: &str) -> Option<Vec
     if let Some(pool) = config.pool(host) {
         return Some(members(context, pool));
     }
-    let machine = config.pools.iter().flat_map(|pool| &pool.members).find(|hop| &*hop.name == host);
+    let machine = config
+        .pools
+        .iter()
+        .flat_map(|pool| &pool.members)
+        .find(|hop| &*hop.name == host);
     machine.map(|hop| vec![hop.clone()])
 }
 
@@ -136,7 +159,9 @@ pub(crate) fn members(context: &mut Context<'_>, pool: &Pool) -> Vec<Hop> {
 /// Returns the servers of a user's home pool, then those of its backup.
 pub(crate) fn home_servers(context: &mut Context<'_>, home: &str) -> Vec<Hop> {
     let config = context.config;
-    let Some(pool) = config.pool(home) else { return Vec::new() };
+    let Some(pool) = config.pool(home) else {
+        return Vec::new();
+    };
     let mut hops = members(context, pool);
     if let Some(backup) = pool.backup.as_deref().and_then(|name| config.pool(name)) {
         let stand_in = members(context, backup);
@@ -151,9 +176,17 @@ pub(crate) fn role_of(context: &Context<'_>, entry: &str) -> Option<Role> {
     let uri = uri_of(entry)?;
     let named = |pool: &&Pool| {
         pool.name.eq_ignore_ascii_case(uri.host)
-            || pool.members.iter().any(|hop| hop.name.eq_ignore_ascii_case(uri.host))
+            || pool
+                .members
+                .iter()
+                .any(|hop| hop.name.eq_ignore_ascii_case(uri.host))
     };
-    context.config.pools.iter().find(named).map(|pool| pool.role)
+    context
+        .config
+        .pools
+        .iter()
+        .find(named)
+        .map(|pool| pool.role)
 }
 
 /// Decides where a routed request goes: to the next server of the route, else to the flow of our token.
@@ -172,5 +205,8 @@ pub(crate) fn towards(context: &mut Context<'_>, routes: &Routes) -> Result<Opti
 pub(crate) fn path_uri(context: &Context<'_>, flow: FlowId) -> String {
     let config = context.config;
     let token = Token::path(config.boot, flow, &config.keys.token);
-    format!("<sip:{token}@{}:{};transport=tls;lr>", config.inside.host, config.inside.port)
+    format!(
+        "<sip:{token}@{}:{};transport=tls;lr>",
+        config.inside.host, config.inside.port
+    )
 }

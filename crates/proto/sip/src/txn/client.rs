@@ -33,7 +33,12 @@ impl ClientTransaction {
     /// Makes a transaction for a request that is about to be sent.
     #[must_use]
     pub const fn new(kind: Kind, reliable: bool) -> Self {
-        Self { kind, reliable, state: State::Trying, resend: T1 }
+        Self {
+            kind,
+            reliable,
+            state: State::Trying,
+            resend: T1,
+        }
     }
 
     /// The request leaves.
@@ -99,8 +104,18 @@ impl ClientTransaction {
         let invite = self.kind == Kind::Invite;
         let (state, linger) = match (invite, status) {
             (true, 200..=299) => (State::Accepted, TIMEOUT),
-            (true, _) => (State::Completed, if self.reliable { Duration::ZERO } else { TIMER_D }),
-            (false, _) => (State::Completed, if self.reliable { Duration::ZERO } else { T4 }),
+            (true, _) => (
+                State::Completed,
+                if self.reliable {
+                    Duration::ZERO
+                } else {
+                    TIMER_D
+                },
+            ),
+            (false, _) => (
+                State::Completed,
+                if self.reliable { Duration::ZERO } else { T4 },
+            ),
         };
         self.state = state;
         let mut all = Steps::new();
@@ -119,7 +134,11 @@ impl ClientTransaction {
 
     fn send_again(&mut self) -> Steps {
         let doubled = self.resend.saturating_mul(2);
-        self.resend = if self.kind == Kind::Invite { doubled } else { doubled.min(T2) };
+        self.resend = if self.kind == Kind::Invite {
+            doubled
+        } else {
+            doubled.min(T2)
+        };
         steps([Do::Send, Do::Set(Timer::Resend, self.resend)])
     }
 
@@ -140,39 +159,67 @@ mod tests {
     #[test]
     fn an_invite_over_udp_is_sent_again_at_doubling_intervals_until_a_provisional() {
         let mut invite = ClientTransaction::new(Kind::Invite, false);
-        let start = [Do::Send, set(Timer::GiveUp, 32_000), set(Timer::Resend, 500)];
+        let start = [
+            Do::Send,
+            set(Timer::GiveUp, 32_000),
+            set(Timer::Resend, 500),
+        ];
         assert_eq!(invite.start().as_slice(), start);
         for wait in [1_000, 2_000, 4_000, 8_000, 16_000] {
-            assert_eq!(invite.timer(Timer::Resend).as_slice(), [Do::Send, set(Timer::Resend, wait)]);
+            assert_eq!(
+                invite.timer(Timer::Resend).as_slice(),
+                [Do::Send, set(Timer::Resend, wait)]
+            );
         }
         assert_eq!(invite.response(180).as_slice(), [Do::Deliver]);
         assert!(invite.timer(Timer::Resend).is_empty());
-        assert!(invite.timer(Timer::GiveUp).is_empty(), "timer B ends with the first provisional");
+        assert!(
+            invite.timer(Timer::GiveUp).is_empty(),
+            "timer B ends with the first provisional"
+        );
     }
 
     #[test]
     fn a_non_invite_over_udp_slows_down_to_t2() {
         let mut request = ClientTransaction::new(Kind::Other, false);
         for wait in [1_000, 2_000, 4_000, 4_000] {
-            assert_eq!(request.timer(Timer::Resend).as_slice(), [Do::Send, set(Timer::Resend, wait)]);
+            assert_eq!(
+                request.timer(Timer::Resend).as_slice(),
+                [Do::Send, set(Timer::Resend, wait)]
+            );
         }
         request.response(100);
-        assert_eq!(request.timer(Timer::Resend).as_slice(), [Do::Send, set(Timer::Resend, 4_000)]);
-        assert_eq!(request.timer(Timer::GiveUp).as_slice(), [Do::TimedOut, Do::End]);
+        assert_eq!(
+            request.timer(Timer::Resend).as_slice(),
+            [Do::Send, set(Timer::Resend, 4_000)]
+        );
+        assert_eq!(
+            request.timer(Timer::GiveUp).as_slice(),
+            [Do::TimedOut, Do::End]
+        );
     }
 
     #[test]
     fn over_a_reliable_transport_nothing_is_sent_twice() {
         let request = ClientTransaction::new(Kind::Other, true);
-        assert_eq!(request.start().as_slice(), [Do::Send, set(Timer::GiveUp, 32_000)]);
+        assert_eq!(
+            request.start().as_slice(),
+            [Do::Send, set(Timer::GiveUp, 32_000)]
+        );
     }
 
     #[test]
     fn a_refused_invite_is_acknowledged_each_time_and_delivered_once() {
         let mut invite = ClientTransaction::new(Kind::Invite, false);
-        assert_eq!(invite.response(486).as_slice(), [Do::Ack, Do::Deliver, set(Timer::Linger, 32_000)]);
+        assert_eq!(
+            invite.response(486).as_slice(),
+            [Do::Ack, Do::Deliver, set(Timer::Linger, 32_000)]
+        );
         assert_eq!(invite.response(486).as_slice(), [Do::Ack]);
-        assert!(invite.response(200).is_empty(), "a late 2xx does not revive it");
+        assert!(
+            invite.response(200).is_empty(),
+            "a late 2xx does not revive it"
+        );
         assert_eq!(invite.timer(Timer::Linger).as_slice(), [Do::End]);
     }
 
@@ -180,7 +227,10 @@ mod tests {
     #[test]
     fn every_2xx_to_an_invite_is_delivered_until_timer_m() {
         let mut invite = ClientTransaction::new(Kind::Invite, true);
-        assert_eq!(invite.response(200).as_slice(), [Do::Deliver, set(Timer::Linger, 32_000)]);
+        assert_eq!(
+            invite.response(200).as_slice(),
+            [Do::Deliver, set(Timer::Linger, 32_000)]
+        );
         assert_eq!(invite.response(200).as_slice(), [Do::Deliver]);
         assert_eq!(invite.timer(Timer::Linger).as_slice(), [Do::End]);
         assert!(invite.response(200).is_empty());
@@ -190,7 +240,10 @@ mod tests {
     fn no_answer_is_told_once() {
         for kind in [Kind::Invite, Kind::Other] {
             let mut request = ClientTransaction::new(kind, true);
-            assert_eq!(request.timer(Timer::GiveUp).as_slice(), [Do::TimedOut, Do::End]);
+            assert_eq!(
+                request.timer(Timer::GiveUp).as_slice(),
+                [Do::TimedOut, Do::End]
+            );
             assert!(request.timer(Timer::GiveUp).is_empty());
         }
     }

@@ -36,7 +36,13 @@ impl ServerTransaction {
     /// Makes a transaction for a request that just came.
     #[must_use]
     pub const fn new(kind: Kind, reliable: bool) -> Self {
-        Self { kind, reliable, state: State::Proceeding, answered_before: false, resend: T1 }
+        Self {
+            kind,
+            reliable,
+            state: State::Proceeding,
+            answered_before: false,
+            resend: T1,
+        }
     }
 
     /// Our side has a response; [`Do::Send`] among the steps means that it may leave.
@@ -48,7 +54,9 @@ impl ServerTransaction {
             }
             (State::Proceeding, _) => self.finish(status),
             (State::Accepted, 200..=299) => steps([Do::Send]),
-            (State::Accepted | State::Completed | State::Confirmed | State::Ended, _) => Steps::new(),
+            (State::Accepted | State::Completed | State::Confirmed | State::Ended, _) => {
+                Steps::new()
+            }
         }
     }
 
@@ -116,7 +124,11 @@ impl ServerTransaction {
             }
             (Kind::Other, _) => {
                 self.state = State::Completed;
-                all.extend(self.linger(if self.reliable { Duration::ZERO } else { TIMEOUT }));
+                all.extend(self.linger(if self.reliable {
+                    Duration::ZERO
+                } else {
+                    TIMEOUT
+                }));
             }
         }
         all
@@ -144,9 +156,16 @@ mod tests {
     fn a_refusal_is_sent_again_until_the_ack() {
         let mut invite = ServerTransaction::new(Kind::Invite, false);
         assert_eq!(invite.respond(100).as_slice(), [Do::Send]);
-        let refused = [Do::Send, set(Timer::GiveUp, 32_000), set(Timer::Resend, 500)];
+        let refused = [
+            Do::Send,
+            set(Timer::GiveUp, 32_000),
+            set(Timer::Resend, 500),
+        ];
         assert_eq!(invite.respond(486).as_slice(), refused);
-        assert_eq!(invite.timer(Timer::Resend).as_slice(), [Do::Send, set(Timer::Resend, 1_000)]);
+        assert_eq!(
+            invite.timer(Timer::Resend).as_slice(),
+            [Do::Send, set(Timer::Resend, 1_000)]
+        );
         assert_eq!(invite.request_again().as_slice(), [Do::Send]);
         assert_eq!(invite.ack().as_slice(), [set(Timer::Linger, 5_000)]);
         assert!(invite.timer(Timer::Resend).is_empty());
@@ -157,14 +176,20 @@ mod tests {
     fn a_missing_ack_is_told() {
         let mut invite = ServerTransaction::new(Kind::Invite, true);
         invite.respond(603);
-        assert_eq!(invite.timer(Timer::GiveUp).as_slice(), [Do::TimedOut, Do::End]);
+        assert_eq!(
+            invite.timer(Timer::GiveUp).as_slice(),
+            [Do::TimedOut, Do::End]
+        );
     }
 
     /// RFC 6026 7.1: 2xx responses are the user agents' to repeat; the transaction passes each and absorbs INVITEs.
     #[test]
     fn an_accepted_invite_passes_every_2xx_and_absorbs_the_request() {
         let mut invite = ServerTransaction::new(Kind::Invite, false);
-        assert_eq!(invite.respond(200).as_slice(), [Do::Send, set(Timer::Linger, 32_000)]);
+        assert_eq!(
+            invite.respond(200).as_slice(),
+            [Do::Send, set(Timer::Linger, 32_000)]
+        );
         assert_eq!(invite.respond(200).as_slice(), [Do::Send]);
         assert!(invite.request_again().is_empty());
         assert_eq!(invite.ack().as_slice(), [Do::Deliver]);
@@ -175,9 +200,15 @@ mod tests {
     fn a_request_over_udp_that_comes_again_gets_the_same_answer_for_32_seconds() {
         let mut request = ServerTransaction::new(Kind::Other, false);
         assert!(request.request_again().is_empty(), "nothing to repeat yet");
-        assert_eq!(request.respond(200).as_slice(), [Do::Send, set(Timer::Linger, 32_000)]);
+        assert_eq!(
+            request.respond(200).as_slice(),
+            [Do::Send, set(Timer::Linger, 32_000)]
+        );
         assert_eq!(request.request_again().as_slice(), [Do::Send]);
-        assert!(request.respond(500).is_empty(), "one final response is enough");
+        assert!(
+            request.respond(500).is_empty(),
+            "one final response is enough"
+        );
         assert_eq!(request.timer(Timer::Linger).as_slice(), [Do::End]);
     }
 

@@ -22,7 +22,13 @@ fn signed_in(d: &mut Deployment, user: &'static str, at: &str) -> Phone {
     phone
 }
 
-fn begin(d: &mut Deployment, caller: &mut Phone, method: &str, to: &str, at: &str) -> crate::phone::Sent {
+fn begin(
+    d: &mut Deployment,
+    caller: &mut Phone,
+    method: &str,
+    to: &str,
+    at: &str,
+) -> crate::phone::Sent {
     if at == EDGE_OUTSIDE {
         caller.request_with_credentials(d, method, to)
     } else {
@@ -40,18 +46,26 @@ fn a_call_is_set_up_answered_and_ended_by_either_side() {
             begin(&mut d, &mut alice, "INVITE", "bob", caller_at);
             let invite = bob.wait_request(&mut d, Method::Invite);
             assert_eq!(invite.uri(), bob.contact);
-            assert_eq!(invite.text(Name::PAssertedIdentity), Some("<sip:alice@contoso.com>"));
+            assert_eq!(
+                invite.text(Name::PAssertedIdentity),
+                Some("<sip:alice@contoso.com>")
+            );
             assert!(invite.get(Name::ProxyAuthorization).is_none());
             bob.answer(&mut d, &invite, 180);
             alice.wait(&mut d, "180", |m| m.status() == 180);
             bob.answer(&mut d, &invite, 200);
-            let accepted = alice.wait(&mut d, "200", |m| m.status() == 200 && m.method() == Method::Invite);
+            let accepted = alice.wait(&mut d, "200", |m| {
+                m.status() == 200 && m.method() == Method::Invite
+            });
             let of_alice = DialogState::of_caller(&accepted);
             let of_bob = DialogState::of_callee(&invite, "tbob");
             alice.in_dialog(&mut d, "ACK", &of_alice);
             bob.wait_request(&mut d, Method::Ack);
-            let (ender, other, dialog) =
-                if ended_by_caller { (&mut alice, &mut bob, of_alice) } else { (&mut bob, &mut alice, of_bob) };
+            let (ender, other, dialog) = if ended_by_caller {
+                (&mut alice, &mut bob, of_alice)
+            } else {
+                (&mut bob, &mut alice, of_bob)
+            };
             ender.in_dialog(&mut d, "BYE", &dialog);
             let bye = other.wait_request(&mut d, Method::Bye);
             other.answer(&mut d, &bye, 200);
@@ -168,7 +182,12 @@ fn a_stranger_is_challenged_and_an_impostor_refused() {
     for at in [FE1, DIR1, EDGE_OUTSIDE] {
         let mut d = Deployment::new(43);
         let mut stranger = Phone::connect(&mut d, "mallory", at);
-        stranger.request(&mut d, "INVITE", "bob", "P-Asserted-Identity: <sip:alice@contoso.com>\n");
+        stranger.request(
+            &mut d,
+            "INVITE",
+            "bob",
+            "P-Asserted-Identity: <sip:alice@contoso.com>\n",
+        );
         let answer = stranger.wait_final(&mut d, Method::Invite);
         assert_eq!(answer.status(), 407, "{at}");
     }

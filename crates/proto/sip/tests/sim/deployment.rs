@@ -2,9 +2,13 @@
 
 use base::net::{Face, Hop, Peer, Role, Server};
 use base::{Now, UnixMillis};
-use directory::{Algorithm, Aor, Change as UserChange, Directory, PoolName, Revision, User, Verifier};
+use directory::{
+    Algorithm, Aor, Change as UserChange, Directory, PoolName, Revision, User, Verifier,
+};
 use sip::auth::ha1;
-use sip::config::{Address, Bounds, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule};
+use sip::config::{
+    Address, Bounds, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule,
+};
 use sip::location::Table;
 use sip::token::Key;
 use sip::{Action, Config, Input, Node, Shared};
@@ -48,7 +52,10 @@ impl Host for NodeHost {
             Action::Report(_) => Act::Done,
             Action::Commit { ticket, changes } => {
                 changes.iter().for_each(|change| self.table.apply(change));
-                Act::Later(Duration::from_millis(1), Input::Committed { ticket, done: true })
+                Act::Later(
+                    Duration::from_millis(1),
+                    Input::Committed { ticket, done: true },
+                )
             }
         }
     }
@@ -74,11 +81,36 @@ struct Machine {
 }
 
 const MACHINES: [Machine; 5] = [
-    Machine { name: "edge01.contoso.net", pool: "edgepool01.contoso.net", role: Role::Edge, inside: "10.0.1.1:5061" },
-    Machine { name: "dir01.contoso.net", pool: "dirpool01.contoso.net", role: Role::Director, inside: DIR1 },
-    Machine { name: "dir02.contoso.net", pool: "dirpool01.contoso.net", role: Role::Director, inside: "10.0.0.12:5061" },
-    Machine { name: "fe01.contoso.net", pool: "fepool01.contoso.net", role: Role::FrontEnd, inside: FE1 },
-    Machine { name: "fe02.contoso.net", pool: "fepool02.contoso.net", role: Role::FrontEnd, inside: FE2 },
+    Machine {
+        name: "edge01.contoso.net",
+        pool: "edgepool01.contoso.net",
+        role: Role::Edge,
+        inside: "10.0.1.1:5061",
+    },
+    Machine {
+        name: "dir01.contoso.net",
+        pool: "dirpool01.contoso.net",
+        role: Role::Director,
+        inside: DIR1,
+    },
+    Machine {
+        name: "dir02.contoso.net",
+        pool: "dirpool01.contoso.net",
+        role: Role::Director,
+        inside: "10.0.0.12:5061",
+    },
+    Machine {
+        name: "fe01.contoso.net",
+        pool: "fepool01.contoso.net",
+        role: Role::FrontEnd,
+        inside: FE1,
+    },
+    Machine {
+        name: "fe02.contoso.net",
+        pool: "fepool02.contoso.net",
+        role: Role::FrontEnd,
+        inside: FE2,
+    },
 ];
 
 impl Deployment {
@@ -90,7 +122,11 @@ impl Deployment {
         let mut world = World::new([seed; 32]);
         let users = Directory::default();
         for (n, name) in ["alice", "bob", "carol"].into_iter().enumerate() {
-            let home = if name == "carol" { "fepool02.contoso.net" } else { "fepool01.contoso.net" };
+            let home = if name == "carol" {
+                "fepool02.contoso.net"
+            } else {
+                "fepool01.contoso.net"
+            };
             users.apply(Revision(n as u64 + 1), UserChange::Put(user(name, home)));
         }
         let mut ids = Vec::new();
@@ -99,7 +135,17 @@ impl Deployment {
             ids.push(world.add(place(machine), host));
         }
         let [edge, dir1, dir2, fe1, fe2] = ids.try_into().ok().unwrap();
-        Self { world, users, edge, dir1, dir2, fe1, fe2, internal, boot: 1 }
+        Self {
+            world,
+            users,
+            edge,
+            dir1,
+            dir2,
+            fe1,
+            fe2,
+            internal,
+            boot: 1,
+        }
     }
 
     /// Starts a killed host again: a new run, with what its change log kept.
@@ -108,13 +154,21 @@ impl Deployment {
         let ids = [self.edge, self.dir1, self.dir2, self.fe1, self.fe2];
         let at = ids.iter().position(|known| *known == id).unwrap();
         let now = self.world.now();
-        let host = node(&MACHINES[at], self.internal, &self.users, self.boot, now, killed.table);
+        let host = node(
+            &MACHINES[at],
+            self.internal,
+            &self.users,
+            self.boot,
+            now,
+            killed.table,
+        );
         self.world.restart(id, host);
     }
 }
 
 pub fn user(name: &str, home: &str) -> User {
-    let verifier = |algorithm| Verifier::new(algorithm, &ha1(algorithm, name, DOMAIN, PASSWORD)).unwrap();
+    let verifier =
+        |algorithm| Verifier::new(algorithm, &ha1(algorithm, name, DOMAIN, PASSWORD)).unwrap();
     User {
         aor: Aor::parse(&format!("{name}@{DOMAIN}")).unwrap(),
         display_name: String::new(),
@@ -131,11 +185,18 @@ fn place(machine: &Machine) -> Place {
     if machine.role == Role::Edge {
         listens.push((addr(EDGE_OUTSIDE), Face::Outside));
     }
-    Place { listens, proves: Peer::Server(Arc::new(server(machine))) }
+    Place {
+        listens,
+        proves: Peer::Server(Arc::new(server(machine))),
+    }
 }
 
 fn server(machine: &Machine) -> Server {
-    Server { name: machine.name.into(), pool: machine.pool.into(), role: machine.role }
+    Server {
+        name: machine.name.into(),
+        pool: machine.pool.into(),
+        role: machine.role,
+    }
 }
 
 fn node(
@@ -147,20 +208,32 @@ fn node(
     table: Arc<Table>,
 ) -> NodeHost {
     let config = Arc::new(config(machine, internal, boot));
-    let shared = Shared { users: users.clone(), locations: Arc::clone(&table) as _ };
+    let shared = Shared {
+        users: users.clone(),
+        locations: Arc::clone(&table) as _,
+    };
     let seed = [machine.inside.len() as u8 + machine.name.as_bytes()[4]; 32];
-    NodeHost { node: Node::new(config, shared, seed, now), table }
+    NodeHost {
+        node: Node::new(config, shared, seed, now),
+        table,
+    }
 }
 
 fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config {
     let secret = [machine.pool.len() as u8; 32];
-    let outside = (machine.role == Role::Edge).then(|| Address { host: "sip.contoso.com".into(), port: 443 });
+    let outside = (machine.role == Role::Edge).then(|| Address {
+        host: "sip.contoso.com".into(),
+        port: 443,
+    });
     Config {
         server: Arc::new(server(machine)),
         worker: base::net::WorkerId(0),
         boot,
         domains: vec![DOMAIN.into()],
-        inside: Address { host: machine.name.into(), port: 5061 },
+        inside: Address {
+            host: machine.name.into(),
+            port: 5061,
+        },
         outside,
         pools: pools(),
         next_hop: (machine.role == Role::Edge).then(|| "dirpool01.contoso.net".into()),
@@ -194,7 +267,12 @@ fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config {
 }
 
 fn pools() -> Vec<Pool> {
-    let names = ["edgepool01.contoso.net", "dirpool01.contoso.net", "fepool01.contoso.net", "fepool02.contoso.net"];
+    let names = [
+        "edgepool01.contoso.net",
+        "dirpool01.contoso.net",
+        "fepool01.contoso.net",
+        "fepool02.contoso.net",
+    ];
     let pool = |name: &str| {
         let of_pool = || MACHINES.iter().filter(|machine| machine.pool == name);
         let backup = match name {
@@ -206,7 +284,12 @@ fn pools() -> Vec<Pool> {
             name: name.into(),
             role: of_pool().next().unwrap().role,
             port: 5061,
-            members: of_pool().map(|m| Hop { name: m.name.into(), addr: addr(m.inside) }).collect(),
+            members: of_pool()
+                .map(|m| Hop {
+                    name: m.name.into(),
+                    addr: addr(m.inside),
+                })
+                .collect(),
             backup,
         }
     };

@@ -1,5 +1,11 @@
 //! The SIP machines against each other, on a network and a clock in memory.
-#![allow(clippy::too_many_lines, clippy::cast_possible_truncation, reason = "stories in tests are long")]
+#![allow(
+    unreachable_pub,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "stories told with helpers; a panic is how they fail"
+)]
 
 mod calls;
 mod deployment;

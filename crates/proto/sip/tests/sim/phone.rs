@@ -26,7 +26,8 @@ pub struct Phone {
 
 impl Phone {
     pub fn connect(deployment: &mut Deployment, user: &'static str, to: &str) -> Self {
-        let port = 40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 20_000).unwrap();
+        let port =
+            40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 20_000).unwrap();
         let from = addr(&format!("192.0.2.7:{port}"));
         let flow = deployment.world.connect(from, addr(to));
         deployment.world.run_for(Duration::from_millis(20));
@@ -55,15 +56,25 @@ impl Phone {
     }
 
     fn flow_number(&self) -> String {
-        format!("{:?}", self.flow).chars().filter(char::is_ascii_digit).collect()
+        format!("{:?}", self.flow)
+            .chars()
+            .filter(char::is_ascii_digit)
+            .collect()
     }
 
     pub fn send(&self, deployment: &mut Deployment, text: &str) {
-        deployment.world.write(self.flow, text.replace('\n', "\r\n").into_bytes());
+        deployment
+            .world
+            .write(self.flow, text.replace('\n', "\r\n").into_bytes());
     }
 
     /// Waits for a message that fits; others stay for later.
-    pub fn wait(&mut self, deployment: &mut Deployment, what: &str, fits: impl Fn(&Message) -> bool) -> Message {
+    pub fn wait(
+        &mut self,
+        deployment: &mut Deployment,
+        what: &str,
+        fits: impl Fn(&Message) -> bool,
+    ) -> Message {
         let mut found = None;
         let flow = self.flow;
         deployment.world.run_until(LONG, |world| {
@@ -82,11 +93,15 @@ impl Phone {
     }
 
     pub fn wait_final(&mut self, deployment: &mut Deployment, method: Method) -> Message {
-        self.wait(deployment, "a final response", |m| !m.is_request() && m.status() >= 200 && m.method() == method)
+        self.wait(deployment, "a final response", |m| {
+            !m.is_request() && m.status() >= 200 && m.method() == method
+        })
     }
 
     pub fn wait_request(&mut self, deployment: &mut Deployment, method: Method) -> Message {
-        self.wait(deployment, method.as_str(), |m| m.is_request() && m.method() == method)
+        self.wait(deployment, method.as_str(), |m| {
+            m.is_request() && m.method() == method
+        })
     }
 
     /// Tells that nothing of this kind has come.
@@ -101,7 +116,12 @@ impl Phone {
     /// Sends a REGISTER as it is, without credentials.
     pub fn send_register(&mut self, deployment: &mut Deployment, extra: &str) {
         self.cseq += 1;
-        let (aor, call_id, cseq, branch) = (self.aor(), self.call_id.clone(), self.cseq, self.fresh_branch());
+        let (aor, call_id, cseq, branch) = (
+            self.aor(),
+            self.call_id.clone(),
+            self.cseq,
+            self.fresh_branch(),
+        );
         let text = format!(
             "REGISTER {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
              From: <{aor}>;tag=r{cseq}\nTo: <{aor}>\nCall-ID: {call_id}\nCSeq: {cseq} REGISTER\n\
@@ -118,17 +138,31 @@ impl Phone {
         if first.status() != 401 {
             return first;
         }
-        let credentials = self.credentials(&first, Name::WwwAuthenticate, "REGISTER", "sip:contoso.com");
-        self.send_register(deployment, &format!("Authorization: {credentials}\n{extra}"));
+        let credentials =
+            self.credentials(&first, Name::WwwAuthenticate, "REGISTER", "sip:contoso.com");
+        self.send_register(
+            deployment,
+            &format!("Authorization: {credentials}\n{extra}"),
+        );
         self.wait_final(deployment, Method::Register)
     }
 
     pub fn credentials(&self, challenged: &Message, name: Name, method: &str, uri: &str) -> String {
         let text = challenged.text(name).unwrap();
         let challenge = Challenge::parse(text).unwrap();
-        let ha1 = ha1(challenge.algorithm, self.user, &challenge.realm, self.password);
+        let ha1 = ha1(
+            challenge.algorithm,
+            self.user,
+            &challenge.realm,
+            self.password,
+        );
         let nonce = challenge.nonce.to_string();
-        let proof = Proof { nonce: &nonce, quality: Some(("00000001", "c0ffee", "auth")), method, uri };
+        let proof = Proof {
+            nonce: &nonce,
+            quality: Some(("00000001", "c0ffee", "auth")),
+            method,
+            uri,
+        };
         let response = response(challenge.algorithm, &ha1, &proof);
         let algorithm = match challenge.algorithm {
             Algorithm::Sha256 => "SHA-256",
@@ -143,7 +177,13 @@ impl Phone {
     }
 
     /// Sends a request that begins something.
-    pub fn request(&mut self, deployment: &mut Deployment, method: &str, to: &str, extra: &str) -> Sent {
+    pub fn request(
+        &mut self,
+        deployment: &mut Deployment,
+        method: &str,
+        to: &str,
+        extra: &str,
+    ) -> Sent {
         self.cseq += 1;
         let branch = self.fresh_branch();
         let sent = Sent {
@@ -158,7 +198,13 @@ impl Phone {
     }
 
     pub fn resend(&mut self, deployment: &mut Deployment, method: &str, sent: &Sent, extra: &str) {
-        let Sent { branch, call_id, cseq, uri, from } = sent;
+        let Sent {
+            branch,
+            call_id,
+            cseq,
+            uri,
+            from,
+        } = sent;
         let text = format!(
             "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
              From: {from}\nTo: <{uri}>\nCall-ID: {call_id}\nCSeq: {cseq} {method}\nUser-Agent: {}\n\
@@ -169,14 +215,25 @@ impl Phone {
     }
 
     /// Sends a request and answers a challenge to it.
-    pub fn request_with_credentials(&mut self, deployment: &mut Deployment, method: &str, to: &str) -> Sent {
+    pub fn request_with_credentials(
+        &mut self,
+        deployment: &mut Deployment,
+        method: &str,
+        to: &str,
+    ) -> Sent {
         let first = self.request(deployment, method, to, "");
         let challenged = self.wait(deployment, "407", |m| m.status() == 407);
         if method == "INVITE" {
             self.ack(deployment, &first, &challenged);
         }
-        let credentials = self.credentials(&challenged, Name::ProxyAuthenticate, method, &first.uri);
-        self.request(deployment, method, to, &format!("Proxy-Authorization: {credentials}\n"))
+        let credentials =
+            self.credentials(&challenged, Name::ProxyAuthenticate, method, &first.uri);
+        self.request(
+            deployment,
+            method,
+            to,
+            &format!("Proxy-Authorization: {credentials}\n"),
+        )
     }
 
     /// Acknowledges a refusal.
@@ -193,7 +250,9 @@ impl Phone {
     /// Answers a request that came.
     pub fn answer(&mut self, deployment: &mut Deployment, request: &Message, status: u16) {
         let contact = format!("<{}>", self.contact);
-        let reply = sip::msg::Reply::to(request, status).to_tag(&format!("t{}", self.user)).record_route();
+        let reply = sip::msg::Reply::to(request, status)
+            .to_tag(&format!("t{}", self.user))
+            .record_route();
         let bytes = reply.header(Name::Contact, contact).write();
         deployment.world.write(self.flow, bytes);
     }
@@ -202,8 +261,16 @@ impl Phone {
     pub fn in_dialog(&mut self, deployment: &mut Deployment, method: &str, dialog: &DialogState) {
         self.cseq += 1;
         let branch = self.fresh_branch();
-        let number = if method == "ACK" { dialog.cseq } else { self.cseq };
-        let routes: String = dialog.routes.iter().map(|route| format!("Route: {route}\n")).collect();
+        let number = if method == "ACK" {
+            dialog.cseq
+        } else {
+            self.cseq
+        };
+        let routes: String = dialog
+            .routes
+            .iter()
+            .map(|route| format!("Route: {route}\n"))
+            .collect();
         let text = format!(
             "{method} {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n{routes}\
              From: {}\nTo: {}\nCall-ID: {}\nCSeq: {number} {method}\nContent-Length: 0\n\n",
@@ -259,10 +326,17 @@ impl DialogState {
 }
 
 fn record_routes(message: &Message) -> Vec<String> {
-    message.elements(Name::RecordRoute).map(|route| route.text().unwrap().to_owned()).collect()
+    message
+        .elements(Name::RecordRoute)
+        .map(|route| route.text().unwrap().to_owned())
+        .collect()
 }
 
 fn first_line(message: &Message) -> String {
-    let end = message.bytes().iter().position(|b| *b == b'\r').unwrap_or(0);
+    let end = message
+        .bytes()
+        .iter()
+        .position(|b| *b == b'\r')
+        .unwrap_or(0);
     String::from_utf8_lossy(&message.bytes()[..end]).into_owned()
 }

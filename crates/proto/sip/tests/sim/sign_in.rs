@@ -10,7 +10,9 @@ use std::time::Duration;
 
 fn bindings(d: &mut Deployment, fe: testkit::HostId, user: &str) -> usize {
     let table = d.world.host(fe).unwrap().table.clone();
-    table.find(&format!("sip:{user}@contoso.com"), d.world.now().wall).len()
+    table
+        .find(&format!("sip:{user}@contoso.com"), d.world.now().wall)
+        .len()
 }
 
 #[test]
@@ -19,14 +21,30 @@ fn inside_the_director_sends_the_user_home() {
     let mut alice = Phone::connect(&mut d, "alice", DIR1);
     let redirect = alice.register(&mut d, "");
     assert_eq!(redirect.status(), 301);
-    let contacts: Vec<&str> = redirect.all(Name::Contact).filter_map(|field| field.text()).collect();
-    let [home, backup] = contacts.as_slice() else { panic!("{contacts:?}") };
-    assert!(home.starts_with("<sip:fepool01.contoso.net:5061;transport=tls;") && home.ends_with(">;q=0.7"));
-    assert!(backup.starts_with("<sip:fepool02.contoso.net:5061;transport=tls;") && backup.ends_with(">;q=0.3"));
+    let contacts: Vec<&str> = redirect
+        .all(Name::Contact)
+        .filter_map(|field| field.text())
+        .collect();
+    let [home, backup] = contacts.as_slice() else {
+        panic!("{contacts:?}")
+    };
+    assert!(
+        home.starts_with("<sip:fepool01.contoso.net:5061;transport=tls;")
+            && home.ends_with(">;q=0.7")
+    );
+    assert!(
+        backup.starts_with("<sip:fepool02.contoso.net:5061;transport=tls;")
+            && backup.ends_with(">;q=0.3")
+    );
     let mut alice = Phone::connect(&mut d, "alice", FE1);
     let welcome = alice.register(&mut d, "");
     assert_eq!(welcome.status(), 200);
-    assert!(welcome.text(Name::Contact).unwrap().contains(";expires=600"));
+    assert!(
+        welcome
+            .text(Name::Contact)
+            .unwrap()
+            .contains(";expires=600")
+    );
     let fe1 = d.fe1;
     assert_eq!(bindings(&mut d, fe1, "alice"), 1);
 }
@@ -71,12 +89,19 @@ fn from_outside_the_edge_and_the_director_bring_the_registration_home() {
     let found = table.find("sip:bob@contoso.com", d.world.now().wall);
     assert_eq!(found.len(), 1);
     assert!(found[0].remote);
-    assert!(found[0].route[0].contains("@edge01.contoso.net:5061"), "{:?}", found[0].route);
+    assert!(
+        found[0].route[0].contains("@edge01.contoso.net:5061"),
+        "{:?}",
+        found[0].route
+    );
 }
 
 #[test]
 fn a_client_that_cannot_follow_a_redirect_is_proxied() {
-    for (internal, agent) in [(InternalSignIn::Proxy, "phone"), (InternalSignIn::Redirect, "Old phone 1")] {
+    for (internal, agent) in [
+        (InternalSignIn::Proxy, "phone"),
+        (InternalSignIn::Redirect, "Old phone 1"),
+    ] {
         let mut d = Deployment::with(4, internal);
         let mut alice = Phone::connect(&mut d, "alice", DIR1);
         alice.agent = agent;
@@ -84,7 +109,11 @@ fn a_client_that_cannot_follow_a_redirect_is_proxied() {
         let fe1 = d.fe1;
         let table = d.world.host(fe1).unwrap().table.clone();
         let found = table.find("sip:alice@contoso.com", d.world.now().wall);
-        assert!(found[0].route[0].contains("@dir01.contoso.net:5061"), "{:?}", found[0].route);
+        assert!(
+            found[0].route[0].contains("@dir01.contoso.net:5061"),
+            "{:?}",
+            found[0].route
+        );
         assert!(!found[0].remote);
     }
 }
@@ -99,7 +128,10 @@ fn wrong_password_and_unknown_user_look_the_same() {
         let mut nobody = Phone::connect(&mut d, "mallory", server);
         let unknown = nobody.register(&mut d, "");
         assert_eq!((wrong.status(), wrong.reason()), (403, &b"Forbidden"[..]));
-        assert_eq!((unknown.status(), unknown.reason()), (403, &b"Forbidden"[..]));
+        assert_eq!(
+            (unknown.status(), unknown.reason()),
+            (403, &b"Forbidden"[..])
+        );
         let names = |m: &sip::msg::Message| m.fields().map(|f| f.name).collect::<Vec<_>>();
         assert_eq!(names(&wrong), names(&unknown));
     }
@@ -111,10 +143,20 @@ fn nobody_registers_for_somebody_else() {
     let mut alice = Phone::connect(&mut d, "alice", FE1);
     alice.send_register(&mut d, "");
     let challenge = alice.wait_final(&mut d, sip::msg::Method::Register);
-    let credentials = alice.credentials(&challenge, Name::WwwAuthenticate, "REGISTER", "sip:contoso.com");
+    let credentials = alice.credentials(
+        &challenge,
+        Name::WwwAuthenticate,
+        "REGISTER",
+        "sip:contoso.com",
+    );
     alice.user = "bob";
     alice.send_register(&mut d, &format!("Authorization: {credentials}\n"));
-    assert_eq!(alice.wait_final(&mut d, sip::msg::Method::Register).status(), 403);
+    assert_eq!(
+        alice
+            .wait_final(&mut d, sip::msg::Method::Register)
+            .status(),
+        403
+    );
     let fe1 = d.fe1;
     assert_eq!(bindings(&mut d, fe1, "bob"), 0);
 }
@@ -125,12 +167,22 @@ fn an_old_nonce_is_stale_and_a_forged_one_is_worth_nothing() {
     let mut alice = Phone::connect(&mut d, "alice", FE1);
     alice.send_register(&mut d, "");
     let challenge = alice.wait_final(&mut d, sip::msg::Method::Register);
-    let credentials = alice.credentials(&challenge, Name::WwwAuthenticate, "REGISTER", "sip:contoso.com");
+    let credentials = alice.credentials(
+        &challenge,
+        Name::WwwAuthenticate,
+        "REGISTER",
+        "sip:contoso.com",
+    );
     d.world.run_for(Duration::from_secs(301));
     alice.send_register(&mut d, &format!("Authorization: {credentials}\n"));
     let again = alice.wait_final(&mut d, sip::msg::Method::Register);
     assert_eq!(again.status(), 401);
-    assert!(again.text(Name::WwwAuthenticate).unwrap().contains("stale=true"));
+    assert!(
+        again
+            .text(Name::WwwAuthenticate)
+            .unwrap()
+            .contains("stale=true")
+    );
 }
 
 #[test]
@@ -140,9 +192,19 @@ fn any_director_checks_the_nonce_of_another() {
     at_first.send_register(&mut d, "");
     let challenge = at_first.wait_final(&mut d, sip::msg::Method::Register);
     let mut at_second = Phone::connect(&mut d, "alice", "10.0.0.12:5061");
-    let credentials = at_first.credentials(&challenge, Name::WwwAuthenticate, "REGISTER", "sip:contoso.com");
+    let credentials = at_first.credentials(
+        &challenge,
+        Name::WwwAuthenticate,
+        "REGISTER",
+        "sip:contoso.com",
+    );
     at_second.send_register(&mut d, &format!("Authorization: {credentials}\n"));
-    assert_eq!(at_second.wait_final(&mut d, sip::msg::Method::Register).status(), 301);
+    assert_eq!(
+        at_second
+            .wait_final(&mut d, sip::msg::Method::Register)
+            .status(),
+        301
+    );
 }
 
 #[test]
@@ -185,7 +247,11 @@ fn registrations_end_by_themselves_and_on_request() {
     let gone = alice.register(&mut d, "Expires: 0\n");
     assert_eq!(gone.status(), 200);
     assert!(gone.get(Name::Contact).is_none());
-    assert!(table.find("sip:alice@contoso.com", UnixMillis(0)).is_empty());
+    assert!(
+        table
+            .find("sip:alice@contoso.com", UnixMillis(0))
+            .is_empty()
+    );
 }
 
 #[test]
@@ -220,5 +286,8 @@ fn a_front_end_that_was_killed_knows_its_registrations_again() {
     alice.request(&mut d, "MESSAGE", "bob", "");
     let message = bob.wait_request(&mut d, sip::msg::Method::Message);
     bob.answer(&mut d, &message, 200);
-    assert_eq!(alice.wait_final(&mut d, sip::msg::Method::Message).status(), 200);
+    assert_eq!(
+        alice.wait_final(&mut d, sip::msg::Method::Message).status(),
+        200
+    );
 }

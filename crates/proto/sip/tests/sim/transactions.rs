@@ -1,8 +1,8 @@
 //! A client and a server transaction over a network that loses, delays and reorders (RFC 3261 17).
 
+use base::Mono;
 use base::random::Random;
 use base::timers::Timers;
-use base::Mono;
 use sip::txn::{ClientTransaction, Do, Kind, ServerTransaction, Steps, Timer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,11 +64,19 @@ impl Exchange {
         self.client_steps(&steps, 0);
         for _ in 0..10_000 {
             let packet = self.wire.first_key_value().map(|(key, _)| key.0);
-            let Some(next) = packet.into_iter().chain(self.timers.next_wake()).min() else { return };
+            let Some(next) = packet.into_iter().chain(self.timers.next_wake()).min() else {
+                return;
+            };
             self.now = next.max(self.now);
             if packet == Some(next) {
-                let Some((_, (to_server, packet))) = self.wire.pop_first() else { return };
-                if to_server { self.at_server(packet) } else { self.at_client(packet) }
+                let Some((_, (to_server, packet))) = self.wire.pop_first() else {
+                    return;
+                };
+                if to_server {
+                    self.at_server(packet)
+                } else {
+                    self.at_client(packet)
+                }
             }
             while let Some(wake) = self.timers.expired(self.now) {
                 self.wake(wake, answer);
@@ -84,12 +92,20 @@ impl Exchange {
                 self.client_steps(&steps, 0);
             }
             Wake::Server(timer) => {
-                let steps = self.server.as_mut().map(|server| server.timer(timer)).unwrap_or_default();
+                let steps = self
+                    .server
+                    .as_mut()
+                    .map(|server| server.timer(timer))
+                    .unwrap_or_default();
                 self.server_steps(&steps);
             }
             Wake::Answer => {
                 self.latest = answer;
-                let steps = self.server.as_mut().map(|server| server.respond(answer)).unwrap_or_default();
+                let steps = self
+                    .server
+                    .as_mut()
+                    .map(|server| server.respond(answer))
+                    .unwrap_or_default();
                 self.server_steps(&steps);
             }
         }
@@ -124,7 +140,8 @@ impl Exchange {
 
     fn client_steps(&mut self, steps: &Steps, status: u16) {
         for step in steps {
-            self.log.push(format!("{} client {step:?}", self.now.as_micros()));
+            self.log
+                .push(format!("{} client {step:?}", self.now.as_micros()));
             match step {
                 Do::Send => self.send(true, Packet::Request),
                 Do::Ack => self.send(true, Packet::Ack),
@@ -156,7 +173,8 @@ impl Exchange {
         }
         self.sent += 1;
         let delay = Duration::from_micros(500 + self.random.below(400_000) as u64);
-        self.wire.insert((self.now.after(delay), self.sent), (to_server, packet));
+        self.wire
+            .insert((self.now.after(delay), self.sent), (to_server, packet));
     }
 }
 
@@ -167,8 +185,16 @@ fn whatever_the_network_does_the_request_is_carried_out_once_and_answered_once()
             let mut exchange = Exchange::new(kind, seed, 30);
             exchange.run(status);
             assert!(exchange.invoked <= 1, "{kind:?} {seed}");
-            assert!(exchange.delivered.len() <= 1, "{kind:?} {seed}: {:?}", exchange.delivered);
-            assert_eq!(exchange.delivered.is_empty(), exchange.timed_out, "{kind:?} {seed}");
+            assert!(
+                exchange.delivered.len() <= 1,
+                "{kind:?} {seed}: {:?}",
+                exchange.delivered
+            );
+            assert_eq!(
+                exchange.delivered.is_empty(),
+                exchange.timed_out,
+                "{kind:?} {seed}"
+            );
         }
     }
 }

@@ -46,7 +46,11 @@ fn a_route_that_is_not_ours_leads_nowhere() {
         };
         mallory.in_dialog(&mut d, "BYE", &dialog);
         let answer = mallory.wait_final(&mut d, Method::Bye);
-        assert!([403, 407].contains(&answer.status()), "{route}: {}", answer.status());
+        assert!(
+            [403, 407].contains(&answer.status()),
+            "{route}: {}",
+            answer.status()
+        );
         mallory.in_dialog(&mut d, "ACK", &dialog);
         d.world.run_for(Duration::from_secs(1));
     }
@@ -82,7 +86,10 @@ fn a_forged_response_moves_nothing() {
     let mallory = Phone::connect(&mut d, "mallory", FE1);
     alice.request(&mut d, "MESSAGE", "bob", "");
     let message = bob.wait_request(&mut d, Method::Message);
-    let via = message.text(Name::Via).unwrap().replace("branch=z9hG4bK", "branch=z9hG4bKA");
+    let via = message
+        .text(Name::Via)
+        .unwrap()
+        .replace("branch=z9hG4bK", "branch=z9hG4bKA");
     let forged = format!(
         "SIP/2.0 200 OK\nVia: {via}\nFrom: <sip:alice@contoso.com>;tag=1\nTo: <sip:bob@contoso.com>;tag=2\n\
          Call-ID: x\nCSeq: 1 MESSAGE\nContent-Length: 0\n\n"
@@ -96,7 +103,12 @@ fn a_forged_response_moves_nothing() {
 
 #[test]
 fn bytes_that_are_not_sip_close_the_connection_and_nobody_else_notices() {
-    let garbage: [&[u8]; 4] = [b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\n\r\n", &[0xff; 4096], &[b'A'; 200_000]];
+    let garbage: [&[u8]; 4] = [
+        b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0xff; 4096],
+        &[b'A'; 200_000],
+    ];
     for bytes in garbage {
         let mut d = Deployment::new(64);
         let mut alice = Phone::connect(&mut d, "alice", FE1);
@@ -113,5 +125,9 @@ fn a_keep_alive_is_answered() {
     let mut d = Deployment::new(65);
     let alice = Phone::connect(&mut d, "alice", FE1);
     d.world.write(alice.flow, &b"\r\n\r\n"[..]);
-    assert!(d.world.run_until(Duration::from_secs(1), |world| world.unread(alice.flow) == b"\r\n"));
+    assert!(
+        d.world
+            .run_until(Duration::from_secs(1), |world| world.unread(alice.flow)
+                == b"\r\n")
+    );
 }
