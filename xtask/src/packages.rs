@@ -12,7 +12,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 7] = [
+const WANTED: [Package; 8] = [
     Package {
         name: "baresip-core",
         wanted_for: "interop: a phone that does not follow a redirected REGISTER",
@@ -36,6 +36,10 @@ const WANTED: [Package; 7] = [
     Package {
         name: "openssl",
         wanted_for: "certificates of the interop tests, and a foreign TLS peer",
+    },
+    Package {
+        name: "valgrind",
+        wanted_for: "benches: counts instructions",
     },
     Package {
         name: "iproute2",

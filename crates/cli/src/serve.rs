@@ -106,12 +106,18 @@ impl Machines {
     }
 
     fn reload(&self, output: &Output) -> anyhow::Result<()> {
+        let mut kept = 0;
         for machine in &self.running {
             if let Err(error) = machine.reload() {
+                kept += 1;
                 output.complain(format!("{:#}", anyhow::Error::new(error)))?;
             }
         }
-        output.complain("certificates, CA bundles and revocation lists were read again")
+        let read = self.running.len() - kept;
+        output.complain(format!(
+            "certificates, CA bundles and revocation lists of {read} of {} machines were read again",
+            self.running.len()
+        ))
     }
 
     /// Ends all machines at the same time and says how it went.

@@ -9,6 +9,7 @@
 //! STATE/machines/FQDN/tls/           the machine's certificate: cert.pem, key.pem (0600), ca.pem, crl.pem
 //! STATE/machines/FQDN/tls-outside/   the same for the outside face of an Edge or reverse proxy
 //! STATE/machines/FQDN/secrets/pool.key   the key that the members of a pool share, 0600
+//! STATE/machines/FQDN/secrets/ticket.key the key that all Directors and Front Ends share, 0600
 //! ```
 //!
 //! Only `machines/FQDN` belongs on the machine itself; `ca` stays with the operator.

@@ -5,7 +5,8 @@
 //! - [`directory_log`], [`directory_admin`], [`replication`]: the users, on the machine that masters them and elsewhere.
 //! - [`names`]: the answers to DNS.
 //!
-//! Modules of roles do not use each other; `machine` puts them together.
+//! `directory_admin`, `names`, `replication` and `signalling` do not use each other; `machine` puts them together.
+//! `directory_log` and `identify` are the ground that several stand on.
 
 pub mod directory_admin;
 pub mod directory_log;

@@ -17,7 +17,7 @@ use base::net::{Effect, Event, Face, Peer};
 use base::{Machine, Now, Step};
 use runtime::clock::Clock;
 use runtime::signals::Signals;
-use runtime::tls::{Auth, Identify, Store, Stranger};
+use runtime::tls::{Auth, ClientNames, Identify, Store, Stranger};
 use runtime::worker::{Bound, Limits, Listener, Origin, Plug, Security, Setup, start};
 
 /// Sends back what it hears.
@@ -76,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         security: Security::Tls {
             store,
             auth: Auth::None,
+            client_names: ClientNames::default(),
         },
         idle: Duration::from_secs(1800),
     };

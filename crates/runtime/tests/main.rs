@@ -7,6 +7,7 @@ mod phone;
 mod rig;
 
 mod bounds;
+mod client_names;
 mod control;
 mod dialling;
 mod disk;

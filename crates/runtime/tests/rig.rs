@@ -12,7 +12,7 @@ use base::net::{
 };
 use base::{Machine, Mono, Now, Step};
 use runtime::clock::Clock;
-use runtime::tls::{Auth, Identify, Store, Stranger};
+use runtime::tls::{Auth, ClientNames, Identify, Store, Stranger};
 use runtime::worker::{
     Bound, Limits, Listener, Origin, Plug, Security, Setup, Snapshot, Workers, start,
 };
@@ -135,6 +135,7 @@ impl Identify for Known {
 pub(crate) struct Plan {
     /// TLS with this mode, or plain TCP.
     pub(crate) auth: Option<Auth>,
+    pub(crate) client_names: ClientNames,
     pub(crate) limits: Limits,
     pub(crate) workers: u8,
     pub(crate) echo: bool,
@@ -146,6 +147,7 @@ impl Default for Plan {
         let idle = Duration::from_secs(60);
         Self {
             auth: Some(Auth::Optional),
+            client_names: ClientNames::default(),
             limits: Limits::default(),
             workers: 1,
             echo: true,
@@ -177,6 +179,7 @@ impl Rig {
             Some(auth) => Security::Tls {
                 store: Arc::clone(&store),
                 auth,
+                client_names: plan.client_names,
             },
             None => Security::Plain,
         };

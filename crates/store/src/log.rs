@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub compact_factor: u64,
     /// But not before it has this size.
     pub compact_min_bytes: u64,
+    /// The shortest time from one write to the next; what comes meanwhile shares the next one.
+    pub gather: Duration,
 }
 
 impl Default for Options {
@@ -38,6 +41,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             compact_factor: 2,
             compact_min_bytes: 64 << 20,
+            gather: Duration::from_millis(2),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -89,8 +90,9 @@ impl Queue {
         }
     }
 
-    /// Takes everything that waits, after waiting for the first; `None` when the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<VecDeque<Request>> {
+    /// Takes everything that waits, after waiting for the first and until `not_before`; `None` when the queue is closed
+    /// and empty.
+    pub(crate) fn take(&self, not_before: Instant) -> Option<VecDeque<Request>> {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             if state.closed {
@@ -100,6 +102,14 @@ impl Queue {
                 .filled
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
+        }
+        while !state.closed {
+            let left = not_before.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.filled.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.bytes = 0;
         Some(std::mem::take(&mut state.waiting))

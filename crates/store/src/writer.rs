@@ -1,7 +1,9 @@
 //! The one thread that writes.
 //!
 //! It takes everything that waits as one group: one frame, one write, one fdatasync. What is queued meanwhile is the
-//! next group, so the groups grow with the load and the disk sets the pace. Then, in this order: the view, the index
+//! next group, so the groups grow with the load and the disk sets the pace. Under load groups also keep a small distance
+//! ([`Options::gather`]), which trades two milliseconds of an answer for several times fewer writes; a record that comes
+//! alone waits for nobody. Then, in this order: the view, the index
 //! that readers see, the callers, the readers.
 //!
 //! The first error makes the log *broken*: what waits and what comes is answered with that error. A snapshot that
@@ -13,6 +15,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -35,6 +38,8 @@ pub(crate) struct Writer {
     log_bytes: u64,
     frame: FrameBuilder,
     broken: Option<LogError>,
+    /// When the next group may be written.
+    rested: Instant,
     snapshot: Option<JoinHandle<()>>,
     /// Locked as long as this thread works.
     _lock: Lock,
@@ -46,7 +51,7 @@ struct CloseAtEnd(Arc<Shared>);
 impl Drop for CloseAtEnd {
     fn drop(&mut self) {
         self.0.queue.close();
-        drop(self.0.queue.take());
+        drop(self.0.queue.take(Instant::now()));
     }
 }
 
@@ -76,6 +81,7 @@ impl Writer {
             log_bytes: opened.log_bytes,
             frame: FrameBuilder::default(),
             broken: None,
+            rested: Instant::now(),
             snapshot: None,
             _lock: opened.lock,
         };
@@ -85,7 +91,7 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let _close = CloseAtEnd(self.shared.clone());
-        while let Some(requests) = self.shared.queue.take() {
+        while let Some(requests) = self.shared.queue.take(self.rested) {
             let mut group = Vec::new();
             for request in requests {
                 match request {
@@ -110,6 +116,7 @@ impl Writer {
             }
             self.commit(group);
             self.tend();
+            self.rested = Instant::now() + self.shared.options.gather;
         }
         self.wait_for_snapshot();
     }

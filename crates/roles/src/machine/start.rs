@@ -154,15 +154,19 @@ impl Builder<'_> {
         let users = self.users(inside.as_ref())?;
         let bindings = self.bindings()?.map(Arc::new);
         let mut opened: Vec<SocketAddr> = Vec::new();
-        let (workers, node) = match (&inside, self.has_sip()) {
-            (Some(inside), true) => {
-                let sip = self.open_sip(inside, outside.as_ref(), &mut opened)?;
+        let speaking = inside.as_ref().filter(|_| self.has_sip());
+        let sip = match speaking {
+            Some(inside) => Some(self.open_sip(inside, outside.as_ref(), &mut opened)?),
+            None => None,
+        };
+        let plan = self.plan(users.as_ref(), inside.as_ref(), &mut opened)?;
+        let (workers, node) = match (sip, speaking) {
+            (Some(sip), Some(inside)) => {
                 let started = self.start_sip(sip, inside, users.as_ref(), bindings.as_ref())?;
                 (Some(started.0), Some(started.1))
             }
-            (None, _) | (_, false) => (None, None),
+            (None, _) | (_, None) => (None, None),
         };
-        let plan = self.plan(users.as_ref(), inside.as_ref(), &mut opened)?;
         let follower = users
             .as_ref()
             .and_then(|users| users.follower.as_ref())

@@ -1,11 +1,16 @@
 //! Opening the listeners that the flow table names for the SIP roles.
+//!
+//! Where servers and clients meet on one port, they are told apart by the name that they call: clients are told names of
+//! pools and of the SIP service, servers call each other by the names of machines. Whoever calls a name for clients is
+//! not asked for a certificate, as many phones cannot deal with that, and is a client. A pool of one machine that has
+//! the machine's name is no name for clients, or its servers would not be known.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use base::net::Transport;
-use runtime::tls::{Auth, Store};
+use base::net::{Face, Transport};
+use runtime::tls::{Auth, ClientNames, Store};
 use runtime::worker::{Bound, Listener, Security};
 use topology::View;
 use topology::flows;
@@ -91,21 +96,16 @@ pub fn open(
         let address = listener.address;
         let bound =
             Bound::bind(address, workers).map_err(|source| BindError::of(address, source))?;
-        let store = Arc::clone(store_for(listener.face, inside, outside));
+        let secured = |auth, client_names| Security::Tls {
+            store: Arc::clone(store_for(listener.face, inside, outside)),
+            auth,
+            client_names,
+        };
         let security = match listener.security {
             flows::Security::Plain => Security::Plain,
-            flows::Security::Tls => Security::Tls {
-                store,
-                auth: Auth::None,
-            },
-            flows::Security::Mutual => Security::Tls {
-                store,
-                auth: Auth::Required,
-            },
-            flows::Security::Either => Security::Tls {
-                store,
-                auth: Auth::Optional,
-            },
+            flows::Security::Tls => secured(Auth::None, ClientNames::default()),
+            flows::Security::Mutual => secured(Auth::Required, ClientNames::default()),
+            flows::Security::Either => secured(Auth::Optional, client_names(view, listener.face)),
         };
         opened.addresses.push(bound.addr());
         opened.listeners.push(Listener {
@@ -116,4 +116,45 @@ pub fn open(
         });
     }
     Ok(opened)
+}
+
+/// The names on the machine's certificate: phones call its pool, and inside a dialog the machine itself.
+fn client_names(view: &View, face: Face) -> ClientNames {
+    let needs = view.certificates.iter().filter(|need| need.face == face);
+    needs
+        .flat_map(|need| &need.names)
+        .map(|name| name.as_str())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use topology::Topology;
+
+    use super::*;
+
+    const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
+    const SMALL_OFFICE: &str = include_str!("../../../../examples/small-office.toml");
+
+    #[test]
+    fn clients_call_the_pool_the_machine_and_the_sip_service_of_the_domain() {
+        let director = names_of(REFERENCE, "dir01.contoso.net");
+        for name in [
+            "dirpool01.contoso.net",
+            "dir01.contoso.net",
+            "sip.contoso.com",
+        ] {
+            assert!(director.contains(name), "{name}");
+        }
+        let front_end = names_of(REFERENCE, "fe01.contoso.net");
+        assert!(front_end.contains("fepool01.contoso.net"));
+        assert!(!front_end.contains("sip.contoso.com"));
+        let office = names_of(SMALL_OFFICE, "home.example.net");
+        assert!(office.contains("sip.example.com"));
+    }
+
+    fn names_of(text: &str, machine: &str) -> ClientNames {
+        let topology = Topology::parse(text, "sample").unwrap();
+        client_names(&topology.view(machine).unwrap(), Face::Inside)
+    }
 }

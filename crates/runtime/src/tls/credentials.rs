@@ -5,8 +5,9 @@
 //!
 //! Invariants:
 //! - A [`Credentials`] never changes. [`Store::reload`] builds a new one and swaps it in, or keeps the old one.
-//! - Session tickets are keyed per [`Credentials`], so no session outlives the trust under which it began. Mutual-TLS
-//!   listeners and outbound connections do not resume sessions at all: they are few, and each is verified in full.
+//! - Session tickets are keyed per [`Credentials`] and per [`Auth`], so no session outlives the trust under which it
+//!   began, nor is one begun without the question for a certificate resumed where it is asked. Mutual-TLS listeners and
+//!   outbound connections do not resume sessions at all: they are few, and each is verified in full.
 //! - Where a revocation list for an issuer is present it is checked for every certificate of the chain, on both sides.
 //!   An issuer without a list passes: the list is optional, and a stale one still counts.
 //! - The key and other contents never reach a log, an error or `Debug`.
@@ -29,6 +30,7 @@ use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::Auth;
+use super::hello::SERVER_PROTOCOL;
 use crate::disk::{self, PrivateError};
 
 const CERTIFICATE: &str = "cert.pem";
@@ -280,6 +282,7 @@ impl Parts {
             .with_webpki_verifier(verifier)
             .with_client_cert_resolver(ours);
         client.resumption = Resumption::disabled();
+        client.alpn_protocols = vec![SERVER_PROTOCOL.to_vec()];
 
         Ok(Credentials {
             required: Arc::new(without_tickets(required)),

@@ -3,9 +3,10 @@
 //! [`Store`] holds what a machine has (certificate, key, CA bundle, CRLs) and replaces it as a whole on reload.
 //! [`proven_names`] reads the names that a verified certificate proves, and [`Identify`] says whose names they are;
 //! this runs on every connection, resumed or not. [`stream`] offers the same rules to code that speaks HTTP over
-//! ordinary asynchronous streams; the worker has its own, leaner way (`session`).
+//! ordinary asynchronous streams; the worker has its own, leaner way (`session`), which alone knows [`ClientNames`].
 
 mod credentials;
+pub(crate) mod hello;
 mod names;
 pub(crate) mod session;
 pub mod stream;
@@ -13,6 +14,7 @@ pub mod stream;
 use base::net::{Face, Peer};
 
 pub use credentials::{Credentials, CredentialsError, Store};
+pub use hello::ClientNames;
 pub use names::{NamesError, proven_names};
 
 /// What a listener asks of whoever connects.
@@ -20,7 +22,8 @@ pub use names::{NamesError, proven_names};
 pub enum Auth {
     /// Mutual TLS: no certificate, a bad one, or one that names nobody of the topology ends the handshake.
     Required,
-    /// A certificate is asked for. One that does not verify ends the handshake; none makes a client.
+    /// A certificate is asked for, unless one of the listener's [`ClientNames`] is called. One that does not verify
+    /// ends the handshake; none makes a client.
     Optional,
     /// No certificate is asked for; everyone is a client.
     None,

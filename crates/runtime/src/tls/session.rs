@@ -7,6 +7,9 @@
 //! same holds for [`Session::seal`] and [`Session::farewell`], which take that rest too, because rustls remembers how
 //! far into it it has looked.
 //!
+//! The accepting end may have to read the hello before it knows its configuration ([`Choice`]). Until then nothing is
+//! consumed and nothing said; the caller sees a handshake under way.
+//!
 //! Bounds: a rest is at most one record, or one handshake message of at most 64 KiB; the caller's buffer decides.
 
 use std::sync::Arc;
@@ -19,6 +22,9 @@ use rustls::unbuffered::{
 };
 use rustls::{ClientConfig, CommonState, Error, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName};
+
+use super::hello::{self, Hello};
+use super::{Auth, ClientNames, Credentials};
 
 /// The most plaintext in one record (RFC 8446 section 5.1).
 const MAX_PLAIN: usize = 1 << 14;
@@ -41,7 +47,28 @@ pub(crate) struct Session {
     failed: Option<Error>,
 }
 
+/// How a listener where a certificate is optional takes whoever comes.
+pub(crate) struct Choice {
+    pub(crate) credentials: Arc<Credentials>,
+    /// Who calls one of these is not asked for a certificate.
+    pub(crate) client_names: ClientNames,
+}
+
+impl Choice {
+    /// Returns the configuration for whoever begins with these bytes; `None` before there are enough of them.
+    fn config(&self, bytes: &[u8]) -> Option<Arc<ServerConfig>> {
+        let auth = match hello::read(bytes) {
+            Hello::Partial => return None,
+            Hello::Named(name) if self.client_names.contains(&name) => Auth::None,
+            Hello::Server | Hello::Named(_) | Hello::Nameless => Auth::Optional,
+        };
+        Some(self.credentials.server(auth))
+    }
+}
+
 enum End {
+    /// The accepting end before the hello is read.
+    Unread(Choice),
     Server(UnbufferedServerConnection),
     Client(UnbufferedClientConnection),
 }
@@ -50,6 +77,11 @@ impl Session {
     /// Begins the accepting end.
     pub(crate) fn accept(config: Arc<ServerConfig>) -> Result<Self, Error> {
         UnbufferedServerConnection::new(config).map(|connection| Self::new(End::Server(connection)))
+    }
+
+    /// Begins the accepting end; what it asks depends on the name that is called.
+    pub(crate) const fn accept_by_name(choice: Choice) -> Self {
+        Self::new(End::Unread(choice))
     }
 
     /// Begins the connecting end.
@@ -74,6 +106,12 @@ impl Session {
         plain: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> Result<Advance, Error> {
+        if let End::Unread(choice) = &self.end {
+            let Some(config) = choice.config(input) else {
+                return Ok(Advance::default());
+            };
+            *self = Self::accept(config)?;
+        }
         let outcome = self.step(input, plain, out, |_, _| Ok(()));
         if outcome.is_err() {
             self.take_alert(out);
@@ -111,25 +149,27 @@ impl Session {
 
     /// Tells whether the handshake is still under way.
     pub(crate) fn is_handshaking(&self) -> bool {
-        self.common().is_handshaking()
+        self.common().is_none_or(CommonState::is_handshaking)
     }
 
     /// Returns the certificate that the other side proved to hold.
     pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
-        self.common().peer_certificates()?.first()
+        self.common()?.peer_certificates()?.first()
     }
 
-    fn common(&self) -> &CommonState {
+    fn common(&self) -> Option<&CommonState> {
         match &self.end {
-            End::Server(connection) => connection,
-            End::Client(connection) => connection,
+            End::Unread(_) => None,
+            End::Server(connection) => Some(connection),
+            End::Client(connection) => Some(connection),
         }
     }
 
     /// What is queued comes out before any input is looked at, so none is needed.
     fn take_alert(&mut self, out: &mut Vec<u8>) {
-        while self.common().wants_write() {
+        while self.common().is_some_and(CommonState::wants_write) {
             let encoded = match &mut self.end {
+                End::Unread(_) => return,
                 End::Server(connection) => {
                     take_message(connection.process_tls_records(&mut []).state, out)
                 }
@@ -173,6 +213,8 @@ impl End {
         loop {
             let rest = input.get_mut(total.consumed..).unwrap_or_default();
             let (consumed, turn) = match self {
+                // Nothing can be said before the hello is read.
+                Self::Unread(_) => return Ok(total),
                 Self::Server(connection) => {
                     let UnbufferedStatus { discard, state } = connection.process_tls_records(rest);
                     (

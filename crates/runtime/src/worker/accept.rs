@@ -2,7 +2,7 @@
 //!
 //! A connection that is not admitted is closed without a word, as every word would cost us more than it costs whoever
 //! sends too many. One that fails its handshake gets its alert, and a moment to read it. Credentials are looked up for
-//! each connection, so a reload holds from the next one on.
+//! each connection, so a reload holds from the next one on. The time for a handshake includes the wait for its hello.
 //!
 //! Bounds: see [`super::Limits`]; a failing `accept` is left alone for a moment rather than tried in a circle.
 
@@ -23,7 +23,7 @@ use super::hub::Hub;
 use super::listen::Security;
 use super::refusal::Refused;
 use super::wire::Wire;
-use crate::tls::session::Session;
+use crate::tls::session::{Choice, Session};
 use crate::tls::{Auth, settle};
 
 /// How long to leave accepting alone when it fails, mostly for want of file descriptors.
@@ -130,7 +130,15 @@ fn prepare(door: &Door, stream: TcpStream) -> Result<(Wire, SocketAddr), Refused
     let local = stream.local_addr().map_err(Refused::Broken)?;
     stream.set_nodelay(true).map_err(Refused::Broken)?;
     let session = match &door.security {
-        Security::Tls { store, auth } => {
+        Security::Tls {
+            store,
+            auth: Auth::Optional,
+            client_names,
+        } if !client_names.is_empty() => Some(Session::accept_by_name(Choice {
+            credentials: store.current(),
+            client_names: client_names.clone(),
+        })),
+        Security::Tls { store, auth, .. } => {
             let config = store.current().server(*auth);
             Some(Session::accept(config).map_err(Refused::Tls)?)
         }

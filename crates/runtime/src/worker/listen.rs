@@ -11,7 +11,7 @@ use std::time::Duration;
 use base::net::Face;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::tls::{Auth, Store};
+use crate::tls::{Auth, ClientNames, Store};
 
 /// Connections that the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 1024;
@@ -25,6 +25,8 @@ pub enum Security {
         store: Arc<Store>,
         /// What is asked of the other side.
         auth: Auth,
+        /// Where a certificate is optional: who calls one of these names is not even asked.
+        client_names: ClientNames,
     },
     /// Plain TCP; everyone is a client.
     Plain,

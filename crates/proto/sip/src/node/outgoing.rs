@@ -126,12 +126,7 @@ impl Node {
     pub(super) fn fail(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
         self.stats.end(why);
         if request.method() != crate::msg::Method::Ack {
-            self.reply(
-                id,
-                link,
-                request,
-                crate::msg::Reply::to(request, why.status()),
-            );
+            self.reply(id, link, request, why.reply(request));
         }
     }
 

@@ -3,13 +3,16 @@
 use crate::auth::Nonces;
 use crate::config::Config;
 use crate::location::Locations;
-use crate::msg::{Message, Reply};
+use crate::msg::{Message, Name, Reply};
 use crate::node::Flows;
 use base::Now;
 use base::net::{FlowId, Hop, Link, Peer};
 use base::random::Random;
 use directory::Directory;
 use std::sync::Arc;
+
+/// How long whoever is told 503 should wait: long enough to find another server first.
+const RETRY_AFTER_SECS: u32 = 5;
 
 /// What a role may look at while it decides.
 pub(crate) struct Context<'a> {
@@ -61,15 +64,7 @@ impl<'r> Decision<'r> {
         if ask.request.method() == crate::msg::Method::Ack {
             return Self::Drop(why);
         }
-        let reply = Reply::to(ask.request, why.status());
-        Self::Reply(
-            if let Some(text) = why.text() {
-                reply.reason(text)
-            } else {
-                reply
-            },
-            why,
-        )
+        Self::Reply(why.reply(ask.request), why)
     }
 }
 
@@ -173,6 +168,8 @@ pub enum Why {
     Forbidden,
     /// No server of the pool answers.
     NoServer,
+    /// We do not know the users yet: the copy of the directory has never been there.
+    NotReady,
     /// We are full.
     Overloaded,
     /// The message breaks a rule.
@@ -200,7 +197,18 @@ impl Why {
             Self::NoDialog | Self::Stray => 481,
             Self::TooManyHops => 483,
             Self::NotServed => 501,
-            Self::NoServer | Self::Overloaded => 503,
+            Self::NoServer | Self::NotReady | Self::Overloaded => 503,
+        }
+    }
+
+    /// Returns the answer that tells it to the sender of a request.
+    pub(crate) fn reply(self, request: &Message) -> Reply<'_> {
+        let reply = Reply::to(request, self.status());
+        let reply = self.text().into_iter().fold(reply, Reply::reason);
+        if self.status() == 503 {
+            reply.header(Name::RetryAfter, RETRY_AFTER_SECS)
+        } else {
+            reply
         }
     }
 
@@ -225,6 +233,7 @@ impl Why {
             | Self::Stray
             | Self::NotServed
             | Self::Forbidden
+            | Self::NotReady
             | Self::Overloaded
             | Self::Malformed => None,
         }
@@ -251,6 +260,7 @@ impl Why {
             Self::NotServed => "not-served",
             Self::Forbidden => "forbidden",
             Self::NoServer => "no-server",
+            Self::NotReady => "not-ready",
             Self::Overloaded => "overloaded",
             Self::Malformed => "malformed",
         }

@@ -1,6 +1,6 @@
 //! The Director: says who the user is, then sends them home.
 //!
-//! - From a client inside: after Digest, `301` to the home pool and its backup (`domain.md`-style q values 0.7, 0.3),
+//! - From a client inside: after Digest, `301` to the home pool and its backup (q values 0.7 and 0.3),
 //!   or, for those who cannot follow it, proxied with a Path that leads back to the client's flow.
 //! - From an Edge: Digest here, since an Edge's word about users counts for nothing; then proxied to the home pool
 //!   with the proven identity.

@@ -10,7 +10,7 @@ use crate::auth::{Credentials, NonceState, challenge};
 use crate::msg::{Message, Method, Name, Reply, Uri};
 use crate::token::Ticket;
 use base::net::Role;
-use directory::{Algorithm, User};
+use directory::{Algorithm, Revision, User};
 use std::sync::Arc;
 
 /// What the credentials of a request prove.
@@ -96,6 +96,9 @@ pub(crate) fn settle<'r>(
     let Some(claimed) = claimed(ask.request) else {
         return Err(Box::new(Decision::refuse(ask, Why::Malformed)));
     };
+    if context.users.revision() == Revision::default() {
+        return Err(Box::new(Decision::refuse(ask, Why::NotReady)));
+    }
     match prove(context, ask) {
         Proof::User(user) if user.aor.as_str() == claimed => Ok(Arc::from(claimed)),
         Proof::User(_) => Err(Box::new(Decision::refuse(ask, Why::WrongIdentity))),

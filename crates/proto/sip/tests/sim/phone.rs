@@ -187,7 +187,7 @@ impl Phone {
         self.cseq += 1;
         let branch = self.fresh_branch();
         let sent = Sent {
-            branch: branch.clone(),
+            branch,
             call_id: format!("{}-{}", self.call_id, self.cseq),
             cseq: self.cseq,
             uri: format!("sip:{to}@contoso.com"),
