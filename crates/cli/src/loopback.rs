@@ -8,7 +8,7 @@ use roles::signalling::BindError;
 use topology::Topology;
 
 /// Far from what other programs use.
-pub(crate) const DEFAULT: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 0);
+pub(crate) const DEFAULT: Ipv4Addr = Ipv4Addr::new(127, 77, 0, 1);
 /// By how much low ports are moved for those who may not open them.
 const SHIFT: u16 = 10_000;
 
@@ -84,8 +84,8 @@ pub(crate) fn explain(error: StartError, base: Ipv4Addr) -> anyhow::Error {
     if !taken {
         return error;
     }
-    let [a, b, c, _] = base.octets();
-    let other = IpAddr::from([a, b, c.wrapping_add(1), 0]);
+    let [a, b, c, d] = base.octets();
+    let other = IpAddr::from([a, b, c.wrapping_add(1), d]);
     error.context(format!(
         "another program has these addresses; try others, as --loopback {other}"
     ))

@@ -6,6 +6,7 @@
 mod certs;
 mod check;
 mod loopback;
+mod operate;
 mod output;
 mod ports;
 mod run;
@@ -41,7 +42,9 @@ enum Command {
     #[command(subcommand)]
     Certs(certs::Certs),
     Check(check::Check),
+    Drain(operate::Drain),
     Ports(ports::Ports),
+    Reload(operate::Reload),
     Run(run::Run),
     Schema(schema::Schema),
     Status(status::Status),
@@ -55,7 +58,9 @@ impl Command {
         match self {
             Self::Certs(command) => command.run(output),
             Self::Check(command) => command.run(output),
+            Self::Drain(command) => command.run(output),
             Self::Ports(command) => command.run(output),
+            Self::Reload(command) => command.run(output),
             Self::Run(command) => command.run(output),
             Self::Schema(command) => command.run(output),
             Self::Status(command) => command.run(output),

@@ -58,7 +58,7 @@ impl Status {
 }
 
 /// The machines that have state here.
-fn machines(folder: &Path) -> anyhow::Result<Vec<String>> {
+pub(crate) fn machines(folder: &Path) -> anyhow::Result<Vec<String>> {
     let entries = std::fs::read_dir(folder);
     let entries =
         entries.with_context(|| format!("no machine has state in {}", folder.display()))?;

@@ -26,6 +26,8 @@ struct Timer<K> {
 pub struct Timers<K> {
     live: HashMap<TimerId, Timer<K>>,
     wheels: [Vec<Vec<TimerId>>; LEVELS],
+    /// A bit for each slot of the finest wheel that may hold something, so that the next one is found at once.
+    marked: [u64; 4],
     beyond: Vec<TimerId>,
     due: std::collections::VecDeque<TimerId>,
     tick: u64,
@@ -38,6 +40,7 @@ impl<K> Default for Timers<K> {
         Self {
             live: HashMap::new(),
             wheels: [wheel(), wheel(), wheel()],
+            marked: [0; 4],
             beyond: Vec::new(),
             due: std::collections::VecDeque::new(),
             tick: 0,
@@ -98,8 +101,9 @@ impl<K> Timers<K> {
             return Some(Mono::from_micros(self.tick * TICK_MICROS));
         }
         let boundary = (self.tick / SLOTS + 1) * SLOTS;
-        let fine =
-            (self.tick + 1..boundary).find(|tick| !self.wheels[0][slot(*tick, 0)].is_empty());
+        let fine = self
+            .next_marked(slot(self.tick, 0) + 1)
+            .map(|at| boundary - SLOTS + at);
         Some(Mono::from_micros(fine.unwrap_or(boundary) * TICK_MICROS))
     }
 
@@ -115,6 +119,20 @@ impl<K> Timers<K> {
         self.live.is_empty()
     }
 
+    /// The first marked slot of the finest wheel at or after `from`.
+    fn next_marked(&self, from: usize) -> Option<u64> {
+        let first = from / 64;
+        (first..self.marked.len()).find_map(|word| {
+            let mask = if word == first {
+                u64::MAX << (from % 64)
+            } else {
+                u64::MAX
+            };
+            let bits = self.marked[word] & mask;
+            (bits != 0).then(|| word as u64 * 64 + u64::from(bits.trailing_zeros()))
+        })
+    }
+
     fn place(&mut self, id: TimerId, at: u64) {
         if at <= self.tick {
             self.due.push_back(id);
@@ -124,6 +142,9 @@ impl<K> Timers<K> {
             let span = SLOTS.pow(u32::try_from(level).unwrap_or(0));
             if at / span - self.tick / span < SLOTS {
                 self.wheels[level][slot(at, level)].push(id);
+                if level == 0 {
+                    self.marked[slot(at, 0) / 64] |= 1 << (slot(at, 0) % 64);
+                }
                 return;
             }
         }
@@ -132,6 +153,7 @@ impl<K> Timers<K> {
 
     fn turn(&mut self) {
         self.tick += 1;
+        self.marked[slot(self.tick, 0) / 64] &= !(1 << (slot(self.tick, 0) % 64));
         let mut moved = Vec::new();
         if self.tick.is_multiple_of(SLOTS.pow(3)) {
             moved.append(&mut self.beyond);
@@ -153,6 +175,7 @@ impl<K> Timers<K> {
     /// Nothing is live: drop the cancelled names and jump.
     fn forget(&mut self, tick: u64) {
         self.wheels.iter_mut().flatten().for_each(Vec::clear);
+        self.marked = [0; 4];
         self.beyond.clear();
         self.due.clear();
         self.tick = tick;

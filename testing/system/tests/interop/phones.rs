@@ -18,6 +18,8 @@ const NEEDS: [Need; 3] = [
     Need::Program("linphonec"),
 ];
 
+const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
+
 /// The reference topology, running, and a place for phones.
 struct Trial {
     folder: tempfile::TempDir,
@@ -28,9 +30,23 @@ struct Trial {
 
 impl Trial {
     fn start() -> Self {
+        Self::of(None)
+    }
+
+    /// The reference topology with more lines at its end.
+    fn with_lines(lines: &str) -> Self {
+        Self::of(Some(&format!("{REFERENCE}\n{lines}\n")))
+    }
+
+    fn of(topology: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (servers, phones) = (Block::take(), Block::take());
-        let product = Deployment::up(None, &servers, folder.path()).unwrap();
+        let file = topology.map(|text| {
+            let file = folder.path().join("topology.toml");
+            std::fs::write(&file, text).unwrap();
+            file
+        });
+        let product = Deployment::up(file.as_deref(), &servers, folder.path()).unwrap();
         Self {
             folder,
             phones,
@@ -113,6 +129,22 @@ fn inside_one_phone_is_redirected_and_the_other_is_signed_in_by_proxy() {
         saw(&bob, "SIP/2.0 301 "),
         "this phone is to be sent to its home pool"
     );
+}
+
+#[test]
+fn where_the_deployment_says_so_nobody_is_redirected_and_calls_go_through_the_director() {
+    if !are_met(
+        "phones::where_the_deployment_says_so_nobody_is_redirected_and_calls_go_through_the_director",
+        &NEEDS,
+    ) {
+        return;
+    }
+    let trial = Trial::with_lines("[sip]\ninternal_sign_in = \"proxy\"");
+    let (mut alice, mut bob, [alice_uri, bob_uri]) =
+        trial.signed_in(trial.inside(), trial.inside());
+    assert!(!saw(&alice, "SIP/2.0 301 ") && !saw(&bob, "SIP/2.0 301 "));
+    talk(&mut alice, &mut bob, &bob_uri, true);
+    talk(&mut bob, &mut alice, &alice_uri, true);
 }
 
 #[test]

@@ -203,9 +203,17 @@ impl Node {
             .and_then(|from| from.tag())
             .unwrap_or_default();
         let key = &self.config.keys.branch;
-        format!(
-            "{:016x}",
-            key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()])
-        )
+        hex(key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()]))
     }
+}
+
+/// Sixteen hexadecimal digits; by hand, since every answer has them.
+fn hex(number: u64) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |byte: u8| char::from(DIGITS[usize::from(byte & 15)]);
+    number
+        .to_be_bytes()
+        .into_iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte)])
+        .collect()
 }

@@ -1,9 +1,11 @@
 //! Requests inside a dialog: they follow the route that was recorded, and no role looks further.
 //!
 //! The route proves itself: our Record-Route carried a token bound to the Call-ID and the caller's tag, so whoever
-//! sends one back is part of that dialog. From a client that token, or having signed in on the flow, is what lets a
-//! request pass; from an Edge only the token is, since an Edge's word about users counts for nothing.
+//! sends one back is part of that dialog. From a client that token, or having signed in on the flow as the one whom From
+//! names, is what lets a request pass: a tag in To is easily made up, and must not free anyone from being who they say.
+//! From an Edge only the token is, since an Edge's word about users counts for nothing.
 
+use super::identity;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards};
 use crate::msg::Method;
@@ -17,9 +19,15 @@ pub(crate) fn is_inside(ask: &Ask<'_>) -> bool {
 /// Tells whether the sender may send inside this dialog without proving who they are.
 pub(crate) fn is_admitted(ask: &Ask<'_>, routes: &Routes) -> bool {
     routes.dialog
-        || (ask.is_from_client() && ask.user.is_some())
+        || is_from_its_user(ask)
         || ask.is_from(Role::Director)
         || ask.is_from(Role::FrontEnd)
+}
+
+/// Tells whether the user who signed in on the flow is the one whom the request names.
+fn is_from_its_user(ask: &Ask<'_>) -> bool {
+    let user = ask.user.as_deref();
+    ask.is_from_client() && user.is_some() && user == identity::claimed(ask.request).as_deref()
 }
 
 /// Sends a request on along its route. `None` if the route ends here without naming a flow.

@@ -117,10 +117,20 @@ pub(crate) fn redirect_home<'r>(
     let until = context.now.wall.after(context.config.ticket_life).as_secs();
     let ticket = Ticket::mint(&user, until, &context.config.keys.ticket);
     let contact = |name: &str, port: u16, q: &str| {
-        format!(
-            "<sip:{name}:{port};transport=tls;{}={ticket}>;q={q}",
-            Ticket::PARAM
-        )
+        let port = port.to_string();
+        [
+            "<sip:",
+            name,
+            ":",
+            &port,
+            ";transport=tls;",
+            Ticket::PARAM,
+            "=",
+            &ticket,
+            ">;q=",
+            q,
+        ]
+        .concat()
     };
     let mut reply =
         Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));

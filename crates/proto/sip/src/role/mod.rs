@@ -41,8 +41,7 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     if !may_speak_sip(&ask.link.peer) {
         return Some(Decision::refuse(ask, Why::Forbidden));
     }
-    let for_me = is_for_me(context, ask);
-    if request.method() == Method::Options && for_me {
+    if request.method() == Method::Options && is_for_me(context, ask) {
         return Some(Decision::Reply(Reply::to(request, 200), Why::Answered));
     }
     if request.max_forwards().ok().flatten() == Some(0) {

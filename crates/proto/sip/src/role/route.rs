@@ -13,6 +13,7 @@ use base::net::{FlowId, Hop, Role};
 const MAX_ROUTES: usize = 32;
 
 /// What the Route lines say once our own entries are taken off.
+#[derive(Default)]
 pub(crate) struct Routes {
     /// What is left, in order, each as it was written.
     pub(crate) rest: Vec<String>,
@@ -42,6 +43,9 @@ impl Routes {
         for element in request.elements(Name::Route) {
             let text = element.text().ok_or(Why::Malformed)?;
             all.push(text.to_owned());
+        }
+        if all.is_empty() {
+            return Ok(Self::default());
         }
         Self::take_own(context, &dialogs(request), all, came_on)
     }

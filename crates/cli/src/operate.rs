@@ -1,0 +1,101 @@
+//! `vestibule reload` and `vestibule drain`: what an operator tells running machines, over the sockets in their state
+//! directories.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use pki::State;
+use roles::machine::{CONTROL_SOCKET, Reply, Request};
+use runtime::control::{ControlError, call};
+
+use crate::output::{Outcome, Output};
+use crate::status;
+
+/// Which machines are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Scope {
+    /// Only this machine; without it all that run.
+    #[arg(long, value_name = "FQDN")]
+    machine: Option<String>,
+    /// Where the deployment keeps what outlives it.
+    #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
+    state: PathBuf,
+}
+
+/// Let running machines read certificates, CA bundles and revocation lists again; connections stay.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    scope: Scope,
+}
+
+/// Let running machines finish what they began and end. Machines of one process end together.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Drain {
+    #[command(flatten)]
+    scope: Scope,
+}
+
+impl Reload {
+    /// Tells the machines.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        self.scope.tell(&Request::Reload, "reloaded", output)
+    }
+}
+
+impl Drain {
+    /// Tells the machines.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        self.scope.tell(&Request::Drain, "drains", output)
+    }
+}
+
+impl Scope {
+    fn tell(&self, request: &Request, done: &str, output: &Output) -> anyhow::Result<Outcome> {
+        let state = State::new(&self.state);
+        let names = match &self.machine {
+            Some(name) => vec![name.clone()],
+            None => status::machines(&state.machines())?,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mut told = Vec::new();
+        let mut is_well = true;
+        for name in names {
+            let socket = state.machine(&name).join(CONTROL_SOCKET);
+            let said = match runtime.block_on(call(&socket, request)) {
+                Ok(Reply::Done) => done.to_owned(),
+                Ok(Reply::Failed { reason }) => {
+                    is_well = false;
+                    reason
+                }
+                // Without a name only what runs is meant.
+                Err(ControlError::NotRunning { .. }) if self.machine.is_none() => continue,
+                Ok(_) => anyhow::bail!("{name} answered something else than was asked"),
+                Err(error) => return Err(error).with_context(|| format!("cannot reach {name}")),
+            };
+            told.push((name, said));
+        }
+        tell_all(&told, output)?;
+        Ok(if is_well && !told.is_empty() {
+            Outcome::Done
+        } else {
+            Outcome::Faults
+        })
+    }
+}
+
+fn tell_all(told: &[(String, String)], output: &Output) -> anyhow::Result<()> {
+    if output.is_json() {
+        let all = told
+            .iter()
+            .map(|(machine, said)| serde_json::json!({ "machine": machine, "said": said }));
+        return output.json(&all.collect::<Vec<_>>());
+    }
+    if told.is_empty() {
+        return output.complain("no machine is running here");
+    }
+    told.iter()
+        .try_for_each(|(machine, said)| output.line(format!("{machine}: {said}")))
+}
