@@ -1,4 +1,4 @@
-//! A throwaway certificate authority for peers that are not ours.
+//! A throwaway certificate authority for peers that are not ours, and certificates that the product would not issue.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,21 @@ pub enum AuthorityError {
     /// The names or the key were not accepted.
     #[error("the certificate could not be made")]
     Certificate(#[source] rcgen::Error),
+    /// The files of an authority cannot be read.
+    #[error("the authority could not be read")]
+    Read(#[source] io::Error),
     /// The folder cannot be written.
     #[error("the certificate could not be written")]
     Write(#[source] io::Error),
+}
+
+/// When a certificate holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// At this time.
+    Current,
+    /// Some years ago, for a year.
+    Over,
 }
 
 /// Where a certificate and its key lie.
@@ -55,6 +67,21 @@ impl Authority {
         })
     }
 
+    /// Takes the place of the authority whose `ca.pem` and `key.pem` lie in `home`; what it issues goes to `folder`.
+    ///
+    /// # Errors
+    /// Fails when the files cannot be read or hold no authority.
+    pub fn of(home: &Path, folder: &Path) -> Result<Self, AuthorityError> {
+        let read = |name| std::fs::read_to_string(home.join(name)).map_err(AuthorityError::Read);
+        let (root, key) = (read("ca.pem")?, read("key.pem")?);
+        let key = KeyPair::from_pem(&key).map_err(AuthorityError::Certificate)?;
+        std::fs::write(folder.join("ca.pem"), &root).map_err(AuthorityError::Write)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            issuer: Issuer::from_ca_cert_pem(&root, key).map_err(AuthorityError::Certificate)?,
+        })
+    }
+
     /// Returns where the root certificate lies.
     #[must_use]
     pub fn root(&self) -> PathBuf {
@@ -66,11 +93,27 @@ impl Authority {
     /// # Errors
     /// Fails when a name is no DNS name or the folder cannot be written.
     pub fn issue(&self, names: &[&str]) -> Result<Identity, AuthorityError> {
+        self.issue_for(names, Validity::Current)
+    }
+
+    /// Does the same for another time.
+    ///
+    /// # Errors
+    /// Fails when a name is no DNS name or the folder cannot be written.
+    pub fn issue_for(
+        &self,
+        names: &[&str],
+        validity: Validity,
+    ) -> Result<Identity, AuthorityError> {
         let first = names.first().copied().unwrap_or("nobody");
         let key = KeyPair::generate().map_err(AuthorityError::Certificate)?;
         let list: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(list).map_err(AuthorityError::Certificate)?;
         params.distinguished_name.push(DnType::CommonName, first);
+        if validity == Validity::Over {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        }
         let signed = params
             .signed_by(&key, &self.issuer)
             .map_err(AuthorityError::Certificate)?;

@@ -103,22 +103,38 @@ impl Deployment {
         Self::start("up", words, folder)
     }
 
-    /// Runs one machine of a topology; returns when it is ready. Its state goes to `folder/state`.
+    /// Runs one machine of a topology on the addresses of a block; returns when it is ready. Its state goes to
+    /// `folder/state`, which other machines may share.
     ///
     /// # Errors
     /// Fails when the binary is not built or does not become ready.
-    pub fn run(topology: &Path, machine: &str, folder: &Path) -> Result<Self, DeploymentError> {
+    pub fn run(
+        topology: &Path,
+        machine: &str,
+        block: &Block,
+        folder: &Path,
+    ) -> Result<Self, DeploymentError> {
         let words = vec![
             "run".into(),
             topology.into(),
             "--machine".into(),
             machine.into(),
+            "--loopback".into(),
+            block.network().to_string().into(),
             "--json".into(),
         ];
         Self::start(machine, words, folder)
     }
 
-    fn start(name: &str, mut words: Vec<OsString>, folder: &Path) -> Result<Self, DeploymentError> {
+    /// Runs the binary with these words over the state in `folder/state`; returns when it is ready.
+    ///
+    /// # Errors
+    /// Fails when the binary is not built or does not become ready.
+    pub fn start(
+        name: &str,
+        mut words: Vec<OsString>,
+        folder: &Path,
+    ) -> Result<Self, DeploymentError> {
         words.extend(["--state".into(), folder.join("state").into()]);
         let (process, facts) = launch(name, &words, folder)?;
         Ok(Self {
@@ -151,7 +167,13 @@ impl Deployment {
     /// Returns the root certificate that clients of this deployment trust.
     #[must_use]
     pub fn root_certificate(&self) -> PathBuf {
-        self.folder.join("state/ca/ca.pem")
+        self.state().join("ca/ca.pem")
+    }
+
+    /// Returns the state directory.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
     }
 
     /// Returns what a phone of the n-th user needs to sign in at an entrance, if there is such a user.
@@ -222,7 +244,7 @@ fn launch(
     command.args(words).current_dir(folder);
     let process = Process::start(name, command, folder)?;
     let (_, line) = process.wait_line(Mark::default(), START, "ready", |line| {
-        line.starts_with("{\"ready\":true")
+        line.starts_with('{') && line.contains("\"ready\":true")
     })?;
     let facts = serde_json::from_str(&line).map_err(DeploymentError::Facts)?;
     Ok((process, facts))

@@ -2,7 +2,8 @@
 //!
 //! Nothing in here looks inside a role. A test starts what it needs ([`deployment`], [`kamailio`], [`phones`]), each on
 //! loopback addresses of its own ([`block`]), with names that only its own processes resolve ([`names`]) and
-//! certificates of a throwaway authority ([`authority`]).
+//! certificates of a throwaway authority ([`authority`]). It speaks to the product as an operator ([`operator`]), as a
+//! client ([`tls`], [`sip_client`]) and as a stranger with a tool of another maker ([`stranger`]).
 //!
 //! Two rules hold everywhere. Nothing waits for a time: every wait is for a line or a condition, with a deadline
 //! ([`process`]). A peer that is not installed, or a right that is missing, is said aloud ([`needs`]).
@@ -13,5 +14,10 @@ pub mod deployment;
 pub mod kamailio;
 pub mod names;
 pub mod needs;
+pub mod operator;
 pub mod phones;
 pub mod process;
+pub mod sip_client;
+pub mod stranger;
+pub mod tls;
+pub mod wait;

@@ -184,6 +184,11 @@ impl Process {
         })
     }
 
+    /// Asks the process to read its files again.
+    pub fn reload(&mut self) {
+        self.signal(Signal::HUP);
+    }
+
     /// Asks the process to end, kills it when it does not, and returns how it ended.
     ///
     /// # Errors

@@ -1,0 +1,250 @@
+//! A blocking TLS connection to the product: whom the client believes, what it shows, and how its peer ends it.
+//!
+//! Every read has a deadline. Under TLS 1.3 a server judges the client's certificate after the client's handshake is
+//! done, so a refusal shows at the first read, not at [`Wire::connect`].
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use thiserror::Error;
+
+use crate::authority::Identity;
+
+/// How long a connection may take, and an answer.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The word in the hello (ALPN) with which a machine asks to be taken for one where phones come in too.
+pub const SERVER_PROTOCOL: &str = "x-vestibule-server";
+const PIECE: usize = 16 << 10;
+
+/// Why a connection is of no use, or none any more.
+#[derive(Debug, Error)]
+pub enum WireError {
+    /// A certificate or key cannot be read.
+    #[error("{} cannot be used", path.display())]
+    Pem {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: pem::Error,
+    },
+    /// The certificates do not make a TLS configuration, or the name is none.
+    #[error("TLS cannot be set up")]
+    Setup(#[source] rustls::Error),
+    /// Nobody listens, or the connection broke.
+    #[error("the connection broke")]
+    Broken(#[source] io::Error),
+    /// One side refused the other.
+    #[error("the handshake or the session was refused")]
+    Refused(#[source] rustls::Error),
+    /// Nothing came in time.
+    #[error("nothing came in time")]
+    Silent,
+    /// The other side closed the connection.
+    #[error("the other side closed the connection")]
+    Ended,
+}
+
+impl WireError {
+    /// Tells whether the other side ended it, in whatever way.
+    #[must_use]
+    pub const fn is_end(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Refused(_) | Self::Ended => true,
+            Self::Pem { .. } | Self::Setup(_) | Self::Silent => false,
+        }
+    }
+}
+
+/// Whom a client believes and what it shows of itself.
+#[derive(Debug, Clone)]
+pub struct Manner(Arc<ClientConfig>);
+
+impl Manner {
+    /// A client without a certificate that believes an authority.
+    ///
+    /// # Errors
+    /// Fails when the file holds no certificate.
+    pub fn of_a_phone(root: &Path) -> Result<Self, WireError> {
+        let config = builder(root)?.with_no_client_auth();
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// A client that says that it is a machine and shows a certificate.
+    ///
+    /// # Errors
+    /// Fails when a file cannot be read or key and certificate do not fit.
+    pub fn showing(root: &Path, identity: &Identity) -> Result<Self, WireError> {
+        let key = PrivateKeyDer::from_pem_file(&identity.key);
+        let key = key.map_err(|source| bad_pem(&identity.key, source))?;
+        let chain = certificates(&identity.certificate)?;
+        let config = builder(root)?.with_client_auth_cert(chain, key);
+        let mut config = config.map_err(WireError::Setup)?;
+        config.alpn_protocols = vec![SERVER_PROTOCOL.into()];
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+/// Reads the certificates of a PEM file.
+///
+/// # Errors
+/// Fails when it cannot be read or holds none.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WireError> {
+    let all: Result<Vec<_>, pem::Error> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    match all {
+        Ok(all) if all.is_empty() => Err(bad_pem(path, pem::Error::NoItemsFound)),
+        Ok(all) => Ok(all),
+        Err(source) => Err(bad_pem(path, source)),
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Wire {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+}
+
+impl Wire {
+    /// Connects and does the client's part of the handshake.
+    ///
+    /// # Errors
+    /// Fails when nobody listens, when the server's certificate does not prove `name`, or when the server refuses.
+    pub fn connect(manner: &Manner, to: SocketAddr, name: &str) -> Result<Self, WireError> {
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|error| WireError::Setup(rustls::Error::General(error.to_string())))?;
+        let session = ClientConnection::new(Arc::clone(&manner.0), name);
+        let session = session.map_err(WireError::Setup)?;
+        let tcp = TcpStream::connect_timeout(&to, PATIENCE).map_err(WireError::Broken)?;
+        tcp.set_nodelay(true).map_err(WireError::Broken)?;
+        tcp.set_read_timeout(Some(PATIENCE))
+            .map_err(WireError::Broken)?;
+        tcp.set_write_timeout(Some(PATIENCE))
+            .map_err(WireError::Broken)?;
+        let mut stream = StreamOwned::new(session, tcp);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(sort)?;
+        }
+        Ok(Self { stream })
+    }
+
+    /// Returns the address of this end.
+    ///
+    /// # Errors
+    /// Fails when the connection is gone.
+    pub fn local(&self) -> Result<SocketAddr, WireError> {
+        self.stream.sock.local_addr().map_err(WireError::Broken)
+    }
+
+    /// Returns the certificate that the server showed.
+    #[must_use]
+    pub fn shown(&self) -> Option<CertificateDer<'static>> {
+        let chain = self.stream.conn.peer_certificates()?;
+        chain.first().map(|first| first.clone().into_owned())
+    }
+
+    /// Sends bytes; each call is a record of its own.
+    ///
+    /// # Errors
+    /// Fails when the other side has gone or does not read.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let sent = self.stream.write_all(bytes);
+        sent.and_then(|()| self.stream.flush()).map_err(sort)
+    }
+
+    /// Says that nothing more will be sent, and goes on reading.
+    ///
+    /// # Errors
+    /// Fails when the other side has gone.
+    pub fn finish(&mut self) -> Result<(), WireError> {
+        self.stream.conn.send_close_notify();
+        self.stream.flush().map_err(sort)?;
+        self.stream
+            .sock
+            .shutdown(Shutdown::Write)
+            .map_err(WireError::Broken)
+    }
+
+    /// Returns what comes next.
+    ///
+    /// # Errors
+    /// Says whether the deadline passed or the other side ended it, and how.
+    pub fn receive(&mut self, deadline: Instant) -> Result<Bytes, WireError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A timeout of zero means none to the system.
+        let left = left.max(Duration::from_millis(1));
+        let sock = &self.stream.sock;
+        sock.set_read_timeout(Some(left))
+            .map_err(WireError::Broken)?;
+        let mut piece = vec![0; PIECE];
+        let length = self.stream.read(&mut piece).map_err(sort)?;
+        if length == 0 {
+            return Err(WireError::Ended);
+        }
+        piece.truncate(length);
+        Ok(piece.into())
+    }
+
+    /// Returns everything up to the end of the connection, and how it ended.
+    ///
+    /// # Errors
+    /// Fails when it has not ended by the deadline.
+    pub fn drain(&mut self, deadline: Instant) -> Result<(Vec<u8>, WireError), WireError> {
+        let mut all = Vec::new();
+        loop {
+            match self.receive(deadline) {
+                Ok(piece) => all.extend_from_slice(&piece),
+                Err(error) if error.is_end() => return Ok((all, error)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+
+fn builder(root: &Path) -> Result<Builder, WireError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(root)? {
+        roots.add(certificate).map_err(WireError::Setup)?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder
+        .map_err(WireError::Setup)?
+        .with_root_certificates(roots))
+}
+
+fn bad_pem(path: &Path, source: pem::Error) -> WireError {
+    WireError::Pem {
+        path: path.to_path_buf(),
+        source,
+    }
+}
+
+/// Tells the ways apart in which a read or a write fails.
+fn sort(error: io::Error) -> WireError {
+    let refused = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(refused) = refused {
+        return WireError::Refused(refused.clone());
+    }
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+        WireError::Silent
+    } else if kind == ErrorKind::UnexpectedEof {
+        WireError::Ended
+    } else {
+        WireError::Broken(error)
+    }
+}

@@ -1,0 +1,10 @@
+//! The running product on loopback: what an operator, a client and a stranger see of it.
+
+mod bad_input;
+mod durability;
+mod failover;
+mod reload;
+mod site;
+mod status;
+mod trust;
+mod users;
