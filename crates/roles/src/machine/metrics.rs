@@ -76,6 +76,11 @@ fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
             node.malformed,
         ),
         (
+            "vestibule_sip_closed_for_cause",
+            "Connections closed because of what came on them.",
+            node.closed_for_cause,
+        ),
+        (
             "vestibule_sip_stray_responses",
             "SIP responses that belonged to nothing.",
             node.stray_responses,

@@ -19,6 +19,7 @@ mod status;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base::net::Face;
 use runtime::tls::{CredentialsError, Store};
 use runtime::worker::{Drained, Snapshot, Workers};
 use topology::{Topology, View};
@@ -63,12 +64,14 @@ pub struct Running {
 
 /// Part of the credentials could not be loaded again; the old ones stay in use.
 #[derive(Debug, thiserror::Error)]
-#[error("the certificates of {machine} were not reloaded; the old ones stay in use")]
+#[error("the certificates of the {face} of {machine} were not reloaded; the old ones stay in use")]
 pub struct ReloadError {
     /// Which machine.
     pub machine: String,
+    /// `inside` or `outside`.
+    pub face: &'static str,
     /// Why.
-    pub source: CredentialsError,
+    pub source: Box<CredentialsError>,
 }
 
 impl Running {
@@ -110,14 +113,27 @@ impl Running {
 }
 
 impl Shared {
+    /// Each face for itself: what is wrong with one does not keep the other from being read.
     fn reload(&self) -> Result<(), ReloadError> {
-        for store in [&self.inside, &self.outside].into_iter().flatten() {
-            let machine = || self.view.machine.fqdn.as_str().to_owned();
-            store.reload().map_err(|source| ReloadError {
-                machine: machine(),
-                source,
-            })?;
+        let stores = [(Face::Inside, &self.inside), (Face::Outside, &self.outside)];
+        let mut failed = Ok(());
+        for (face, store) in stores {
+            let Some(Err(source)) = store.as_ref().map(|store| store.reload()) else {
+                continue;
+            };
+            let machine = self.view.machine.fqdn.as_str().to_owned();
+            let face = status::face_name(face);
+            if failed.is_err() {
+                tracing::error!(machine, face, %source, "certificates were not reloaded");
+            } else {
+                let source = Box::new(source);
+                failed = Err(ReloadError {
+                    machine,
+                    face,
+                    source,
+                });
+            }
         }
-        Ok(())
+        failed
     }
 }

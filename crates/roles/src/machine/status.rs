@@ -68,6 +68,8 @@ pub struct SipStatus {
     pub failovers: u64,
     /// Messages that broke a rule.
     pub malformed: u64,
+    /// Connections closed because of what came on them.
+    pub closed_for_cause: u64,
     /// Responses that belonged to nothing.
     pub stray_responses: u64,
     /// Requests that ended here, by reason.
@@ -155,6 +157,7 @@ impl Shared {
             relays: node.relays,
             failovers: node.failovers,
             malformed: node.malformed,
+            closed_for_cause: node.closed_for_cause,
             stray_responses: node.stray_responses,
             ended: node
                 .ended

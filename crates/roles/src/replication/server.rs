@@ -1,5 +1,6 @@
 //! The side of the machine that masters the directory.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,12 +13,12 @@ use hyper::body::{Body, Frame};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use runtime::tls::stream::{StreamError, accept};
+use runtime::tls::stream::{ServerStream, StreamError, accept};
 use runtime::tls::{Auth, Identify, Store};
 use store::{Index, Log, LogId, SubscribeError, Subscription};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::wire::Message;
@@ -25,6 +26,8 @@ use super::{CHANGES, INDEX_HEADER, LOG_HEADER, Pace, SNAPSHOT};
 
 /// How many connections are served at a time; a deployment has fewer Directors and Front Ends.
 pub const FOLLOWERS_MAX: usize = 64;
+/// How many connections may be in their handshake at a time.
+const HANDSHAKES_MAX: usize = 64;
 
 /// About how many bytes go into one piece of a body.
 const PIECE: usize = 64 << 10;
@@ -56,64 +59,106 @@ enum Refused {
 /// Serves followers on a listener for ever; dropping the future closes every connection.
 ///
 /// A connection is secured as the deployment's mutual-TLS listeners are: without a certificate of the topology the
-/// handshake fails.
+/// handshake fails. Handshakes are counted apart from followers, and the oldest gives way when there are too many, so
+/// that strangers who begin and never finish keep no follower out.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<Store>,
     identify: Arc<dyn Identify>,
     source: Source,
 ) {
+    let mut handshakes = Handshakes::default();
     let mut followers = JoinSet::new();
     loop {
-        while followers.len() >= FOLLOWERS_MAX {
-            followers.join_next().await;
-        }
-        while followers.try_join_next().is_some() {}
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                followers.spawn(serve_one(
-                    stream,
-                    from,
-                    tls.clone(),
-                    identify.clone(),
-                    source.clone(),
-                ));
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, from)) => {
+                    let (tls, identify) = (Arc::clone(&tls), Arc::clone(&identify));
+                    handshakes.begin(shake(stream, from, tls, identify, source.pace));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection of a follower");
+                    sleep(source.pace.retry_first).await;
+                }
+            },
+            Some(settled) = handshakes.next() => {
+                let room = followers.len() < FOLLOWERS_MAX;
+                if let Some(known) = settled.filter(|_| room) {
+                    followers.spawn(converse(known, source.clone()));
+                }
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection of a follower");
-                sleep(source.pace.retry_first).await;
-            }
+            Some(_ended) = followers.join_next() => {}
         }
     }
 }
 
-async fn serve_one(
+/// A connection whose other side is proven.
+struct Known {
+    stream: ServerStream,
+    from: SocketAddr,
+    peer: Peer,
+}
+
+/// Handshakes under way, in the order in which they began.
+#[derive(Default)]
+struct Handshakes {
+    running: JoinSet<Option<Known>>,
+    order: VecDeque<AbortHandle>,
+}
+
+impl Handshakes {
+    fn begin(&mut self, handshake: impl Future<Output = Option<Known>> + Send + 'static) {
+        self.order.retain(|handle| !handle.is_finished());
+        if self.order.len() >= HANDSHAKES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            oldest.abort();
+        }
+        self.order.push_back(self.running.spawn(handshake));
+    }
+
+    /// Waits for the next to end: with a proven peer, or without one. Nothing if none is under way.
+    async fn next(&mut self) -> Option<Option<Known>> {
+        let ended = self.running.join_next().await?;
+        Some(ended.ok().flatten())
+    }
+}
+
+async fn shake(
     stream: TcpStream,
     from: SocketAddr,
     tls: Arc<Store>,
     identify: Arc<dyn Identify>,
-    source: Source,
-) {
-    let patience = source.pace.patience;
-    let accepted = accept(
+    pace: Pace,
+) -> Option<Known> {
+    let face = Face::Inside;
+    let shaken = accept(
         stream,
         &tls,
         Auth::Required,
-        Face::Inside,
+        face,
         identify.as_ref(),
-        patience,
+        pace.patience,
     )
     .await;
-    let (stream, peer) = match accepted {
-        Ok(accepted) => accepted,
-        Err(error) => return report_stranger(from, &error),
-    };
+    match shaken {
+        Ok((stream, peer)) => Some(Known { stream, from, peer }),
+        Err(error) => {
+            report_stranger(from, &error);
+            None
+        }
+    }
+}
+
+async fn converse(known: Known, source: Source) {
+    let Known { stream, from, peer } = known;
     let service = service_fn(|request| {
         let response = source.answer(&peer, &request);
         async { Ok::<_, Infallible>(response) }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(source.pace.patience);
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%from, %error, "the connection of a follower ended");
     }

@@ -194,6 +194,24 @@ async fn a_stranger_does_not_get_through_the_handshake() {
 }
 
 #[tokio::test]
+async fn connections_that_never_finish_their_handshake_keep_no_follower_out() {
+    let site = Site::new();
+    let (master, director) = (site.master(), site.machine(DIRECTOR));
+    // Far longer than the test: only giving way can let the follower in.
+    let patient = Pace {
+        patience: Duration::from_secs(600),
+        ..pace()
+    };
+    let (address, _serving) = site.serve(&master, None, patient).await;
+    let mut half_open = Vec::new();
+    for _ in 0..2 * server::FOLLOWERS_MAX {
+        half_open.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    let (status, _following) = site.follow(&director, DIRECTOR, address, pace());
+    until(|| status.read().is_connected).await;
+}
+
+#[tokio::test]
 async fn a_master_that_falls_silent_is_given_up_and_tried_again() {
     let site = Site::new();
     let master = site.master();

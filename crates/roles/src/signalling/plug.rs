@@ -1,10 +1,11 @@
 //! The SIP node on the runtime: what is for the network goes there, what is for the change log goes to the log.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use base::net::{Effect, Event, WorkerId};
 use runtime::worker::{Mailbox, Plug};
-use sip::{Action, Input, Node, Stats};
+use sip::{Action, Complaint, Input, Node, Stats};
 
 use super::Bindings;
 
@@ -42,10 +43,11 @@ pub struct SipPlug {
     mailbox: Mailbox<Input>,
     bindings: Arc<Bindings>,
     stats: Arc<NodeStats>,
+    complaints: Complaints,
 }
 
 impl SipPlug {
-    pub(super) const fn new(
+    pub(super) fn new(
         worker: WorkerId,
         mailbox: Mailbox<Input>,
         bindings: Arc<Bindings>,
@@ -56,6 +58,39 @@ impl SipPlug {
             mailbox,
             bindings,
             stats,
+            complaints: Complaints::default(),
+        }
+    }
+}
+
+/// Log lines a worker writes in one second about what others send; more are only counted.
+const LINES_PER_SECOND: u32 = 10;
+
+/// Keeps what others send from filling the log.
+#[derive(Default)]
+struct Complaints {
+    second: Option<Instant>,
+    lines: u32,
+}
+
+impl Complaints {
+    fn log(&mut self, complaint: &Complaint) {
+        let now = Instant::now();
+        if self
+            .second
+            .is_none_or(|began| now.duration_since(began) >= Duration::from_secs(1))
+        {
+            let untold = self.lines.saturating_sub(LINES_PER_SECOND);
+            if untold > 0 {
+                tracing::info!(untold, "more messages that break a rule came");
+            }
+            self.second = Some(now);
+            self.lines = 0;
+        }
+        self.lines += 1;
+        if self.lines <= LINES_PER_SECOND {
+            let Complaint { remote, fault } = complaint;
+            tracing::info!(%remote, %fault, "a message breaks a rule");
         }
     }
 }
@@ -80,6 +115,10 @@ impl Plug for SipPlug {
                         );
                     }
                 });
+                None
+            }
+            Action::Complain(complaint) => {
+                self.complaints.log(&complaint);
                 None
             }
             Action::Report(stats) => {

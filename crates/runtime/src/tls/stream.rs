@@ -44,6 +44,9 @@ pub enum StreamError {
     },
 }
 
+/// The accepting end of a connection.
+pub type ServerStream = server::TlsStream<TcpStream>;
+
 /// Takes a connection that was accepted through its handshake and says who is there.
 ///
 /// # Errors
@@ -55,7 +58,7 @@ pub async fn accept(
     face: Face,
     identify: &dyn Identify,
     limit: Duration,
-) -> Result<(server::TlsStream<TcpStream>, Peer), StreamError> {
+) -> Result<(ServerStream, Peer), StreamError> {
     let acceptor = TlsAcceptor::from(store.current().server(auth));
     let shaken = timeout(limit, acceptor.accept(stream))
         .await

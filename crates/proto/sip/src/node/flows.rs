@@ -30,6 +30,8 @@ pub(crate) struct Flow {
     /// `None` until it is open.
     pub(crate) link: Option<Arc<Link>>,
     pub(crate) framer: Framer,
+    /// Bytes of it that are counted as unfinished.
+    pub(crate) held: usize,
     /// The user who proved themself on it.
     pub(crate) user: Option<Arc<str>>,
     /// Where we asked it to lead.
@@ -148,6 +150,7 @@ impl Flow {
         Self {
             link: None,
             framer: Framer::new(),
+            held: 0,
             user: None,
             hop,
             closing: false,

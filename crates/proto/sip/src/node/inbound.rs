@@ -1,8 +1,8 @@
 //! What arrives: bytes into messages, requests to the role, decisions into deeds.
 
-use super::Node;
 use super::registering::Register;
-use crate::msg::{Frame, Message, Method, Reply};
+use super::{Action, Complaint, Fault, Node};
+use crate::msg::{Frame, Framer, Message, Method, Reply};
 use crate::role::{self, Ask, Context, Decision, Why};
 use base::net::{FlowId, Link};
 use bytes::Bytes;
@@ -22,16 +22,23 @@ impl Node {
         if flow.closing {
             return;
         }
-        self.unfinished -= flow.framer.pending();
         flow.framer.push(bytes);
         while self.next_frame(id, &link) {}
-        let Some(flow) = self.flows.get(id) else {
-            return;
-        };
-        self.unfinished += flow.framer.pending();
-        if self.unfinished > self.config.bounds.unfinished && !flow.framer.is_empty() {
-            self.close_for_cause(id);
+        let held = self.account(id);
+        if self.unfinished > self.config.bounds.unfinished && held > 0 {
+            self.close_for_cause(id, &link, Fault::Unfinished);
         }
+    }
+
+    /// Brings the sum of unfinished bytes up to date with one flow; returns what that flow holds.
+    fn account(&mut self, id: FlowId) -> usize {
+        let Some(flow) = self.flows.get_mut(id) else {
+            return 0;
+        };
+        let held = flow.framer.pending();
+        self.unfinished = self.unfinished.saturating_sub(flow.held) + held;
+        flow.held = held;
+        held
     }
 
     /// Takes the next frame off a flow. False when there is none, or the flow is closing.
@@ -49,33 +56,45 @@ impl Node {
             Ok(Some(Frame::Ping)) => self.send(id, Bytes::from_static(PONG)),
             Ok(Some(Frame::Pong)) => {}
             Ok(Some(Frame::Message(message))) => self.message(id, link, &message),
-            Ok(Some(Frame::Garbled { reply, fatal, .. })) => {
+            Ok(Some(Frame::Garbled {
+                error,
+                reply,
+                fatal,
+            })) => {
                 self.stats.malformed += 1;
                 if let Some(reply) = reply {
                     self.send(id, reply);
                 }
                 if fatal {
-                    self.close_for_cause(id);
+                    self.close_for_cause(id, link, Fault::Message(error));
                     return false;
                 }
+                self.complain(link, Fault::Message(error));
             }
-            Err(_) => {
+            Err(error) => {
                 self.stats.malformed += 1;
-                self.close_for_cause(id);
+                self.close_for_cause(id, link, Fault::Frame(error));
                 return false;
             }
         }
         true
     }
 
-    fn close_for_cause(&mut self, id: FlowId) {
+    fn close_for_cause(&mut self, id: FlowId, link: &Link, fault: Fault) {
         self.stats.closed_for_cause += 1;
+        self.complain(link, fault);
         if let Some(flow) = self.flows.get_mut(id) {
-            self.unfinished -= flow.framer.pending();
             flow.closing = true;
-            flow.framer = crate::msg::Framer::new();
+            flow.framer = Framer::new();
         }
+        self.account(id);
         self.close(id);
+    }
+
+    fn complain(&mut self, link: &Link, fault: Fault) {
+        let remote = link.remote;
+        self.out
+            .push_back(Action::Complain(Complaint { remote, fault }));
     }
 
     /// Another worker hands over a whole message: a response to one of our relays.
@@ -98,6 +117,7 @@ impl Node {
     fn request(&mut self, id: FlowId, link: &Arc<Link>, request: &Message) {
         if let Err(invalid) = request.check() {
             self.stats.malformed += 1;
+            self.complain(link, Fault::Message(invalid));
             if request.method() != Method::Ack {
                 self.reply(id, link, request, Reply::to(request, invalid.status()));
             }

@@ -27,7 +27,7 @@ pub use stats::Stats;
 use crate::auth::Nonces;
 use crate::config::Config;
 use crate::location::{Change, Locations};
-use crate::msg::Limits;
+use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
 use base::net::{Effect, Event, FlowId, Peer};
 use base::random::Random;
@@ -38,6 +38,7 @@ use directory::Directory;
 use flows::LegId;
 use relay::Relays;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +81,33 @@ pub enum Action {
         /// The changes.
         changes: Vec<Change>,
     },
+    /// Of whoever keeps the log: somebody sent what breaks a rule.
+    Complain(Complaint),
     /// Of whoever watches: take note of the counters.
     Report(Box<Stats>),
+}
+
+/// What somebody sent that breaks a rule.
+#[derive(Debug)]
+pub struct Complaint {
+    /// Who.
+    pub remote: SocketAddr,
+    /// What.
+    pub fault: Fault,
+}
+
+/// How what was sent breaks the rules. Nothing of its text is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A message is malformed; it was answered if that was possible.
+    #[error("malformed message: {0}")]
+    Message(Invalid),
+    /// The bytes are no SIP; the connection is closed.
+    #[error("not SIP: {0}")]
+    Frame(FrameError),
+    /// Unfinished messages hold more memory than allowed; the connection is closed.
+    #[error("unfinished messages hold too much memory")]
+    Unfinished,
 }
 
 /// What several workers share.
@@ -179,7 +205,7 @@ impl Node {
         let Some(flow) = self.flows.closed(id, self.now.mono) else {
             return;
         };
-        self.unfinished -= flow.framer.pending();
+        self.unfinished = self.unfinished.saturating_sub(flow.held);
         for leg in flow.waiting {
             self.leg_lost(leg);
         }

@@ -49,7 +49,7 @@ impl Host for NodeHost {
     fn act(&mut self, _now: Now, action: Action) -> Act<Input> {
         match action {
             Action::Net(effect) => Act::Net(effect),
-            Action::Report(_) => Act::Done,
+            Action::Report(_) | Action::Complain(_) => Act::Done,
             Action::Commit { ticket, changes } => {
                 changes.iter().for_each(|change| self.table.apply(change));
                 Act::Later(
