@@ -14,5 +14,6 @@ pub mod logging;
 pub mod metrics;
 pub mod process;
 pub mod signals;
+mod socket;
 pub mod tls;
 pub mod worker;

@@ -58,6 +58,16 @@ fn a_drain_waits_for_the_machine_and_for_what_it_sent() {
     let mut phone = connect(&rig, &authority);
     let (flow, _) = rig.opened();
     rig.tell(0, Told::Busy(true));
+    // Letters are read in order, so whoever hears this knows that the machine is busy.
+    let mark = Bytes::from_static(b"busy");
+    rig.tell(
+        0,
+        Told::Do(Effect::Send {
+            flow,
+            bytes: mark.clone(),
+        }),
+    );
+    assert_eq!(phone.hear(mark.len()).unwrap(), mark);
     let mailbox = rig.workers.mailboxes()[0].clone();
     let (addr, workers) = (rig.addr, rig.workers);
     let draining = std::thread::spawn(move || workers.drain(PATIENCE));
@@ -72,7 +82,13 @@ fn a_drain_waits_for_the_machine_and_for_what_it_sent() {
         }))
         .unwrap();
     mailbox.post(Told::Busy(false)).unwrap();
-    assert_eq!(phone.hear_all().unwrap(), payload);
+    let heard = phone.hear_all().unwrap();
+    assert!(
+        heard == payload,
+        "{} of {} bytes came",
+        heard.len(),
+        payload.len()
+    );
     assert_eq!(
         draining.join().unwrap(),
         Drained {

@@ -101,7 +101,12 @@ fn what_was_sent_before_a_close_arrives_whole_at_a_slow_reader() {
         let step = (payload.len() - heard.len()).min(1_000);
         heard.extend(phone.hear(step).unwrap());
     }
-    assert_eq!(heard, payload);
+    assert!(
+        heard == payload,
+        "{} of {} bytes came",
+        heard.len(),
+        payload.len()
+    );
     assert_eq!(phone.hear_all().unwrap(), b"");
     assert_eq!(rig.closed(), (flow, base::net::Closed::Asked));
 }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::{Auth, Identify, NamesError, Store, Stranger, proven_names, settle};
+use crate::socket;
 
 /// Why no secured stream came about.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +125,7 @@ pub(crate) async fn dial(to: SocketAddr, from: Option<IpAddr>) -> io::Result<Tcp
         socket.bind(SocketAddr::new(from, 0))?;
     }
     let stream = socket.connect(to).await?;
-    stream.set_nodelay(true)?;
+    socket::prepare(&stream)?;
     Ok(stream)
 }
 

@@ -23,6 +23,7 @@ use super::hub::Hub;
 use super::listen::Security;
 use super::refusal::Refused;
 use super::wire::Wire;
+use crate::socket;
 use crate::tls::session::{Choice, Session};
 use crate::tls::{Auth, settle};
 
@@ -128,7 +129,7 @@ async fn receive<P: Plug>(
 
 fn prepare(door: &Door, stream: TcpStream) -> Result<(Wire, SocketAddr), Refused> {
     let local = stream.local_addr().map_err(Refused::Broken)?;
-    stream.set_nodelay(true).map_err(Refused::Broken)?;
+    socket::prepare(&stream).map_err(Refused::Broken)?;
     let session = match &door.security {
         Security::Tls {
             store,
