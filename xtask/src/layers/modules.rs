@@ -64,15 +64,16 @@ mod tests {
 
     #[test]
     fn a_role_that_uses_another_is_found() {
-        assert_eq!(judge("edge", "use crate::director::Config;\n").len(), 1);
+        let line = "use crate::signalling::Bindings;\n";
+        assert_eq!(judge("replication", line).len(), 1);
     }
 
     #[test]
     fn shared_modules_itself_and_comments_are_fine() {
         assert!(
             judge(
-                "edge",
-                "use crate::edge::A;\nuse crate::dns_names::B;\n// crate::director\n"
+                "names",
+                "use crate::names::A;\nuse crate::identify::B;\n// crate::signalling\n"
             )
             .is_empty()
         );
