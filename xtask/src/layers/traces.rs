@@ -10,7 +10,6 @@ use crate::tree;
 /// Starts of paths that exist on one machine only. This file is the one that may name them.
 const PRIVATE: [&str; 3] = ["/home/", "/root/", "/Users/"];
 const THIS_FILE: &str = "xtask/src/layers/traces.rs";
-const DEFAULT_REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn check(root: &Path) -> Result<Verdict> {
     let here = root.display().to_string();
@@ -41,14 +40,29 @@ pub(super) fn check(root: &Path) -> Result<Verdict> {
     })
 }
 
+/// Every library comes from one registry; which one is cargo's business.
 fn foreign_sources(lock: &str) -> Vec<String> {
-    lock.lines()
+    let mut sources: Vec<&str> = lock
+        .lines()
         .filter_map(|line| line.strip_prefix("source = "))
-        .filter(|source| source.trim_matches('"') != DEFAULT_REGISTRY)
-        .map(|source| {
-            format!("Cargo.lock names another source than the default registry: {source}")
-        })
-        .collect()
+        .map(|source| source.trim_matches('"'))
+        .collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let registries = sources
+        .iter()
+        .filter(|source| source.starts_with("registry+"))
+        .count();
+    let foreign = sources
+        .iter()
+        .filter(|source| !source.starts_with("registry+"));
+    let mut faults: Vec<String> = foreign
+        .map(|source| format!("Cargo.lock names a source that is no registry: {source}"))
+        .collect();
+    if registries > 1 {
+        faults.push(format!("Cargo.lock names {registries} registries"));
+    }
+    faults
 }
 
 /// Returns the lines that name a private path or the place of this checkout.
@@ -77,10 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn another_registry_is_found() {
-        assert_eq!(
-            foreign_sources("source = \"registry+https://example.org/index\"\n").len(),
-            1
-        );
+    fn another_registry_and_a_repository_are_found() {
+        let one = "source = \"registry+https://example.org/index\"\n";
+        let two = "source = \"registry+https://example.net/index\"\n";
+        let git = "source = \"git+https://example.org/code\"\n";
+        assert!(foreign_sources(&[one, one].concat()).is_empty());
+        assert_eq!(foreign_sources(&[one, two].concat()).len(), 1);
+        assert_eq!(foreign_sources(&[one, git].concat()).len(), 1);
     }
 }
