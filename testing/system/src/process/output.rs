@@ -105,7 +105,7 @@ impl Output {
             if said.ended && said.open_pipes == 0 {
                 return Err(Missed::Ended);
             }
-            said = self.sleep(said, deadline).ok_or(Missed::Deadline)?;
+            said = self.wait_for_more(said, deadline).ok_or(Missed::Deadline)?;
         }
     }
 
@@ -113,7 +113,7 @@ impl Output {
     pub(super) fn wait_end(&self, deadline: Instant) {
         let mut said = self.lock();
         while !said.ended {
-            let Some(woken) = self.sleep(said, deadline) else {
+            let Some(woken) = self.wait_for_more(said, deadline) else {
                 return;
             };
             said = woken;
@@ -121,7 +121,7 @@ impl Output {
     }
 
     /// Waits for a change; returns nothing when the deadline has passed.
-    fn sleep<'a>(
+    fn wait_for_more<'a>(
         &self,
         said: MutexGuard<'a, Said>,
         deadline: Instant,
