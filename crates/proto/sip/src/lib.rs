@@ -20,4 +20,4 @@ pub mod token;
 pub mod txn;
 
 pub use config::Config;
-pub use node::{Action, Complaint, Fault, Input, Node, Shared, Stats};
+pub use node::{Action, Complaint, Fault, Input, Node, Pending, Shared, Stats};

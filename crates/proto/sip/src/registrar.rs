@@ -3,8 +3,15 @@
 //! A pure function: it changes nothing itself, so a refusal in the middle leaves nothing changed. Who the user is has
 //! been settled before. Path (RFC 3327) and reg-id with instance (RFC 5626 6) are kept with the binding.
 //!
+//! Where it leaves the RFC on purpose: a REGISTER with a CSeq that was seen before is carried out again instead of being
+//! refused (step 7 asks for a higher one), since a Director that lost a Front End sends the same request to the next
+//! member, which cannot tell whether the first one was done with it. It changes nothing the second time.
+//!
 //! Left out on purpose: `Path` is stored whether or not the client claims to support it, since only our own Edge and
 //! Director add it here and without it the client could not be reached (RFC 3327 5.3 allows policy to decide).
+
+#[cfg(test)]
+mod tests;
 
 use crate::config::Registrations;
 use crate::location::{Binding, Change};
@@ -50,8 +57,8 @@ pub enum Refusal {
     /// `*` with other contacts, or without `Expires: 0` (RFC 3261 10.3 step 6): 400.
     #[error("contact * needs Expires: 0 and no other contact")]
     Star,
-    /// An older or repeated CSeq of the same Call-ID (RFC 3261 10.3 step 7): 400.
-    #[error("out of order: the CSeq of this Call-ID has been seen")]
+    /// An older CSeq of the same Call-ID (RFC 3261 10.3 step 7): 400.
+    #[error("out of order: a later CSeq of this Call-ID has been seen")]
     OutOfOrder,
     /// Too short a time: 423 with Min-Expires.
     #[error("interval too brief")]
@@ -109,6 +116,9 @@ pub fn register(
         if let Some(old) = bound.iter().find(|old| old.is_same(&binding)) {
             order.follows(old)?;
         }
+        // Of two contacts that are the same binding the later counts.
+        change.remove.retain(|earlier| !earlier.is_same(&binding));
+        change.put.retain(|earlier| !earlier.is_same(&binding));
         if life.is_zero() {
             change.remove.push(binding);
         } else {
@@ -165,7 +175,7 @@ impl<'m> Order<'m> {
     }
 
     fn follows(&self, old: &Binding) -> Result<(), Refusal> {
-        if old.call_id == self.call_id && old.cseq >= self.cseq {
+        if old.call_id == self.call_id && old.cseq > self.cseq {
             return Err(Refusal::OutOfOrder);
         }
         Ok(())
@@ -221,10 +231,7 @@ fn lifetime(
     message: &Message,
     address: &Address<'_>,
 ) -> Result<Duration, Refusal> {
-    let own = address
-        .params
-        .value("expires")
-        .and_then(|value| value.parse::<u32>().ok());
+    let own = address.params.value("expires").and_then(seconds);
     let asked = own.or_else(|| message.expires().ok().flatten());
     let Some(asked) = asked else {
         return Ok(rules.default);
@@ -234,6 +241,12 @@ fn lifetime(
         return Err(Refusal::TooBrief);
     }
     Ok(asked.min(rules.max))
+}
+
+/// A number of seconds; what does not fit is the greatest number.
+fn seconds(text: &str) -> Option<u32> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 fn preference(address: &Address<'_>) -> u16 {

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::hash::{Proof, prove};
 use super::params::params;
-use crate::msg::lex::LWS;
+use crate::msg::lex::{Class, Cursor, trim_text};
 
 /// Why credentials or a challenge cannot be used: take the request as one without credentials, or answer 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -157,7 +157,7 @@ impl<'a> Challenge<'a> {
     pub fn parse(value: &'a str) -> Result<Self, BadCredentials> {
         let mut raw = Raw::read(value)?;
         let qop = raw.take(Key::Qop);
-        let is_auth = |offer: &str| offer.trim_matches(LWS).eq_ignore_ascii_case("auth");
+        let is_auth = |offer: &str| trim_text(offer).eq_ignore_ascii_case("auth");
         Ok(Self {
             realm: raw
                 .take(Key::Realm)
@@ -223,15 +223,14 @@ struct Raw<'a>([Option<Cow<'a, str>>; 11]);
 
 impl<'a> Raw<'a> {
     fn read(value: &'a str) -> Result<Self, BadCredentials> {
-        let (scheme, rest) = value
-            .trim_matches(LWS)
-            .split_once(LWS)
-            .ok_or(BadCredentials::Scheme)?;
-        if !scheme.eq_ignore_ascii_case("Digest") {
+        let mut cursor = Cursor::new(trim_text(value));
+        let scheme = cursor.take_all(Class::TOKEN);
+        let space = cursor.take_all(Class::LWS);
+        if !scheme.eq_ignore_ascii_case("Digest") || space.is_empty() {
             return Err(BadCredentials::Scheme);
         }
         let mut raw = Self::default();
-        for param in params(rest) {
+        for param in params(cursor.rest()) {
             let (name, value) = param.ok_or(BadCredentials::Malformed)?;
             if is_refused(name, &value) {
                 return Err(BadCredentials::Unsupported);

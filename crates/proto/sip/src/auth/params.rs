@@ -2,42 +2,57 @@
 
 use std::borrow::Cow;
 
-use crate::msg::lex::{LWS, element_len, quoted_len};
+use memchr::{memchr, memchr2};
 
-/// Yields each parameter's name and its value with quotes and escapes undone; `None` in place of a malformed one.
+use crate::msg::lex::{Class, Cursor, quoted_len, trim_text};
+
+/// Yields each parameter's name and its value with quotes and escapes undone; `None` in place of a malformed one, which
+/// is the last.
 pub(super) fn params(text: &str) -> impl Iterator<Item = Option<(&str, Cow<'_, str>)>> {
-    let mut rest = text;
+    let mut cursor = Cursor::new(text);
     std::iter::from_fn(move || {
-        loop {
-            if rest.is_empty() {
-                return None;
-            }
-            let end = element_len(rest.as_bytes());
-            let one = rest.get(..end).unwrap_or_default().trim_matches(LWS);
-            rest = rest.get(end + 1..).unwrap_or_default();
-            if !one.is_empty() {
-                return Some(param(one));
-            }
+        while cursor.eat_spaced(b',') {}
+        if cursor.rest().is_empty() {
+            return None;
         }
+        let one = param(&mut cursor);
+        if one.is_none() {
+            cursor = Cursor::new("");
+        }
+        Some(one)
     })
 }
 
-fn param(one: &str) -> Option<(&str, Cow<'_, str>)> {
-    let (name, value) = one.split_once('=')?;
-    let value = value.trim_start_matches(LWS);
-    if !value.starts_with('"') {
-        return Some((name.trim_end_matches(LWS), Cow::Borrowed(value)));
-    }
-    if quoted_len(value.as_bytes()) != Some(value.len()) {
+/// Reads `name = value`, and makes sure that it ends at a comma or at the end.
+fn param<'a>(cursor: &mut Cursor<'a>) -> Option<(&'a str, Cow<'a, str>)> {
+    let name = cursor.take_all(Class::TOKEN);
+    if name.is_empty() || !cursor.eat_spaced(b'=') {
         return None;
     }
-    let inside = value.get(1..value.len() - 1)?;
-    let value = if inside.contains('\\') {
-        Cow::Owned(unescaped(inside))
-    } else {
-        Cow::Borrowed(inside)
-    };
-    Some((name.trim_end_matches(LWS), value))
+    let rest = cursor.rest();
+    if let Some(inside) = rest.strip_prefix('"') {
+        let end = memchr2(b'"', b'\\', inside.as_bytes())?;
+        let is_plain = inside.as_bytes().get(end) == Some(&b'"');
+        let len = if is_plain {
+            end + 2
+        } else {
+            quoted_len(rest.as_bytes())?
+        };
+        let inside = cursor.take(len).get(1..len - 1)?;
+        cursor.skip_space();
+        let is_whole = matches!(cursor.rest().as_bytes(), [] | [b',', ..]);
+        let value = if is_plain {
+            Cow::Borrowed(inside)
+        } else {
+            Cow::Owned(unescaped(inside))
+        };
+        return is_whole.then_some((name, value));
+    }
+    let len = memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
+    let value = trim_text(cursor.take(len));
+    memchr(b'"', value.as_bytes())
+        .is_none()
+        .then_some((name, Cow::Borrowed(value)))
 }
 
 fn unescaped(inside: &str) -> String {

@@ -7,6 +7,7 @@ mod table;
 
 pub use table::Table;
 
+use crate::msg::Uri;
 use base::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ impl Binding {
     }
 
     /// Tells whether the two are the same binding at different times: the same flow of the same instance
-    /// (RFC 5626 6), else the same Contact.
+    /// (RFC 5626 6), else the same Contact (RFC 3261 19.1.4).
     ///
     /// Without `reg-id` an instance counts as one flow, which the RFC leaves open: phones that learn their public
     /// address register a second Contact with the same instance and would ring twice.
@@ -54,8 +55,23 @@ impl Binding {
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.instance, &other.instance) {
             (Some(mine), Some(theirs)) => mine == theirs && self.reg_id == other.reg_id,
-            _ => self.contact == other.contact,
+            _ => self.contact == other.contact || same_uri(&self.contact, &other.contact),
         }
+    }
+
+    /// Tells whether this removal concerns `bound`: the same binding, unless its client has renewed it since.
+    ///
+    /// What has ended is removed by one member while another may be taking in the refresh.
+    pub(crate) fn removes(&self, bound: &Self) -> bool {
+        let is_renewed = bound.call_id == self.call_id && bound.cseq > self.cseq;
+        self.is_same(bound) && !is_renewed
+    }
+}
+
+fn same_uri(one: &str, other: &str) -> bool {
+    match (Uri::parse(one), Uri::parse(other)) {
+        (Ok(one), Ok(other)) => one.matches(&other),
+        _ => false,
     }
 }
 
@@ -64,7 +80,7 @@ impl Binding {
 pub struct Change {
     /// Whose, as `sip:user@host`.
     pub aor: String,
-    /// Bindings that go, found by [`Binding::is_same`].
+    /// Bindings that go, found by [`Binding::is_same`], unless renewed since by the same client.
     pub remove: Vec<Binding>,
     /// Bindings that come or replace the same one.
     pub put: Vec<Binding>,
@@ -112,6 +128,7 @@ pub trait Locations: Send + Sync {
     /// Returns the user's live bindings, most preferred first; empty if there are none.
     fn find(&self, aor: &str, now: UnixMillis) -> Vec<Arc<Binding>>;
 
-    /// Returns a change for each user with bindings that have ended, for at most `max` users.
+    /// Returns a change for each user with bindings that have ended, for at most `max` users. Until these changes have
+    /// been applied it answers the same again.
     fn expired(&self, now: UnixMillis, max: usize) -> Vec<Change>;
 }

@@ -1,8 +1,7 @@
 //! The bindings in memory.
 //!
 //! Sharded by user, so that a writer holds a small part for a short time; readers of other users never wait. What
-//! ends when is kept per shard in order of time; an entry of that order may be stale (the binding was refreshed) and
-//! is dropped when its time comes.
+//! ends when is kept per shard in order of time: an entry for each binding and none besides.
 
 use super::{Binding, Change, Locations};
 use base::UnixMillis;
@@ -48,16 +47,16 @@ impl Table {
             None => (Arc::from(change.aor.as_str()), Vec::new()),
         };
         shard.bindings -= bindings.len();
-        bindings.retain(|old| {
-            !change
-                .remove
-                .iter()
-                .chain(&change.put)
-                .any(|new| new.is_same(old))
-        });
+        for old in &bindings {
+            shard.ends.remove(&(old.expires_at, Arc::clone(&aor)));
+        }
+        bindings.retain(|old| !change.remove.iter().any(|removed| removed.removes(old)));
         for new in &change.put {
-            shard.ends.insert((new.expires_at, Arc::clone(&aor)));
+            bindings.retain(|old| !new.is_same(old));
             bindings.push(Arc::new(new.clone()));
+        }
+        for binding in &bindings {
+            shard.ends.insert((binding.expires_at, Arc::clone(&aor)));
         }
         bindings.sort_by_key(|binding| std::cmp::Reverse(binding.q));
         shard.bindings += bindings.len();
@@ -121,37 +120,29 @@ impl Locations for Table {
     fn expired(&self, now: UnixMillis, max: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard
-                .write()
+            let shard = shard
+                .read()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            let shard = &mut *shard;
-            while changes.len() < max {
-                let Some((_, aor)) = first_ended(&mut shard.ends, now) else {
-                    break;
-                };
-                let ended = |all: &Vec<Arc<Binding>>| {
-                    let gone = all.iter().filter(|binding| !binding.is_alive(now));
-                    gone.map(|binding| Binding::clone(binding))
-                        .collect::<Vec<_>>()
-                };
-                let remove = shard.users.get(&aor).map(ended).unwrap_or_default();
-                if !remove.is_empty() {
-                    changes.push(Change {
-                        aor: aor.to_string(),
-                        remove,
-                        put: Vec::new(),
-                    });
-                }
-            }
+            let due = shard.ends.iter().take_while(|(at, _)| *at <= now.0);
+            let users: BTreeSet<&Arc<str>> = due
+                .map(|(_, aor)| aor)
+                .take(max.saturating_sub(changes.len()))
+                .collect();
+            changes.extend(users.into_iter().filter_map(|aor| ended(&shard, aor, now)));
         }
         changes
     }
 }
 
-/// Takes the earliest entry if its time has come.
-fn first_ended(ends: &mut BTreeSet<(u64, Arc<str>)>, now: UnixMillis) -> Option<(u64, Arc<str>)> {
-    let due = ends.first().is_some_and(|(at, _)| *at <= now.0);
-    if due { ends.pop_first() } else { None }
+/// The change that removes what has ended of one user's bindings.
+fn ended(shard: &Shard, aor: &Arc<str>, now: UnixMillis) -> Option<Change> {
+    let all = shard.users.get(aor)?.iter();
+    let gone = all.filter(|binding| !binding.is_alive(now));
+    Some(Change {
+        aor: aor.to_string(),
+        remove: gone.map(|binding| Binding::clone(binding)).collect(),
+        put: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -205,8 +196,49 @@ mod tests {
         );
         let ended = table.expired(UnixMillis(200), 10);
         assert_eq!(ended.len(), 1);
+        assert_eq!(table.expired(UnixMillis(200), 10), ended, "not yet applied");
         ended.iter().for_each(|change| table.apply(change));
         assert_eq!(table.counts().0, 0);
+    }
+
+    #[test]
+    fn the_end_of_a_binding_does_not_remove_its_refresh() {
+        let table = Table::default();
+        table.apply(&put("sip:a@x", binding("sip:a@1", 100)));
+        let ended = table.expired(UnixMillis(100), 10);
+        let refresh = Binding {
+            cseq: 2,
+            ..binding("sip:a@1", 300)
+        };
+        table.apply(&put("sip:a@x", refresh));
+        ended.iter().for_each(|change| table.apply(change));
+        assert_eq!(table.find("sip:a@x", UnixMillis(200)).len(), 1);
+    }
+
+    #[test]
+    fn refreshing_again_and_again_takes_no_memory() {
+        let table = Table::default();
+        for n in 0..1_000 {
+            table.apply(&put("sip:a@x", binding("sip:a@1", 100 + n)));
+        }
+        let ends = |shard: &RwLock<Shard>| shard.read().unwrap().ends.len();
+        assert_eq!(table.shards.iter().map(ends).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn at_most_so_many_users_end_at_once() {
+        let table = Table::default();
+        for n in 0..50 {
+            table.apply(&put(&format!("sip:{n}@x"), binding("sip:c@1", 5)));
+        }
+        let mut left = 50;
+        while left > 0 {
+            let ended = table.expired(UnixMillis(5), 20);
+            assert_eq!(ended.len(), left.min(20));
+            ended.iter().for_each(|change| table.apply(change));
+            left -= ended.len();
+        }
+        assert_eq!(table.counts(), (0, 0));
     }
 
     #[test]

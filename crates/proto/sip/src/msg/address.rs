@@ -6,7 +6,7 @@
 use memchr::memchr;
 
 use super::Invalid;
-use super::lex::{LWS, Params, is_lws, quoted_len, trim};
+use super::lex::{Class, Params, cut, is_lws, quoted_len, trim, trim_text};
 
 /// One address: From, To, an element of Contact, Route, Record-Route, Path and the like.
 #[derive(Clone, Copy, Debug)]
@@ -72,16 +72,17 @@ impl<'m> Address<'m> {
 
     fn bracketed(display: Option<&'m str>, rest: &'m [u8]) -> Option<Self> {
         let rest = std::str::from_utf8(rest).ok()?.strip_prefix('<')?;
-        let (uri, rest) = rest.split_once('>')?;
-        if uri.is_empty() || uri.bytes().any(is_lws) {
-            return None;
-        }
-        let rest = rest.trim_matches(LWS);
+        let len = Class::BRACKETED.span(rest.as_bytes());
+        let uri = rest.get(..len)?;
+        let rest = trim_text(rest.get(len..)?.strip_prefix('>')?);
         let params = match rest.strip_prefix(';') {
             Some(params) => params,
             None if rest.is_empty() => "",
             None => return None,
         };
+        if uri.is_empty() {
+            return None;
+        }
         Some(Self {
             display,
             uri,
@@ -91,8 +92,8 @@ impl<'m> Address<'m> {
 
     fn bare(value: &'m [u8]) -> Option<Self> {
         let value = std::str::from_utf8(value).ok()?;
-        let (uri, params) = value.split_once(';').unwrap_or((value, ""));
-        let uri = uri.trim_matches(LWS);
+        let (uri, params) = cut(value, b';');
+        let uri = trim_text(uri);
         if uri.is_empty()
             || uri
                 .bytes()
@@ -103,7 +104,7 @@ impl<'m> Address<'m> {
         Some(Self {
             display: None,
             uri,
-            params: Params::new(params),
+            params: Params::new(params.unwrap_or_default()),
         })
     }
 }

@@ -3,7 +3,7 @@
 //! A From without tag is let through: RFC 2543 senders have none, and nothing here depends on it. Header fields that
 //! nobody acts on are not looked at, so that a proxy does not refuse what it need not understand.
 
-use super::lex::is_token;
+use super::lex::{is_param, is_token};
 use super::scan::Line;
 use super::{Address, Invalid, Message, Name, Scheme, Uri};
 
@@ -44,54 +44,49 @@ impl Message {
     }
 
     fn check_presence(&self) -> Result<(), Invalid> {
-        let mut seen = 0_u128;
+        let mut seen = 0;
         for Line { name, .. } in self.lines() {
-            let bit = 1_u128 << (*name as u8);
-            if seen & bit != 0 && is_single(*name) {
+            let bit = bit(*name);
+            if seen & bit & SINGLE != 0 {
                 return Err(Invalid::Repeated(*name));
             }
             seen |= bit;
         }
-        match MANDATORY
-            .into_iter()
-            .find(|name| seen & 1 << (*name as u8) == 0)
-        {
-            Some(name) => Err(Invalid::Missing(name)),
-            None => Ok(()),
-        }
+        let missing = MANDATORY.into_iter().find(|name| seen & bit(*name) == 0);
+        missing.map_or(Ok(()), |name| Err(Invalid::Missing(name)))
     }
 }
 
-const fn is_single(name: Name) -> bool {
-    matches!(
-        name,
-        Name::From
-            | Name::To
-            | Name::CallId
-            | Name::CSeq
-            | Name::MaxForwards
-            | Name::ContentLength
-            | Name::ContentType
-            | Name::Expires
-            | Name::Event
-    )
+/// Headers that may occur once.
+const SINGLE: u128 = bit(Name::From)
+    | bit(Name::To)
+    | bit(Name::CallId)
+    | bit(Name::CSeq)
+    | bit(Name::MaxForwards)
+    | bit(Name::ContentLength)
+    | bit(Name::ContentType)
+    | bit(Name::Expires)
+    | bit(Name::Event);
+
+const fn bit(name: Name) -> u128 {
+    1 << name as u8
 }
 
 /// The URI of From or To must be whole, and there is at most one tag, which is a token.
 fn check_party(name: Name, party: &Address<'_>) -> Result<(), Invalid> {
     Uri::parse(party.uri).map_err(|_| Invalid::Malformed(name))?;
-    let mut tags = party
-        .params
-        .iter()
-        .filter(|(own, _)| own.eq_ignore_ascii_case("tag"));
-    let is_sound = match (tags.next(), tags.next()) {
-        (None, _) => true,
-        (Some((_, Some(tag))), None) => is_token(tag.as_bytes()),
-        _ => false,
-    };
-    if is_sound && party.params.is_well_formed() {
-        Ok(())
-    } else {
-        Err(Invalid::Malformed(name))
+    let mut tags = 0;
+    for (own, value) in party.params.iter() {
+        let is_tag = own.eq_ignore_ascii_case("tag");
+        tags += u8::from(is_tag && tags < 2);
+        let is_sound = if is_tag {
+            value.is_some_and(|tag| is_token(tag.as_bytes()))
+        } else {
+            is_param(own, value)
+        };
+        if !is_sound || tags > 1 {
+            return Err(Invalid::Malformed(name));
+        }
     }
+    Ok(())
 }

@@ -86,7 +86,7 @@ impl<'m> Edit<'m> {
 
     /// Puts a line with any name below the last header line.
     pub fn append_named(&mut self, name: &str, value: impl fmt::Display) -> &mut Self {
-        let (name, text) = (self.texts.add(name), self.texts.add(value));
+        let (name, text) = (self.texts.add_str(name), self.texts.add(value));
         self.change(Change::Append(name, text))
     }
 

@@ -2,8 +2,8 @@
 //!
 //! States of a [`Framer`]: between messages (keep-alives are taken here), in the start line (is this SIP at all?), in
 //! the head (looking for the blank line), in the body (waiting for Content-Length bytes), and dead after a fault that
-//! loses the boundary to the next message. Every byte is looked at once for the blank line and once by the parser,
-//! however it was cut. A message that arrived in one piece is a slice of that piece; what must wait for more is copied
+//! loses the boundary to the next message. A head that came whole is read in one pass; one that did not is read anew
+//! when its blank line has come, so a byte is looked at three times at most, however the stream was cut. A message that arrived in one piece is a slice of that piece; what must wait for more is copied
 //! out, so a slow sender does not hold receive buffers.
 //!
 //! Implements RFC 3261 18.3: on a stream Content-Length is required. Keep-alive is RFC 5626 3.5.1; a line end by itself
@@ -17,7 +17,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use memchr::{memchr, memmem};
 
-use super::lex::is_token_byte;
+use super::lex::Class;
 use super::scan::{HEAD_MAX, Head};
 use super::{FrameError, Invalid, Limits, Message, Name, Reply};
 
@@ -59,6 +59,9 @@ struct Waiting {
     fault: Option<Invalid>,
     total: usize,
 }
+
+/// A head with its first fault.
+type Read = (Head, Option<Invalid>);
 
 #[derive(Default)]
 enum Held {
@@ -133,14 +136,14 @@ impl Framer {
             {
                 return Ok(Some(frame));
             }
-            let Some(head_len) = self.find_head(limits)? else {
-                return Ok(None);
+            return match self.read_head(limits)? {
+                None => Ok(None),
+                Some((head, fault)) => Ok(self.begin_message(head, fault, limits)),
             };
-            if let Some(garbled) = self.read_head(head_len, limits) {
-                return Ok(Some(garbled));
-            }
         }
-        Ok(self.take_message())
+        let held = self.held.bytes().len();
+        let whole = self.body.take_if(|waiting| waiting.total <= held);
+        Ok(whole.map(|waiting| self.take_message(*waiting)))
     }
 
     /// Takes line ends before a message. `Ok(None)` if there is none, or if its second half has not come yet.
@@ -162,44 +165,54 @@ impl Framer {
         Ok(Some(frame))
     }
 
-    /// Returns the length of the head once its blank line is there.
-    fn find_head(&mut self, limits: &Limits) -> Result<Option<usize>, FrameError> {
+    /// Reads the head once its blank line is there.
+    fn read_head(&mut self, limits: &Limits) -> Result<Option<Read>, FrameError> {
         let bytes = self.held.bytes();
         let limit = limits.head.min(HEAD_MAX);
-        if !self.is_first_line_known {
+        let within = bytes.get(..limit).unwrap_or(bytes);
+        if self.is_first_line_known {
+            // The head did not end in what came before: only what is new can hold its end.
+            let from = self.searched.saturating_sub(3);
+            let fresh = within.get(from..).unwrap_or_default();
+            if memmem::find(fresh, b"\r\n\r\n").is_none() {
+                return self.wait_for_head(limit);
+            }
+        } else {
             match bytes.first() {
                 None | Some(b'\r') => return Ok(None),
                 Some(first) => sniff(*first)?,
             }
             let Some(end) = memchr(b'\n', bytes.get(self.searched..).unwrap_or_default()) else {
-                self.searched = bytes.len();
-                return if bytes.len() > limit {
-                    Err(FrameError::HeadTooLong)
-                } else {
-                    Ok(None)
-                };
+                return self.wait_for_head(limit);
             };
             check_first_line(bytes.get(..self.searched + end).unwrap_or_default())?;
-            self.searched += end;
             self.is_first_line_known = true;
         }
-        let from = self.searched.saturating_sub(3);
-        match memmem::find(bytes.get(from..).unwrap_or_default(), b"\r\n\r\n") {
-            Some(end) if from + end + 4 <= limit => Ok(Some(from + end + 4)),
-            None if bytes.len() <= limit => {
-                self.searched = bytes.len();
-                Ok(None)
-            }
-            _ => Err(FrameError::HeadTooLong),
+        match Head::scan(within, limits.headers) {
+            None => self.wait_for_head(limit),
+            read => Ok(read),
         }
     }
 
-    /// Parses the head; returns a frame if the length of the body cannot be known or is too much.
-    fn read_head(&mut self, head_len: usize, limits: &Limits) -> Option<Frame> {
-        let bytes = self.held.bytes().get(..head_len).unwrap_or_default();
-        let (head, fault) = Head::scan(bytes, limits.headers);
-        let length = match head.content_length(bytes) {
-            Ok(Some(length)) if length > limits.body || head_len + length > limits.message => {
+    fn wait_for_head(&mut self, limit: usize) -> Result<Option<Read>, FrameError> {
+        self.searched = self.held.bytes().len();
+        if self.searched > limit {
+            Err(FrameError::HeadTooLong)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Takes the message whose head this is, or waits for its body; reports a length that cannot be known or is too
+    /// much.
+    fn begin_message(
+        &mut self,
+        head: Head,
+        fault: Option<Invalid>,
+        limits: &Limits,
+    ) -> Option<Frame> {
+        let length = match head.content_length(self.held.bytes()) {
+            Ok(Some(length)) if length > limits.body || head.len + length > limits.message => {
                 Err(Invalid::BodyTooLong)
             }
             Ok(Some(length)) => Ok(length),
@@ -208,32 +221,30 @@ impl Framer {
         };
         match length {
             Ok(length) => {
-                self.body = Some(Box::new(Waiting {
-                    head,
-                    fault,
-                    total: head_len + length,
-                }));
+                let total = head.len + length;
+                let waiting = Waiting { head, fault, total };
+                if total <= self.held.bytes().len() {
+                    return Some(self.take_message(waiting));
+                }
+                self.body = Some(Box::new(waiting));
                 None
             }
             Err(error) => {
-                let message = Message::assemble(self.held.take(head_len), head);
+                let message = Message::assemble(self.held.take(head.len), head);
                 Some(garbled(&message, fault.unwrap_or(error), true))
             }
         }
     }
 
-    fn take_message(&mut self) -> Option<Frame> {
-        let waiting = self
-            .body
-            .take_if(|waiting| waiting.total <= self.held.bytes().len())?;
+    fn take_message(&mut self, waiting: Waiting) -> Frame {
         let message = Message::assemble(self.held.take(waiting.total), waiting.head);
         self.searched = 0;
         self.is_first_line_known = false;
         self.is_half_ping = false;
-        Some(match waiting.fault {
+        match waiting.fault {
             None => Frame::Message(message),
             Some(error) => garbled(&message, error, false),
-        })
+        }
     }
 }
 
@@ -321,11 +332,11 @@ fn joined(one: &[u8], other: &[u8]) -> BytesMut {
 }
 
 /// The first byte tells a TLS record from SIP.
-const fn sniff(first: u8) -> Result<(), FrameError> {
+fn sniff(first: u8) -> Result<(), FrameError> {
     const TLS_HANDSHAKE: u8 = 22;
     match first {
         TLS_HANDSHAKE => Err(FrameError::Tls),
-        first if is_token_byte(first) => Ok(()),
+        first if Class::TOKEN.has(first) => Ok(()),
         _ => Err(FrameError::NotSip),
     }
 }

@@ -6,21 +6,144 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-/// What may stand between the parts of a value; CR and LF only as part of a fold.
-pub(crate) const LWS: [char; 4] = [' ', '\t', '\r', '\n'];
+/// A set of bytes; one bit of [`CLASSES`].
+#[derive(Clone, Copy)]
+pub(crate) struct Class(u8);
 
-/// Tells whether a byte is white space.
-pub(crate) const fn is_lws(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+impl Class {
+    /// White space; CR and LF only as part of a fold.
+    pub(crate) const LWS: Self = Self(1);
+    /// What a token is made of.
+    pub(crate) const TOKEN: Self = Self(1 << 1);
+    /// What a host name or an IPv4 address is made of.
+    pub(crate) const HOST: Self = Self(1 << 2);
+    /// What stands unescaped in the user or password of a URI.
+    pub(crate) const USER: Self = Self(1 << 3);
+    /// What stands unescaped in the parameters of a URI.
+    pub(crate) const PARAM: Self = Self(1 << 4);
+    /// What stands unescaped in the headers of a URI.
+    pub(crate) const HEADER: Self = Self(1 << 5);
+    /// What may stand in a parameter without meaning anything to it: not `;`, `=` and `"`.
+    const INSIDE: Self = Self(1 << 6);
+    /// What may stand in a URI between angle brackets: not white space and `>`.
+    pub(crate) const BRACKETED: Self = Self(1 << 7);
+
+    /// Tells whether the byte belongs to this set.
+    pub(crate) fn has(self, byte: u8) -> bool {
+        CLASSES
+            .get(usize::from(byte))
+            .is_some_and(|classes| classes & self.0 != 0)
+    }
+
+    /// Tells whether every byte belongs to this set.
+    pub(crate) fn has_all(self, bytes: &[u8]) -> bool {
+        bytes.iter().all(|byte| self.has(*byte))
+    }
+
+    /// Returns how many bytes from the beginning belong to this set.
+    pub(crate) fn span(self, bytes: &[u8]) -> usize {
+        bytes
+            .iter()
+            .position(|byte| !self.has(*byte))
+            .unwrap_or(bytes.len())
+    }
+
+    /// The same, where `%` with two hexadecimal digits belongs to every set.
+    pub(crate) fn escaped_span(self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        loop {
+            at += self.span(bytes.get(at..).unwrap_or_default());
+            match bytes.get(at..) {
+                Some([b'%', high, low, ..])
+                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
+                {
+                    at += 3;
+                }
+                _ => return at,
+            }
+        }
+    }
 }
 
-/// Returns the bytes without white space at either end.
-pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+/// The classes of each byte. One look here replaces a chain of comparisons in the loops that see every byte.
+static CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler only"
+)]
+const fn classes() -> [u8; 256] {
+    let mut all = [0; 256];
+    let mut index = 0;
+    while index < all.len() {
+        all[index] = classes_of(index as u8);
+        index += 1;
+    }
+    all
+}
+
+const fn classes_of(byte: u8) -> u8 {
+    let is_word = byte.is_ascii_alphanumeric();
+    let is_lws = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let is_unreserved = is_word
+        || matches!(
+            byte,
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
+        );
+    let is_param = is_unreserved
+        || matches!(
+            byte,
+            b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$' | b'=' | b';'
+        );
+    let members = [
+        (Class::LWS, is_lws),
+        (
+            Class::TOKEN,
+            is_word
+                || matches!(
+                    byte,
+                    b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+                ),
+        ),
+        (Class::HOST, is_word || matches!(byte, b'-' | b'.' | b'_')),
+        (
+            Class::USER,
+            is_unreserved || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/'),
+        ),
+        (Class::PARAM, is_param),
+        (Class::HEADER, is_param || matches!(byte, b'?' | b',')),
+        (Class::INSIDE, !matches!(byte, b';' | b'=' | b'"')),
+        (Class::BRACKETED, !is_lws && byte != b'>'),
+    ];
+    let mut bits = 0;
+    let mut rest = members.as_slice();
+    while let [(class, is_member), others @ ..] = rest {
+        if *is_member {
+            bits |= class.0;
+        }
+        rest = others;
+    }
+    bits
+}
+
+/// Tells whether a byte is white space.
+pub(crate) fn is_lws(byte: u8) -> bool {
+    Class::LWS.has(byte)
+}
+
+/// Returns the bytes without white space at the beginning.
+pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes
         && is_lws(*first)
     {
         bytes = rest;
     }
+    bytes
+}
+
+/// Returns the bytes without white space at the end.
+pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., last] = bytes
         && is_lws(*last)
     {
@@ -29,18 +152,117 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Tells whether a byte may be part of a token.
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+/// Returns the bytes without white space at either end.
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+/// The same for text.
+pub(crate) fn trim_text(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    let inside = trim(bytes);
+    if inside.len() == bytes.len() {
+        return text;
+    }
+    let start = Class::LWS.span(bytes);
+    text.get(start..start + inside.len()).unwrap_or_default()
+}
+
+/// Returns where the first byte below 16 is. CR, LF and NUL are such bytes, and of what heads hold besides only tab.
+///
+/// Whole blocks are compared at once, which the compiler turns into a few vector instructions.
+pub(crate) fn low_byte(bytes: &[u8]) -> Option<usize> {
+    let is_low = |byte: &u8| *byte < 16;
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let has_none = |block: &&[u8; 16]| !block.iter().fold(false, |any, byte| any | is_low(byte));
+    let clean = blocks.iter().take_while(has_none).count();
+    let place = match blocks.get(clean) {
+        Some(block) => first_low(*block),
+        None => rest.iter().position(is_low)?,
+    };
+    Some(16 * clean + place)
+}
+
+/// Subtracting 16 from each byte borrows from the top bit of those that are smaller. A borrow may spill over into the
+/// bytes behind such a one, but not into one before it.
+const fn first_low(block: [u8; 16]) -> usize {
+    const EACH: u128 = u128::MAX / 255;
+    let block = u128::from_le_bytes(block);
+    let low = block.wrapping_sub(16 * EACH) & !block & (0x80 * EACH);
+    low.trailing_zeros() as usize / 8
+}
+
+/// Splits at the first of these bytes, which is ASCII, and leaves it out. For short texts: it looks at byte after byte.
+pub(crate) fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == at) {
+        Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
+        None => (text, None),
+    }
+}
+
+/// Reads a text from its beginning, part by part.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'m> {
+    text: &'m str,
+}
+
+impl<'m> Cursor<'m> {
+    pub(crate) const fn new(text: &'m str) -> Self {
+        Self { text }
+    }
+
+    /// Returns what was not read.
+    pub(crate) const fn rest(&self) -> &'m str {
+        self.text
+    }
+
+    /// Takes that many bytes; nothing if they end within a letter.
+    pub(crate) fn take(&mut self, len: usize) -> &'m str {
+        let (taken, rest) = self.text.split_at_checked(len).unwrap_or(("", self.text));
+        self.text = rest;
+        taken
+    }
+
+    /// Takes the bytes of this class, of which there may be none.
+    pub(crate) fn take_all(&mut self, class: Class) -> &'m str {
+        self.take(class.span(self.text.as_bytes()))
+    }
+
+    /// Takes this byte, if it is next.
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+        let is_next = self.text.as_bytes().first() == Some(&byte);
+        if is_next {
+            self.take(1);
+        }
+        is_next
+    }
+
+    /// Takes this byte and white space around it, if it is next.
+    pub(crate) fn eat_spaced(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        let is_next = self.eat(byte);
+        self.skip_space();
+        is_next
+    }
+
+    /// Skips white space, of which there is mostly none.
+    pub(crate) fn skip_space(&mut self) {
+        if self.text.bytes().next().is_some_and(is_lws) {
+            self.take_all(Class::LWS);
+        }
+    }
+
+    /// Takes a port with one to many digits that is neither zero nor too great.
+    pub(crate) fn port(&mut self) -> Option<u16> {
+        let digits = self.text.bytes().take_while(u8::is_ascii_digit).count();
+        let port = number(self.take(digits).as_bytes())?;
+        u16::try_from(port).ok().filter(|port| *port != 0)
+    }
 }
 
 /// Tells whether the bytes are a token.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
+    !bytes.is_empty() && Class::TOKEN.has_all(bytes)
 }
 
 /// Reads a whole decimal number without sign; what does not fit is the greatest number.
@@ -114,14 +336,10 @@ impl<'m> Params<'m> {
                 if rest.is_empty() {
                     return None;
                 }
-                let end = param_len(rest.as_bytes());
-                let one = rest.get(..end).unwrap_or_default();
-                rest = rest.get(end + 1..).unwrap_or_default();
-                let (name, value) = match one.split_once('=') {
-                    Some((name, value)) => (name, Some(value.trim_matches(LWS))),
-                    None => (one, None),
-                };
-                let name = name.trim_matches(LWS);
+                let (name_len, len) = param_lens(rest.as_bytes());
+                let name = trim_text(rest.get(..name_len).unwrap_or_default());
+                let value = rest.get(name_len + 1..len).map(trim_text);
+                rest = rest.get(len + 1..).unwrap_or_default();
                 if !name.is_empty() {
                     return Some((name, value));
                 }
@@ -154,12 +372,11 @@ impl<'m> Params<'m> {
                 .unwrap_or(value),
         )
     }
+}
 
-    /// Tells whether every parameter keeps the grammar of a header's parameters.
-    pub(crate) fn is_well_formed(&self) -> bool {
-        self.iter()
-            .all(|(name, value)| is_token(name.as_bytes()) && value.is_none_or(is_param_value))
-    }
+/// Tells whether a parameter keeps the grammar of a header's parameters.
+pub(crate) fn is_param(name: &str, value: Option<&str>) -> bool {
+    is_token(name.as_bytes()) && value.is_none_or(is_param_value)
 }
 
 fn is_param_value(value: &str) -> bool {
@@ -168,27 +385,31 @@ fn is_param_value(value: &str) -> bool {
         None => false,
         Some(b'"') => quoted_len(bytes) == Some(bytes.len()),
         // Hosts, IPv6 references and the loose values that phones send stand here beside tokens.
-        Some(_) => !bytes
-            .iter()
-            .any(|byte| is_lws(*byte) || matches!(byte, b'"' | b'<' | b'>' | b',')),
+        Some(_) => {
+            Class::TOKEN.has_all(bytes)
+                || !bytes
+                    .iter()
+                    .any(|byte| is_lws(*byte) || matches!(byte, b'"' | b'<' | b'>' | b','))
+        }
     }
 }
 
-fn param_len(bytes: &[u8]) -> usize {
+/// Returns where the name of the first parameter ends, and where the whole parameter does.
+fn param_lens(bytes: &[u8]) -> (usize, usize) {
+    let mut name_len = None;
     let mut at = 0;
     while let Some(rest) = bytes.get(at..) {
-        let Some(hit) = memchr2(b';', b'"', rest) else {
-            break;
-        };
-        if rest.get(hit) == Some(&b';') {
-            return at + hit;
+        at += Class::INSIDE.span(rest);
+        match bytes.get(at..) {
+            Some([b'=', ..]) => {
+                name_len.get_or_insert(at);
+                at += 1;
+            }
+            Some(tail @ [b'"', ..]) => at += quoted_len(tail).unwrap_or(tail.len()),
+            _ => return (name_len.unwrap_or(at), at),
         }
-        let Some(skip) = rest.get(hit..).and_then(quoted_len) else {
-            break;
-        };
-        at += hit + skip;
     }
-    bytes.len()
+    (name_len.unwrap_or(bytes.len()), bytes.len())
 }
 
 #[cfg(test)]
@@ -201,6 +422,23 @@ mod tests {
         assert_eq!(number(b"99999999999999999999999"), Some(u64::MAX));
         for bad in [&b""[..], b"-1", b"+1", b"1 ", b"0x10"] {
             assert_eq!(number(bad), None);
+        }
+    }
+
+    #[test]
+    fn the_first_byte_below_16_is_found_wherever_it_is() {
+        for len in 0..50 {
+            assert_eq!(low_byte(&vec![16; len]), None);
+            assert_eq!(low_byte(&vec![0xff; len]), None);
+            for place in 0..len {
+                for (filling, low) in [(16, 15), (b'a', 0), (0xff, b'\r'), (0x80, b'\n')] {
+                    let mut bytes = vec![filling; len];
+                    bytes[place..].fill(low);
+                    assert_eq!(low_byte(&bytes), Some(place), "{bytes:?}");
+                    bytes[place + 1..].fill(filling);
+                    assert_eq!(low_byte(&bytes), Some(place), "{bytes:?}");
+                }
+            }
         }
     }
 

@@ -300,15 +300,15 @@ impl Message {
         bytes: Bytes,
         limits: &Limits,
     ) -> Result<(Self, Option<Invalid>), Invalid> {
-        let head_len = match memmem::find(&bytes, b"\r\n\r\n") {
-            Some(end) => end + 4,
-            None => return Err(Invalid::NoEnd),
+        let limit = limits.head.min(HEAD_MAX);
+        let within = bytes.get(..limit).unwrap_or(&bytes);
+        let Some((head, mut fault)) = Head::scan(within, limits.headers) else {
+            return Err(match memmem::find(&bytes, b"\r\n\r\n") {
+                Some(_) => Invalid::HeadTooLong,
+                None => Invalid::NoEnd,
+            });
         };
-        if head_len > limits.head.min(HEAD_MAX) {
-            return Err(Invalid::HeadTooLong);
-        }
-        let (head, mut fault) =
-            Head::scan(bytes.get(..head_len).unwrap_or_default(), limits.headers);
+        let head_len = head.len;
         let rest = bytes.len() - head_len;
         let length = match head.content_length(&bytes) {
             Ok(length) => length.unwrap_or(rest),

@@ -5,11 +5,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use super::text::{Text, Texts};
-use super::{Message, Name, reason_phrase};
+use super::text::{Text, Texts, each_digit};
+use super::{Address, Message, Name, Via, reason_phrase};
 
 /// An answer to a request.
 #[derive(Clone, Debug)]
@@ -42,14 +42,14 @@ impl<'m> Reply<'m> {
     /// Puts another reason phrase than the usual one.
     #[must_use]
     pub fn reason(mut self, reason: &str) -> Self {
-        self.reason = Some(self.rest.texts.add(reason));
+        self.reason = Some(self.rest.texts.add_str(reason));
         self
     }
 
     /// Adds a tag to To, unless it has one or the status is 100.
     #[must_use]
     pub fn to_tag(mut self, tag: &str) -> Self {
-        self.to_tag = Some(self.rest.texts.add(tag));
+        self.to_tag = Some(self.rest.texts.add_str(tag));
         self
     }
 
@@ -119,7 +119,7 @@ impl<'m> Reply<'m> {
                 Name::To => {
                     put_line_start(out, Name::To);
                     out.extend_from_slice(field.value);
-                    self.put_to_tag(out);
+                    self.put_to_tag(out, field.value);
                     out.extend_from_slice(b"\r\n");
                 }
                 Name::From | Name::CallId | Name::CSeq => put_line(out, field.name, field.value),
@@ -133,9 +133,12 @@ impl<'m> Reply<'m> {
     }
 
     fn put_via(&self, out: &mut BytesMut, value: &[u8], is_top: bool) {
-        let source = self.source.filter(|_| is_top);
-        let noted = source.and_then(|source| self.request.via().ok()?.noted(source));
-        let (Some(noted), Some(first)) = (noted, self.request.elements(Name::Via).next()) else {
+        let noted = self.source.filter(|_| is_top).and_then(|source| {
+            let first = self.request.elements(Name::Via).next()?;
+            let noted = Via::parse(first.text()?).ok()?.noted(source)?;
+            Some((noted, first))
+        });
+        let Some((noted, first)) = noted else {
             put_line(out, Name::Via, value);
             return;
         };
@@ -145,11 +148,11 @@ impl<'m> Reply<'m> {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn put_to_tag(&self, out: &mut BytesMut) {
+    fn put_to_tag(&self, out: &mut BytesMut, to: &[u8]) {
         let Some(tag) = self.to_tag.filter(|_| self.status > 100) else {
             return;
         };
-        if self.request.to().is_ok_and(|to| to.tag().is_none()) {
+        if Address::read(to).is_some_and(|to| to.tag().is_none()) {
             out.extend_from_slice(b";tag=");
             out.extend_from_slice(self.rest.texts.get(tag));
         }
@@ -169,7 +172,7 @@ impl Compose {
     #[must_use]
     pub fn request(method: &str, uri: &str) -> Self {
         let mut rest = Rest::default();
-        let (method, uri) = (rest.texts.add(method), rest.texts.add(uri));
+        let (method, uri) = (rest.texts.add_str(method), rest.texts.add_str(uri));
         Self { method, uri, rest }
     }
 
@@ -220,7 +223,7 @@ struct Rest {
 
 impl Rest {
     fn header(&mut self, name: &str, value: impl fmt::Display) {
-        let line = (self.texts.add(name), self.texts.add(value));
+        let line = (self.texts.add_str(name), self.texts.add(value));
         self.lines.push(line);
     }
 
@@ -245,7 +248,7 @@ impl Rest {
             }
         }
         put_line_start(out, Name::ContentLength);
-        put_number(out, self.body.len());
+        put_number(out, self.body.len() as u64);
         out.extend_from_slice(b"\r\n\r\n");
         out.extend_from_slice(&self.body);
     }
@@ -262,7 +265,6 @@ fn put_line_start(out: &mut BytesMut, name: Name) {
     out.extend_from_slice(b": ");
 }
 
-fn put_number(out: &mut BytesMut, number: usize) {
-    use std::fmt::Write as _;
-    let _ = write!(out, "{number}");
+fn put_number(out: &mut BytesMut, number: u64) {
+    each_digit(number, &mut |digit| out.put_u8(digit));
 }

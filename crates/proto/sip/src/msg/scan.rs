@@ -6,9 +6,9 @@
 //!
 //! Bounds: offsets are 16 bits wide, so a head has at most 65,535 bytes whatever the limit says.
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memmem};
 
-use super::lex::{is_lws, is_token, is_token_byte};
+use super::lex::{Class, is_token, low_byte, trim_end, trim_start};
 use super::{Invalid, Method, Name};
 
 /// A place in the head.
@@ -77,13 +77,14 @@ pub(super) const HEAD_MAX: usize = u16::MAX as usize;
 const USUAL_LINES: usize = 32;
 
 impl Head {
-    /// Reads a head that ends with its blank line; returns what could be read and the first fault.
-    pub(super) fn scan(head: &[u8], max_lines: usize) -> (Self, Option<Invalid>) {
-        let (first_end, mut fault) = match line_end(head, 0) {
+    /// Reads a head up to its blank line; returns what could be read and the first fault, or nothing if there is no
+    /// blank line.
+    pub(super) fn scan(bytes: &[u8], max_lines: usize) -> Option<(Self, Option<Invalid>)> {
+        let (first_end, mut fault) = match line_end(bytes, 0)? {
             Ok(end) => (end, None),
             Err(end) => (end, Some(Invalid::StartLine)),
         };
-        let start = match start_line(head.get(..first_end).unwrap_or_default()) {
+        let start = match start_line(bytes.get(..first_end)?) {
             Ok(start) => start,
             Err((start, error)) => {
                 fault.get_or_insert(error);
@@ -93,17 +94,18 @@ impl Head {
         let mut lines = Vec::with_capacity(USUAL_LINES);
         let mut at = first_end + 2;
         let mut number = 0_u16;
-        while at + 2 < head.len() {
+        while !bytes.get(at..)?.starts_with(b"\r\n") {
             number = number.saturating_add(1);
             if lines.len() >= max_lines {
                 fault.get_or_insert(Invalid::TooManyLines);
+                at += memmem::find(bytes.get(at..)?, b"\r\n\r\n")? + 2;
                 break;
             }
-            let (end, is_whole) = match logical_end(head, at) {
+            let (end, is_whole) = match logical_end(bytes, at)? {
                 Ok(end) => (end, true),
                 Err(end) => (end, false),
             };
-            match header_line(head, at, end) {
+            match header_line(bytes, at, end) {
                 Some(line) if is_whole => lines.push(line),
                 _ => {
                     fault.get_or_insert(Invalid::Line { line: number });
@@ -111,14 +113,8 @@ impl Head {
             }
             at = end + 2;
         }
-        (
-            Self {
-                start,
-                lines,
-                len: head.len(),
-            },
-            fault,
-        )
+        let len = at + 2;
+        Some((Self { start, lines, len }, fault))
     }
 
     /// Returns the value of Content-Length, if there is one.
@@ -140,30 +136,27 @@ impl Head {
     }
 }
 
-/// Returns where the CR LF of this line is; as an error when CR, LF or NUL stood alone before it.
-fn line_end(head: &[u8], from: usize) -> Result<usize, usize> {
-    let mut at = from;
-    let mut is_clean = true;
-    while let Some(rest) = head.get(at..) {
-        let Some(hit) = memchr3(b'\r', b'\n', 0, rest) else {
-            break;
-        };
-        at += hit;
-        if let Some([b'\r', b'\n']) = head.get(at..at + 2) {
-            return if is_clean { Ok(at) } else { Err(at) };
-        }
-        is_clean = false;
-        at += 1;
-    }
-    Err(head.len())
-}
-
-/// The same over all lines that are folded into one.
-fn logical_end(head: &[u8], from: usize) -> Result<usize, usize> {
+/// Returns where the CR LF of this line is, as an error when CR, LF or NUL stood alone before it; `None` without CR LF.
+fn line_end(head: &[u8], from: usize) -> Option<Result<usize, usize>> {
     let mut at = from;
     let mut is_clean = true;
     loop {
-        let end = match line_end(head, at) {
+        at += low_byte(head.get(at..)?)?;
+        match head.get(at..)? {
+            [b'\r', b'\n', ..] => return Some(if is_clean { Ok(at) } else { Err(at) }),
+            [b'\r' | b'\n' | 0, ..] => is_clean = false,
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// The same over all lines that are folded into one.
+fn logical_end(head: &[u8], from: usize) -> Option<Result<usize, usize>> {
+    let mut at = from;
+    let mut is_clean = true;
+    loop {
+        let end = match line_end(head, at)? {
             Ok(end) => end,
             Err(end) => {
                 is_clean = false;
@@ -171,7 +164,7 @@ fn logical_end(head: &[u8], from: usize) -> Result<usize, usize> {
             }
         };
         if !matches!(head.get(end + 2), Some(b' ' | b'\t')) {
-            return if is_clean { Ok(end) } else { Err(end) };
+            return Some(if is_clean { Ok(end) } else { Err(end) });
         }
         at = end + 2;
     }
@@ -180,26 +173,20 @@ fn logical_end(head: &[u8], from: usize) -> Result<usize, usize> {
 fn header_line(head: &[u8], start: usize, end: usize) -> Option<Line> {
     let line = head.get(start..end)?;
     let colon = memchr(b':', line)?;
-    let mut name_len = colon;
-    while name_len > 0 && matches!(line.get(name_len - 1), Some(b' ' | b'\t')) {
-        name_len -= 1;
+    let (mut spelled, after_colon) = (line.get(..colon)?, line.get(colon + 1..)?);
+    while let [shorter @ .., b' ' | b'\t'] = spelled {
+        spelled = shorter;
     }
-    let spelled = line.get(..name_len)?;
     let name = Name::of(spelled);
     if name == Name::Other && !is_token(spelled) {
         return None;
     }
-    let (mut from, mut to) = (colon + 1, line.len());
-    while from < to && line.get(from).copied().is_some_and(is_lws) {
-        from += 1;
-    }
-    while to > from && line.get(to - 1).copied().is_some_and(is_lws) {
-        to -= 1;
-    }
+    let value = trim_start(after_colon);
+    let value_start = end - value.len();
     Some(Line {
         start: narrow(start),
-        name_end: narrow(start + name_len),
-        value: Span::new(start + from, start + to),
+        name_end: narrow(start + spelled.len()),
+        value: Span::new(value_start, value_start + trim_end(value).len()),
         end: narrow(end + 2),
         name,
     })
@@ -217,10 +204,7 @@ fn start_line(line: &[u8]) -> Result<Start, (Start, Invalid)> {
 
 /// Exactly one space between the parts and none around them (RFC 3261 7.1).
 fn request_line(line: &[u8]) -> Result<Start, (Start, Invalid)> {
-    let method_end = line
-        .iter()
-        .position(|byte| !is_token_byte(*byte))
-        .unwrap_or(line.len());
+    let method_end = Class::TOKEN.span(line);
     let token = Span::new(0, method_end);
     let method = Method::of(token.of(line));
     let fault = |error| {

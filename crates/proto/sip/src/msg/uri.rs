@@ -10,8 +10,10 @@ mod tests;
 
 use std::net::Ipv6Addr;
 
+use memchr::memchr;
+
 use super::Invalid;
-use super::lex::{Params, number};
+use super::lex::{Class, Cursor, Params, cut};
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,8 +64,8 @@ impl<'m> Uri<'m> {
     }
 
     fn read(text: &'m str) -> Option<Self> {
-        let (scheme, rest) = text.split_once(':')?;
-        let scheme = scheme_of(scheme)?;
+        let (scheme, rest) = cut(text, b':');
+        let (scheme, rest) = (scheme_of(scheme)?, rest?);
         let bare = Self {
             scheme,
             user: None,
@@ -83,52 +85,35 @@ impl<'m> Uri<'m> {
         }
     }
 
+    /// Reads from left to right. An `@` anywhere, be it behind a `;` or `?`, makes a user of what is before it.
     fn with_sip(mut self, rest: &'m str) -> Option<Self> {
-        let hostpart = match rest.split_once('@') {
-            Some((userinfo, hostpart)) => {
-                let (user, password) = match userinfo.split_once(':') {
-                    Some((user, password)) => (user, Some(password)),
-                    None => (userinfo, None),
-                };
-                if user.is_empty() || !is_escaped_text(user, is_user_byte) {
-                    return None;
-                }
-                if !password.is_none_or(|password| is_escaped_text(password, is_user_byte)) {
-                    return None;
-                }
-                self.user = Some(user);
-                self.password = password;
-                hostpart
-            }
-            None => rest,
-        };
-        let (hostpart, headers) = cut(hostpart, '?');
-        let (hostport, params) = cut(hostpart, ';');
-        let (host, port) = host_port(hostport)?;
-        let params = params.unwrap_or_default();
-        if !is_escaped_text(params, is_param_byte) {
-            return None;
+        let mut cursor = Cursor::new(rest);
+        if let Some(userinfo_len) = memchr(b'@', rest.as_bytes()) {
+            let userinfo = cursor.take(userinfo_len);
+            cursor.eat(b'@');
+            (self.user, self.password) = user_and_password(userinfo)?;
         }
-        if !headers
-            .is_none_or(|headers| !headers.is_empty() && is_escaped_text(headers, is_header_byte))
-        {
-            return None;
+        (self.host, self.port) = host_port(&mut cursor)?;
+        if cursor.eat(b';') {
+            let len = Class::PARAM.escaped_span(cursor.rest().as_bytes());
+            self.params = Params::new(cursor.take(len));
         }
-        self.host = host;
-        self.port = port;
-        self.params = Params::new(params);
-        self.headers = headers;
-        Some(self)
+        if cursor.eat(b'?') {
+            let len = Class::HEADER.escaped_span(cursor.rest().as_bytes());
+            self.headers = Some(cursor.take(len)).filter(|headers| !headers.is_empty());
+            self.headers?;
+        }
+        cursor.rest().is_empty().then_some(self)
     }
 
     fn with_number(mut self, rest: &'m str) -> Option<Self> {
-        let (number, params) = cut(rest, ';');
+        let (number, params) = cut(rest, b';');
         let params = params.unwrap_or_default();
         let digits = number.strip_prefix('+').unwrap_or(number);
         let is_number = digits.bytes().all(|byte| {
             byte.is_ascii_hexdigit() || matches!(byte, b'-' | b'.' | b'(' | b')' | b'*' | b'#')
         });
-        if digits.is_empty() || !is_number || !is_escaped_text(params, is_param_byte) {
+        if digits.is_empty() || !is_number || !is_escaped(params, Class::PARAM) {
             return None;
         }
         self.user = Some(number);
@@ -137,39 +122,37 @@ impl<'m> Uri<'m> {
     }
 }
 
-/// Splits `host[:port]`, where white space may surround the colon as it may in a Via (RFC 3261 25.1).
-pub(super) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
-    let host_len = if text.starts_with('[') {
-        text.find(']')? + 1
-    } else {
-        text.find(':').unwrap_or(text.len())
-    };
-    let host = text.get(..host_len)?;
-    let rest = text.get(host_len..)?;
-    if !is_host(host) {
-        return None;
-    }
-    let Some(port) = rest.strip_prefix(':') else {
-        return rest.is_empty().then_some((host, None));
-    };
-    match number(port.as_bytes()).and_then(|port| u16::try_from(port).ok()) {
-        Some(0) | None => None,
-        port => Some((host, port)),
-    }
+fn user_and_password(userinfo: &str) -> Option<(Option<&str>, Option<&str>)> {
+    let (user, password) = cut(userinfo, b':');
+    let is_sound = !user.is_empty()
+        && is_escaped(user, Class::USER)
+        && password.is_none_or(|password| is_escaped(password, Class::USER));
+    is_sound.then_some((Some(user), password))
 }
 
-fn is_host(host: &str) -> bool {
-    match host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => {
-            host.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
-                && host
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+/// Reads `host[:port]`.
+fn host_port<'m>(cursor: &mut Cursor<'m>) -> Option<(&'m str, Option<u16>)> {
+    let host = host(cursor)?;
+    let port = if cursor.eat(b':') {
+        Some(cursor.port()?)
+    } else {
+        None
+    };
+    Some((host, port))
+}
+
+/// Reads a host name, an IPv4 address, or an IPv6 address in its brackets.
+pub(super) fn host<'m>(cursor: &mut Cursor<'m>) -> Option<&'m str> {
+    let rest = cursor.rest().as_bytes();
+    match rest.first()? {
+        b'[' => {
+            let end = memchr(b']', rest)?;
+            let host = cursor.take(end + 1);
+            let address = host.get(1..end)?;
+            address.parse::<Ipv6Addr>().is_ok().then_some(host)
         }
+        b'-' | b'.' => None,
+        _ => Some(cursor.take_all(Class::HOST)).filter(|host| !host.is_empty()),
     }
 }
 
@@ -189,56 +172,11 @@ fn scheme_of(text: &str) -> Option<Scheme> {
         .then_some(Scheme::Other)
 }
 
-fn cut(text: &str, at: char) -> (&str, Option<&str>) {
-    match text.split_once(at) {
-        Some((before, after)) => (before, Some(after)),
-        None => (text, None),
-    }
-}
-
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
-        )
-}
-
-const fn is_user_byte(byte: u8) -> bool {
-    is_unreserved(byte) || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/')
-}
-
-const fn is_param_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$' | b'=' | b';'
-        )
-}
-
-const fn is_header_byte(byte: u8) -> bool {
-    is_unreserved(byte)
-        || matches!(
-            byte,
-            b'[' | b']' | b'/' | b'?' | b':' | b'&' | b'+' | b'$' | b'=' | b';' | b','
-        )
-}
-
 const fn is_plain(byte: u8) -> bool {
     byte > b' ' && byte < 0x7f && !matches!(byte, b'<' | b'>')
 }
 
-/// Tells whether every byte is allowed or part of a whole escape.
-fn is_escaped_text(text: &str, is_allowed: fn(u8) -> bool) -> bool {
-    let mut bytes = text.as_bytes();
-    loop {
-        bytes = match bytes {
-            [] => return true,
-            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest
-            }
-            [byte, rest @ ..] if is_allowed(*byte) => rest,
-            _ => return false,
-        };
-    }
+/// Tells whether every byte is of this class or part of a whole escape.
+fn is_escaped(text: &str, class: Class) -> bool {
+    class.escaped_span(text.as_bytes()) == text.len()
 }

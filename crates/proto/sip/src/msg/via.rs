@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-use super::lex::{LWS, Params, is_token, number};
-use super::uri::host_port;
+use super::lex::{Class, Cursor, Params, is_token, number, trim_text};
+use super::text::each_digit;
+use super::uri::host;
 use super::{Invalid, Name};
 
 /// Most Via values with our notes are shorter.
@@ -55,66 +56,79 @@ impl<'m> Via<'m> {
     /// Notes that the sender made itself are dropped: only its next hop can know.
     #[must_use]
     pub fn noted(&self, source: SocketAddr) -> Option<String> {
-        let is_asked = self.rport().is_some();
-        let is_forged = self.params.has("received");
-        if !is_asked && !is_forged && self.is_sent_by(source.ip()) {
-            return None;
-        }
+        let is_sent_by_source = self.is_sent_by(source.ip());
+        let (mut is_asked, mut is_forged) = (false, false);
         // Pieces by hand: every answer has this line.
         let mut text = String::with_capacity(NOTED);
-        ["SIP/2.0/", self.transport, " ", self.host]
-            .into_iter()
-            .for_each(|piece| text.push_str(piece));
+        text.push_str("SIP/2.0/");
+        text.push_str(self.transport);
+        text.push(' ');
+        text.push_str(self.host);
         if let Some(port) = self.port {
-            let _ = write!(text, ":{port}");
+            text.push(':');
+            push_number(&mut text, port);
         }
         for (name, value) in self.params.iter() {
-            if name.eq_ignore_ascii_case("received") || name.eq_ignore_ascii_case("rport") {
-                continue;
-            }
-            text.push(';');
-            text.push_str(name);
-            if let Some(value) = value {
-                text.push('=');
-                text.push_str(value);
+            if name.eq_ignore_ascii_case("rport") {
+                is_asked = true;
+            } else if name.eq_ignore_ascii_case("received") {
+                is_forged = true;
+            } else {
+                push_param(&mut text, name, value);
             }
         }
-        if is_asked || !self.is_sent_by(source.ip()) {
-            let _ = write!(text, ";received={}", source.ip());
+        if is_asked || !is_sent_by_source {
+            text.push_str(";received=");
+            push_ip(&mut text, source.ip());
         }
         if is_asked {
-            let _ = write!(text, ";rport={}", source.port());
+            text.push_str(";rport=");
+            push_number(&mut text, source.port());
         }
-        Some(text)
+        (is_asked || is_forged || !is_sent_by_source).then_some(text)
     }
 
     fn is_sent_by(&self, source: IpAddr) -> bool {
-        self.host.trim_matches(['[', ']']).parse() == Ok(source)
+        let host = self.host;
+        match source {
+            IpAddr::V4(source) => host.parse() == Ok(source),
+            IpAddr::V6(source) => host
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+                .is_some_and(|host| host.parse() == Ok(source)),
+        }
     }
 
     fn read(text: &'m str) -> Option<Self> {
-        let (protocol, rest) = text.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        if !protocol.trim_matches(LWS).eq_ignore_ascii_case("SIP")
-            || version.trim_matches(LWS) != "2.0"
-        {
+        let mut cursor = Cursor::new(text);
+        cursor.take_all(Class::LWS);
+        let is_sip = cursor.take_all(Class::TOKEN).eq_ignore_ascii_case("SIP");
+        if !is_sip || !cursor.eat_spaced(b'/') || cursor.take_all(Class::TOKEN) != "2.0" {
             return None;
         }
-        let (transport, rest) = rest.trim_start_matches(LWS).split_once(LWS)?;
-        if !is_token(transport.as_bytes()) {
+        if !cursor.eat_spaced(b'/') {
             return None;
         }
-        let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
-        let sent_by = sent_by.trim_matches(LWS);
-        let (host, port) = match host_port(sent_by) {
-            Some(parts) => parts,
-            None => spaced_host_port(sent_by)?,
+        let transport = cursor.take_all(Class::TOKEN);
+        let space = cursor.take_all(Class::LWS);
+        if transport.is_empty() || space.is_empty() {
+            return None;
+        }
+        let host = host(&mut cursor)?;
+        let port = if cursor.eat_spaced(b':') {
+            Some(cursor.port()?)
+        } else {
+            None
         };
+        cursor.take_all(Class::LWS);
+        if !cursor.eat(b';') && !cursor.rest().is_empty() {
+            return None;
+        }
         Some(Self {
             transport,
             host,
             port,
-            params: Params::new(params),
+            params: Params::new(cursor.rest()),
         })
     }
 }
@@ -138,21 +152,45 @@ impl<'m> CSeq<'m> {
     }
 
     fn read(text: &'m str) -> Option<Self> {
-        let (digits, method) = text.trim_matches(LWS).split_once(LWS)?;
+        let mut cursor = Cursor::new(trim_text(text));
+        let digits = cursor.take_all(Class::TOKEN);
         let number = u32::try_from(number(digits.as_bytes())?)
             .ok()
             .filter(|number| *number < 1 << 31)?;
-        let method = method.trim_start_matches(LWS);
-        is_token(method.as_bytes()).then_some(Self { number, method })
+        let space = cursor.take_all(Class::LWS);
+        let method = cursor.rest();
+        let is_sound = !space.is_empty() && is_token(method.as_bytes());
+        is_sound.then_some(Self { number, method })
     }
 }
 
-/// White space is allowed around the colon of sent-by, though hardly anyone sends it.
-fn spaced_host_port(sent_by: &str) -> Option<(&str, Option<u16>)> {
-    let (host, digits) = sent_by.rsplit_once(':')?;
-    let (host, none) = host_port(host.trim_end_matches(LWS))?;
-    let port = port(digits.trim_start_matches(LWS))?;
-    none.is_none().then_some((host, Some(port)))
+fn push_param(text: &mut String, name: &str, value: Option<&str>) {
+    text.push(';');
+    text.push_str(name);
+    if let Some(value) = value {
+        text.push('=');
+        text.push_str(value);
+    }
+}
+
+fn push_number(text: &mut String, number: u16) {
+    each_digit(number.into(), &mut |digit| text.push(digit.into()));
+}
+
+fn push_ip(text: &mut String, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            for (index, octet) in address.octets().into_iter().enumerate() {
+                if index > 0 {
+                    text.push('.');
+                }
+                push_number(text, octet.into());
+            }
+        }
+        IpAddr::V6(address) => {
+            let _ = write!(text, "{address}");
+        }
+    }
 }
 
 fn port(text: &str) -> Option<u16> {

@@ -1,7 +1,7 @@
 //! CANCEL and ACK: what ends a call that is not yet answered, and what ends its transaction.
 
 use super::flows::LegId;
-use super::relay::{Cancel, Relay, leg_id};
+use super::relays::{Cancel, Relay, leg_id};
 use super::{Alarm, Node};
 use crate::msg::{Compose, Message, Method, Name, Reply};
 use crate::txn::TIMEOUT;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 impl Node {
     /// Answers a CANCEL that matches a relay and passes it down. False if it matches none.
     pub(super) fn cancel(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
-        let key = self.transaction_key(request);
+        let key = self.transaction_key(id, link, request);
         let Some((slot, generation)) = self.relays.by_key(key) else {
             return false;
         };
@@ -22,8 +22,8 @@ impl Node {
 
     /// Takes in an ACK that matches a relay: it ends there. False if it matches none or acknowledges a 2xx, which is
     /// the other end's business.
-    pub(super) fn ack(&mut self, request: &Message) -> bool {
-        let key = self.transaction_key(request);
+    pub(super) fn ack(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
+        let key = self.transaction_key(id, link, request);
         let Some((slot, generation)) = self.relays.by_key(key) else {
             return false;
         };
@@ -37,8 +37,8 @@ impl Node {
     }
 
     /// Takes in a request that came again. False if it is new.
-    pub(super) fn request_again(&mut self, request: &Message) -> bool {
-        let key = self.transaction_key(request);
+    pub(super) fn request_again(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
+        let key = self.transaction_key(id, link, request);
         let Some((slot, generation)) = self.relays.by_key(key) else {
             return false;
         };
@@ -57,7 +57,6 @@ impl Node {
 
     pub(super) fn cancel_relay(&mut self, slot: u32, generation: u32) {
         self.with_relay(slot, generation, |node, relay| {
-            relay.cancelled = true;
             node.cancel_legs(relay, (slot, generation));
             node.conclude(relay, (slot, generation));
         });

@@ -111,8 +111,9 @@ impl Flows {
 
     /// Returns a flow to a server, and the hop to open it with if there was none.
     pub(crate) fn to(&mut self, hop: &Hop) -> (FlowId, bool) {
-        if let Some(id) = self.to_server.get(&hop.name) {
-            return (*id, false);
+        let known = self.to_server.get(&hop.name).copied();
+        if let Some(id) = known.filter(|id| self.get(*id).is_some_and(|flow| !flow.closing)) {
+            return (id, false);
         }
         self.opened += 1;
         let id = FlowId::opened(self.worker, self.opened);
@@ -137,6 +138,13 @@ impl Flows {
         });
         rest.until = now.after(rest.next);
         rest.next = (rest.next * 2).min(REST_MAX);
+    }
+
+    /// Returns how many entries say that something waits for a flow.
+    #[expect(clippy::disallowed_methods, reason = "a sum is the same in any order")]
+    pub(crate) fn waiting(&self) -> usize {
+        let of = |flow: &Flow| flow.waiting.len() + flow.calling.len();
+        self.all.values().map(of).sum()
     }
 
     /// Returns how many flows there are.

@@ -128,9 +128,9 @@ impl Node {
         let handled = if method == Method::Cancel {
             self.cancel(id, link, request)
         } else if method == Method::Ack {
-            self.ack(request)
+            self.ack(id, link, request)
         } else {
-            may_come_again && self.request_again(request)
+            may_come_again && self.request_again(id, link, request)
         };
         if !handled {
             let decision = self.decide(id, link, request);

@@ -16,12 +16,16 @@ mod cancel;
 mod flows;
 mod inbound;
 mod outgoing;
+mod pending;
+mod rank;
 mod registering;
 mod relay;
+mod relays;
 mod responses;
 mod stats;
 
 pub(crate) use flows::Flows;
+pub use pending::Pending;
 pub use stats::Stats;
 
 use crate::auth::Nonces;
@@ -29,23 +33,19 @@ use crate::config::Config;
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
-use base::net::{Effect, Event, FlowId, Peer};
+use base::net::{Effect, Event, FlowId};
 use base::random::Random;
-use base::timers::Timers;
+use base::timers::{TimerId, Timers};
 use base::{Machine, Now, Step};
 use bytes::Bytes;
 use directory::Directory;
 use flows::LegId;
-use relay::Relays;
+use relays::Relays;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often ended bindings are looked for.
-const SWEEP: Duration = Duration::from_secs(5);
-/// How many users' ended bindings one sweep removes.
-const SWEEP_MAX: usize = 1_000;
 /// How long after a change the counters are reported.
 const REPORT: Duration = Duration::from_millis(500);
 
@@ -144,6 +144,8 @@ pub struct Node {
     server_limits: Limits,
     relays: Relays,
     commits: BTreeMap<u64, registering::Waiting>,
+    /// The removal of ended bindings that the change log has not answered yet.
+    sweeping: Option<(u64, TimerId)>,
     next_ticket: u64,
     out: VecDeque<Action>,
     stats: Stats,
@@ -165,6 +167,7 @@ impl Node {
             now,
             timers: Timers::default(),
             commits: BTreeMap::new(),
+            sweeping: None,
             next_ticket: 0,
             out: VecDeque::new(),
             stats: Stats::default(),
@@ -172,10 +175,8 @@ impl Node {
             shared,
             config,
         };
-        let sweeps =
-            node.config.server.role == base::net::Role::FrontEnd && node.config.worker.0 == 0;
-        if sweeps {
-            node.timers.set(now.mono, SWEEP, Alarm::Sweep);
+        if node.is_sweeper() {
+            node.timers.set(now.mono, registering::SWEEP, Alarm::Sweep);
         }
         node
     }
@@ -209,14 +210,9 @@ impl Node {
         for leg in flow.waiting {
             self.leg_lost(leg);
         }
-        let from_server = flow
-            .link
-            .as_ref()
-            .is_some_and(|link| matches!(link.peer, Peer::Server(_)));
-        if !from_server {
-            for (slot, generation) in flow.calling {
-                self.cancel_relay(slot, generation);
-            }
+        // A server of ours takes a lost flow as the end of the calls that it sent there, and a phone is gone with it.
+        for (slot, generation) in flow.calling {
+            self.cancel_relay(slot, generation);
         }
     }
 
@@ -240,14 +236,9 @@ impl Node {
         }
     }
 
-    /// Removes bindings that have ended: one batch, one record each.
-    fn sweep(&mut self) {
-        let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
-        if !changes.is_empty() {
-            let ticket = self.ticket();
-            self.out.push_back(Action::Commit { ticket, changes });
-        }
-        self.timers.set(self.now.mono, SWEEP, Alarm::Sweep);
+    /// One worker of a Front End removes ended bindings for all.
+    fn is_sweeper(&self) -> bool {
+        self.config.server.role == base::net::Role::FrontEnd && self.config.worker.0 == 0
     }
 
     /// Sees to it that counters are reported soon; an idle node reports nothing.

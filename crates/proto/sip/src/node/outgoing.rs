@@ -49,7 +49,8 @@ impl Node {
             edit.push(Name::RecordRoute, self.record_route(passage));
         }
         if let Some(path) = &plan.path {
-            edit.push(Name::Path, path.as_str());
+            // The client's own is not kept: it would lead requests for it where it likes.
+            edit.set(Name::Path, path.as_str());
         }
         match &plan.assert {
             Assert::Keep => {}
@@ -109,7 +110,7 @@ impl Node {
         }
         let branch = Branch::Stateless {
             flow: id,
-            request: self.transaction_key(request),
+            request: self.transaction_key(id, link, request),
         };
         let passage = Passage {
             request,
@@ -132,12 +133,27 @@ impl Node {
 
     /// Tells transactions apart (RFC 3261 17.2.3): by the top Via; a request without a branch (RFC 2543) by Call-ID,
     /// CSeq number and the From tag. A CANCEL and an ACK have the key of their INVITE.
-    pub(super) fn transaction_key(&self, request: &Message) -> u64 {
+    ///
+    /// Who sent it is part of the key: a server by its name, over whichever flow, anyone else by their flow. What stands
+    /// in a Via is known to everyone whom the request passed, and phones behind translators write the same there.
+    pub(super) fn transaction_key(&self, id: FlowId, link: &Link, request: &Message) -> u64 {
         let key = &self.config.keys.branch;
         let Ok(via) = request.via() else { return 0 };
+        let flow = id.to_bits().to_be_bytes();
+        let sender = match &link.peer {
+            Peer::Server(server) => server.name.as_bytes(),
+            Peer::Partner(_) | Peer::Client => &flow,
+        };
         let port = via.port.unwrap_or(0).to_be_bytes();
         if let Some(branch) = via.branch() {
-            return key.checksum(&[b"txn", branch.as_bytes(), via.host.as_bytes(), &port]);
+            let parts = [
+                b"txn",
+                sender,
+                branch.as_bytes(),
+                via.host.as_bytes(),
+                &port,
+            ];
+            return key.checksum(&parts);
         }
         let number = request.cseq().map_or(0, |cseq| cseq.number).to_be_bytes();
         let tag = request
@@ -148,6 +164,7 @@ impl Node {
         let call_id = request.call_id().unwrap_or_default();
         key.checksum(&[
             b"2543",
+            sender,
             call_id.as_bytes(),
             &number,
             tag.as_bytes(),

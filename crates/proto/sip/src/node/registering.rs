@@ -5,11 +5,16 @@ use crate::msg::{Message, Name, Reply};
 use crate::registrar::{self, Outcome, Refusal, Request};
 use crate::role::{Registering, Why};
 use base::net::{FlowId, Link};
+use base::timers::TimerId;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the change log may take; the client has given up by then (RFC 3261 timer F).
 const COMMIT_WAIT: Duration = Duration::from_secs(32);
+/// How often ended bindings are looked for.
+pub(super) const SWEEP: Duration = Duration::from_secs(5);
+/// How many users' ended bindings one sweep removes.
+const SWEEP_MAX: usize = 1_000;
 
 /// A REGISTER that our registrar is to carry out.
 pub(super) struct Register<'r> {
@@ -25,6 +30,7 @@ pub(super) struct Waiting {
     link: Arc<Link>,
     request: Message,
     aor: Arc<str>,
+    late: TimerId,
 }
 
 impl Node {
@@ -61,10 +67,9 @@ impl Node {
                     link,
                     request: request.detach(),
                     aor: registering.aor,
+                    late: self.commit_timer(ticket),
                 };
                 self.commits.insert(ticket, waiting);
-                self.timers
-                    .set(self.now.mono, COMMIT_WAIT, Alarm::CommitLate(ticket));
             }
         }
     }
@@ -86,17 +91,42 @@ impl Node {
         self.reply(flow, link, request, reply);
     }
 
-    /// The change log has answered.
+    fn commit_timer(&mut self, ticket: u64) -> TimerId {
+        let late = Alarm::CommitLate(ticket);
+        self.timers.set(self.now.mono, COMMIT_WAIT, late)
+    }
+
+    /// Removes bindings that have ended: one batch, one record each. What the change log does not take is found again
+    /// the next time, and while it has not answered nothing more is given to it.
+    pub(super) fn sweep(&mut self) {
+        if self.sweeping.is_none() {
+            let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
+            if !changes.is_empty() {
+                let ticket = self.ticket();
+                self.sweeping = Some((ticket, self.commit_timer(ticket)));
+                self.out.push_back(Action::Commit { ticket, changes });
+            }
+        }
+        self.timers.set(self.now.mono, SWEEP, Alarm::Sweep);
+    }
+
+    /// The change log has answered, or taken too long.
     pub(super) fn committed(&mut self, ticket: u64, done: bool) {
+        if let Some((_, late)) = self.sweeping.take_if(|(own, _)| *own == ticket) {
+            self.timers.cancel(late);
+            return;
+        }
         let Some(Waiting {
             flow,
             link,
             request,
             aor,
+            late,
         }) = self.commits.remove(&ticket)
         else {
             return;
         };
+        self.timers.cancel(late);
         if done {
             self.stats.registrations += 1;
             self.registered(flow, &link, &request, &aor);

@@ -8,170 +8,19 @@
 //! ```
 //!
 //! A leg moves to the next server of its target when the flow to the first fails or it answers 503, as long as nothing
-//! but 100 has come from it; a call that rings is not placed a second time.
+//! but 100 has come from it; a call that rings is not placed a second time. A server whose flow was there before gets one
+//! more try, after all others, over a new flow: it may have been restarted.
 
 use super::flows::LegId;
 use super::outgoing::Passage;
+use super::relays::{Cancel, Leg, Relay, leg_id, legs_for};
 use super::{Alarm, Node};
 use crate::msg::{Message, Method, Reply};
 use crate::role::{Plan, Towards, Why};
 use crate::token::Branch;
 use crate::txn::{ClientTransaction, Do, Kind, ServerTransaction, Steps, Timer};
 use base::net::{FlowId, Hop, Link};
-use base::timers::TimerId;
-use bytes::Bytes;
-use smallvec::SmallVec;
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-
-/// More targets of one request are not tried (RFC 5393 5: bounded amplification).
-const MAX_LEGS: usize = 64;
-
-/// Whether a leg is being cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cancel {
-    No,
-    /// As soon as a provisional response allows it (RFC 3261 9.1).
-    Wanted,
-    Sent,
-}
-
-/// One place that a request was sent to.
-pub(super) struct Leg {
-    target: usize,
-    hops: VecDeque<Hop>,
-    pub(super) tries: u8,
-    pub(super) flow: Option<FlowId>,
-    pub(super) sent: Bytes,
-    pub(super) client: ClientTransaction,
-    pub(super) give_up: Option<TimerId>,
-    pub(super) ringing: Option<TimerId>,
-    pub(super) cancel: Cancel,
-    /// Something beyond 100 has come.
-    pub(super) heard: bool,
-    /// A final answer is there, ours or theirs.
-    pub(super) answered: bool,
-    /// The transaction is over.
-    pub(super) ended: bool,
-}
-
-impl Leg {
-    /// Tells whether another server could be tried.
-    pub(super) fn has_more_hops(&self) -> bool {
-        !self.hops.is_empty()
-    }
-}
-
-/// The best final response so far.
-pub(super) struct Best {
-    pub(super) status: u16,
-    pub(super) bytes: Bytes,
-}
-
-/// One request that was sent on.
-pub(super) struct Relay {
-    pub(super) request: Message,
-    pub(super) came_on: FlowId,
-    pub(super) link: Arc<Link>,
-    pub(super) plan: Box<Plan>,
-    key: Option<u64>,
-    pub(super) server: ServerTransaction,
-    pub(super) server_ended: bool,
-    pub(super) latest: Option<Bytes>,
-    pub(super) legs: SmallVec<[Leg; 1]>,
-    pub(super) best: Option<Best>,
-    pub(super) cancelled: bool,
-}
-
-impl Relay {
-    pub(super) fn is_invite(&self) -> bool {
-        self.request.method() == Method::Invite
-    }
-}
-
-#[derive(Default)]
-struct Slot {
-    generation: u32,
-    relay: Option<Box<Relay>>,
-}
-
-/// All relays of a node.
-#[derive(Default)]
-pub(super) struct Relays {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    by_key: HashMap<u64, (u32, u32)>,
-    live: usize,
-}
-
-impl Relays {
-    pub(super) const fn len(&self) -> usize {
-        self.live
-    }
-
-    /// Returns how many are not answered yet.
-    pub(super) fn awaiting(&self) -> usize {
-        let waits = |slot: &&Slot| slot.relay.as_ref().is_some_and(|r| !r.server.is_answered());
-        self.slots.iter().filter(waits).count()
-    }
-
-    pub(super) fn get(&mut self, slot: u32, generation: u32) -> Option<&mut Relay> {
-        let slot = self.slots.get_mut(slot as usize)?;
-        if slot.generation == generation {
-            slot.relay.as_deref_mut()
-        } else {
-            None
-        }
-    }
-
-    pub(super) fn by_key(&self, key: u64) -> Option<(u32, u32)> {
-        self.by_key.get(&key).copied()
-    }
-
-    fn insert(&mut self, relay: Relay) -> (u32, u32) {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        let key = relay.key;
-        let entry = &mut self.slots[slot as usize];
-        entry.relay = Some(Box::new(relay));
-        let id = (slot, entry.generation);
-        if let Some(key) = key {
-            self.by_key.insert(key, id);
-        }
-        self.live += 1;
-        id
-    }
-
-    /// Takes a relay out to work on it while the node is free; it must be put back or removed.
-    pub(super) fn take(&mut self, slot: u32, generation: u32) -> Option<Box<Relay>> {
-        let slot = self.slots.get_mut(slot as usize)?;
-        if slot.generation == generation {
-            slot.relay.take()
-        } else {
-            None
-        }
-    }
-
-    pub(super) fn put(&mut self, slot: u32, relay: Box<Relay>) {
-        if let Some(slot) = self.slots.get_mut(slot as usize) {
-            slot.relay = Some(relay);
-        }
-    }
-
-    fn remove(&mut self, slot: u32, relay: &Relay) {
-        if let Some(entry) = self.slots.get_mut(slot as usize) {
-            entry.relay = None;
-            entry.generation = entry.generation.wrapping_add(1);
-            self.free.push(slot);
-            self.live -= 1;
-        }
-        if let Some(key) = relay.key {
-            self.by_key.remove(&key);
-        }
-    }
-}
 
 impl Node {
     /// Begins to send a request on.
@@ -192,13 +41,12 @@ impl Node {
             request: request.detach(),
             came_on: id,
             link: Arc::clone(link),
-            key: (invite || !reliable).then(|| self.transaction_key(request)),
+            key: (invite || !reliable).then(|| self.transaction_key(id, link, request)),
             server: ServerTransaction::new(kind, reliable),
             server_ended: false,
             latest: None,
             legs: legs_for(&plan, kind),
             best: None,
-            cancelled: false,
             plan,
         };
         let (slot, generation) = self.relays.insert(relay);
@@ -206,7 +54,7 @@ impl Node {
             if let Some(flow) = self.flows.get_mut(id) {
                 flow.calling.insert((slot, generation));
             }
-            let trying = Reply::to(request, 100).write();
+            let trying = Reply::to(request, 100).received(link.remote).write();
             self.with_relay(slot, generation, |node, relay| {
                 node.respond(relay, (slot, generation), 100, trying)
             });
@@ -258,7 +106,10 @@ impl Node {
                 let Some(hop) = leg.hops.pop_front() else {
                     return self.answer_leg(relay, id, at, Why::NoServer.status());
                 };
-                self.flow_to(&hop)
+                let flow = self.flow_to(&hop);
+                let was_open = self.flows.get(flow).is_some_and(|f| f.link.is_some());
+                leg.reused = (was_open && !leg.has_tried_again).then_some(hop);
+                flow
             }
         };
         self.send_leg(relay, id, at, flow);
@@ -387,8 +238,13 @@ impl Node {
             if leg.cancel != Cancel::No {
                 node.answer_leg(relay, id, at, 487);
             } else if leg.heard {
-                node.answer_leg(relay, id, at, Why::NoServer.status());
+                let why = relay.lost(at);
+                node.answer_leg(relay, id, at, why.status());
             } else {
+                if let Some(hop) = leg.reused.take() {
+                    leg.has_tried_again = true;
+                    leg.hops.push_back(hop);
+                }
                 node.try_next(relay, id, at);
             }
             node.conclude(relay, id);
@@ -426,40 +282,4 @@ impl Node {
         }
         flow
     }
-}
-
-pub(super) fn leg_id(slot: u32, generation: u32, at: usize, tries: u8) -> LegId {
-    LegId {
-        slot,
-        generation,
-        leg: u8::try_from(at).unwrap_or(u8::MAX),
-        tries,
-    }
-}
-
-fn legs_for(plan: &Plan, kind: Kind) -> SmallVec<[Leg; 1]> {
-    let leg = |(target, towards): (usize, &Towards)| Leg {
-        target,
-        hops: match towards {
-            Towards::Servers(hops) => hops.iter().cloned().collect(),
-            Towards::Flow(_) => VecDeque::new(),
-        },
-        tries: 0,
-        flow: None,
-        sent: Bytes::new(),
-        client: ClientTransaction::new(kind, true),
-        give_up: None,
-        ringing: None,
-        cancel: Cancel::No,
-        heard: false,
-        answered: false,
-        ended: false,
-    };
-    plan.targets
-        .iter()
-        .map(|target| &target.towards)
-        .enumerate()
-        .take(MAX_LEGS)
-        .map(leg)
-        .collect()
 }

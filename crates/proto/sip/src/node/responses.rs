@@ -1,10 +1,11 @@
 //! Responses on their way back (RFC 3261 16.7).
 
 use super::flows::LegId;
-use super::relay::{Best, Cancel, Relay, leg_id};
+use super::rank::rank;
+use super::relays::{Best, Cancel, Relay, leg_id};
 use super::{Action, Alarm, Node};
 use crate::msg::{Message, Name, Reply};
-use crate::role::Why;
+use crate::role::{Why, may_assert};
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
 use base::net::{Effect, FlowId, Link, Peer};
@@ -21,7 +22,7 @@ impl Node {
         match branch {
             None => self.stats.stray_responses += 1,
             Some(Branch::Stateless { flow, .. }) => {
-                let bytes = without_our_via(response);
+                let bytes = upwards(link, response);
                 self.send(flow, bytes);
             }
             Some(Branch::Kept { worker, .. }) if worker != self.config.worker => {
@@ -41,20 +42,18 @@ impl Node {
                 ..
             }) => {
                 let [leg, tries] = leg.to_be_bytes();
-                self.leg_response(
-                    LegId {
-                        slot,
-                        generation,
-                        leg,
-                        tries,
-                    },
-                    response,
-                );
+                let name = LegId {
+                    slot,
+                    generation,
+                    leg,
+                    tries,
+                };
+                self.leg_response(name, link, response);
             }
         }
     }
 
-    fn leg_response(&mut self, name: LegId, response: &Message) {
+    fn leg_response(&mut self, name: LegId, link: &Link, response: &Message) {
         if self.relays.get(name.slot, name.generation).is_none() {
             self.stats.stray_responses += 1;
             return;
@@ -71,7 +70,8 @@ impl Node {
             let id = (name.slot, name.generation);
             for step in leg.client.response(response.status()) {
                 match step {
-                    Do::Deliver => node.deliver(relay, id, at, response),
+                    Do::Deliver if !node.deliver(relay, id, at, link, response) => break,
+                    Do::Deliver => {}
                     Do::Ack => node.acknowledge(relay, at, response),
                     Do::Send | Do::TimedOut | Do::Set(..) | Do::End => {
                         let one = Steps::from_slice(&[step]);
@@ -83,7 +83,16 @@ impl Node {
         });
     }
 
-    fn deliver(&mut self, relay: &mut Relay, id: (u32, u32), at: usize, response: &Message) {
+    /// Takes in a response. False if the leg has moved to another server, so that what else followed from the response
+    /// concerns it no more.
+    fn deliver(
+        &mut self,
+        relay: &mut Relay,
+        id: (u32, u32),
+        at: usize,
+        link: &Link,
+        response: &Message,
+    ) -> bool {
         match response.status() {
             100 => self.progressing(relay, id, at),
             101..=199 => {
@@ -91,12 +100,24 @@ impl Node {
                     leg.heard = true;
                 }
                 self.progressing(relay, id, at);
-                self.respond(relay, id, response.status(), without_our_via(response));
+                self.respond(relay, id, response.status(), upwards(link, response));
             }
-            status @ 200..=299 => self.accepted(relay, id, at, status, response),
-            503 if self.may_fail_over(relay, at) => self.try_next(relay, id, at),
-            status => self.refused(relay, id, at, status, without_our_via(response)),
+            status @ 200..=299 => self.accepted(relay, id, at, status, upwards(link, response)),
+            503 if self.may_fail_over(relay, at) => {
+                if let Some(leg) = relay.legs.get_mut(at) {
+                    self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
+                }
+                self.try_next(relay, id, at);
+                return false;
+            }
+            // RFC 3261 16.7 step 6: that a phone is overloaded says nothing about us.
+            503 if link.peer == Peer::Client => {
+                let (status, bytes) = self.own_final(relay, 500);
+                self.refused(relay, id, at, status, bytes);
+            }
+            status => self.refused(relay, id, at, status, upwards(link, response)),
         }
+        true
     }
 
     /// A provisional came: the other side is alive, timer B has done its work and timer C begins (16.7 step 2).
@@ -109,25 +130,20 @@ impl Node {
             return;
         }
         let name = leg_id(id.0, id.1, at, leg.tries);
-        for timer in [leg.give_up.take(), leg.ringing.take()]
-            .into_iter()
-            .flatten()
-        {
+        if let Some(timer) = leg.give_up.take() {
             self.timers.cancel(timer);
         }
         match leg.cancel {
             Cancel::No => {
                 let ring = Alarm::RingingTooLong(name);
-                leg.ringing = Some(self.timers.set(self.now.mono, self.config.timer_c, ring));
+                let timer = self.timers.set(self.now.mono, self.config.timer_c, ring);
+                if let Some(before) = leg.ringing.replace(timer) {
+                    self.timers.cancel(before);
+                }
             }
             Cancel::Wanted => self.send_cancel(relay, id, at),
-            Cancel::Sent => {
-                leg.give_up = Some(self.timers.set(
-                    self.now.mono,
-                    crate::txn::TIMEOUT,
-                    Alarm::RingingTooLong(name),
-                ));
-            }
+            // The end was set when the CANCEL left; ringing on does not put it off.
+            Cancel::Sent => {}
         }
     }
 
@@ -137,7 +153,7 @@ impl Node {
         id: (u32, u32),
         at: usize,
         status: u16,
-        response: &Message,
+        bytes: Bytes,
     ) {
         if let Some(leg) = relay.legs.get_mut(at) {
             leg.answered = true;
@@ -145,7 +161,7 @@ impl Node {
         }
         let first = !relay.server.is_answered();
         if first || relay.is_invite() {
-            self.respond(relay, id, status, without_our_via(response));
+            self.respond(relay, id, status, bytes);
         }
         if first {
             self.cancel_legs(relay, id);
@@ -181,8 +197,7 @@ impl Node {
         if let Some(leg) = relay.legs.get_mut(at) {
             leg.ended = true;
         }
-        let tag = self.local_tag(&relay.request);
-        let bytes = Reply::to(&relay.request, status).to_tag(&tag).write();
+        let (status, bytes) = self.own_final(relay, status);
         self.refused(relay, id, at, status, bytes);
     }
 
@@ -204,10 +219,8 @@ impl Node {
 
     fn own_final(&self, relay: &Relay, status: u16) -> (u16, Bytes) {
         let tag = self.local_tag(&relay.request);
-        (
-            status,
-            Reply::to(&relay.request, status).to_tag(&tag).write(),
-        )
+        let reply = Reply::to(&relay.request, status).to_tag(&tag);
+        (status, reply.received(relay.link.remote).write())
     }
 
     /// Sends a response up, as the server transaction allows.
@@ -277,37 +290,13 @@ impl Node {
     }
 }
 
-fn without_our_via(response: &Message) -> Bytes {
+/// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one
+/// (RFC 3325 5).
+fn upwards(link: &Link, response: &Message) -> Bytes {
     let mut edit = response.edit();
     edit.pop(Name::Via);
-    edit.write()
-}
-
-/// Which of two final responses is better: the lower (RFC 3261 16.7 step 6). A 6xx wins; then the lower class; within
-/// 4xx first those that tell the client how to succeed; 503 and our own 408 and 430 last of their class.
-const fn rank(status: u16) -> u32 {
-    let within = match status {
-        401 | 407 => 0,
-        415 | 420 | 484 => 1,
-        408 | 430 | 503 => 999,
-        _ => 2 + (status % 100) as u32,
-    };
-    let class = if status >= 600 {
-        0
-    } else {
-        status as u32 / 100
-    };
-    class * 1000 + within
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rank;
-
-    #[test]
-    fn the_best_response_is_chosen_as_the_rfc_orders_them() {
-        let mut statuses = [503, 404, 408, 603, 486, 301, 407, 500, 420];
-        statuses.sort_by_key(|status| rank(*status));
-        assert_eq!(statuses, [603, 301, 407, 420, 404, 486, 408, 500, 503]);
+    if !may_assert(&link.peer) {
+        edit.remove(Name::PAssertedIdentity);
     }
+    edit.write()
 }

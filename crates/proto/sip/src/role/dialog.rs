@@ -7,7 +7,7 @@
 
 use super::identity;
 use super::route::{self, Routes};
-use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards};
+use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, may_assert};
 use crate::msg::Method;
 use base::net::Role;
 
@@ -17,17 +17,12 @@ pub(crate) fn is_inside(ask: &Ask<'_>) -> bool {
 }
 
 /// Tells whether the sender may send inside this dialog without proving who they are.
-pub(crate) fn is_admitted(ask: &Ask<'_>, routes: &Routes) -> bool {
+pub(crate) fn is_admitted(context: &Context<'_>, ask: &Ask<'_>, routes: &Routes) -> bool {
     routes.dialog
-        || is_from_its_user(ask)
+        || identity::claimed(ask.request)
+            .is_some_and(|claimed| identity::known_on_flow(context, ask, &claimed).is_some())
         || ask.is_from(Role::Director)
         || ask.is_from(Role::FrontEnd)
-}
-
-/// Tells whether the user who signed in on the flow is the one whom the request names.
-fn is_from_its_user(ask: &Ask<'_>) -> bool {
-    let user = ask.user.as_deref();
-    ask.is_from_client() && user.is_some() && user == identity::claimed(ask.request).as_deref()
 }
 
 /// Sends a request on along its route. `None` if the route ends here without naming a flow.
@@ -50,6 +45,9 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
         Towards::Servers(hops) => hops.len() < 2,
     };
     let stateless = one_way || ask.request.method() == Method::Ack;
+    // Credentials are for us. A phone puts those of an INVITE into its ACK (RFC 3261 13.2.2.4), and whoever has them can
+    // be that user for as long as the nonce lives.
+    let strip_credentials = matches!(towards, Towards::Flow(_));
     Decision::Forward(Box::new(Plan {
         targets: vec![Target {
             uri: None,
@@ -59,7 +57,7 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
         assert: assert_for(ask),
         record: Record::No,
         path: None,
-        strip_credentials: false,
+        strip_credentials,
         stateless,
         user: None,
     }))
@@ -67,7 +65,7 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
 
 /// Only a Director or Front End may assert who somebody is.
 pub(crate) fn assert_for(ask: &Ask<'_>) -> Assert {
-    if ask.is_from(Role::Director) || ask.is_from(Role::FrontEnd) {
+    if may_assert(&ask.link.peer) {
         Assert::Keep
     } else {
         Assert::Strip

@@ -10,7 +10,7 @@
 
 use super::dialog;
 use super::identity;
-use super::route::{self, Routes};
+use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::InternalSignIn;
 use crate::msg::{Method, Name, Reply, Uri};
@@ -26,7 +26,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if ask.request.method() == Method::Register {
         return register(context, ask);
     }
-    if dialog::is_inside(ask) && dialog::is_admitted(ask, &routes) {
+    if dialog::is_inside(ask) && dialog::is_admitted(context, ask, &routes) {
         let decision = dialog::follow(context, ask, routes);
         return decision.unwrap_or_else(|| Decision::refuse(ask, Why::NoDialog));
     }
@@ -38,27 +38,21 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         Ok(user) => user,
         Err(decision) => return *decision,
     };
-    if let Some(Leads::To(flow)) = leads_to_client(&routes) {
-        return to_client(ask, user, flow);
+    if ask.is_from(Role::FrontEnd) {
+        return to_client(ask, &routes, user);
     }
     send_home(context, ask, user)
 }
 
-use super::route::Leads;
-
-/// A Front End sends to a client that signed in through us: our Path token names the flow.
-fn leads_to_client(routes: &Routes) -> Option<Leads> {
-    if routes.rest.is_empty() {
-        routes.flow
-    } else {
-        None
-    }
-}
-
-fn to_client<'r>(ask: &Ask<'r>, user: Arc<str>, flow: base::net::FlowId) -> Decision<'r> {
-    if !ask.is_from(Role::FrontEnd) {
-        return Decision::refuse(ask, Why::Forbidden);
-    }
+/// A Front End sends to a client that signed in through us: our Path token names the flow. It asks nothing else of us;
+/// to send home what leads nowhere would only bring it back, once for each binding.
+fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, user: Arc<str>) -> Decision<'r> {
+    let flow = match routes.flow {
+        _ if !routes.rest.is_empty() => return Decision::refuse(ask, Why::ForeignRoute),
+        Some(Leads::To(flow)) => flow,
+        Some(Leads::Nowhere) => return Decision::refuse(ask, Why::FlowGone),
+        None => return Decision::refuse(ask, Why::NotServed),
+    };
     let towards = Towards::Flow(flow);
     forward(
         Target {

@@ -2,7 +2,8 @@
 //!
 //! - From outside: it authenticates nobody. It takes off what a stranger may not say (asserted identities), puts its
 //!   own URI with a token of the client's flow in front of the Path, and sends to the next hop, the Director.
-//! - From inside: only Directors and Front Ends may send, and only to a flow that a token of ours names.
+//! - From inside: only Directors and Front Ends may send, and only to a flow that a token of ours names. State is kept
+//!   of an INVITE that begins a call, so that neither end rings on when the other is lost; of nothing else.
 //! - Inside a dialog it follows the recorded route. From outside the route must lead to a Director or Front End.
 
 use super::dialog;
@@ -36,6 +37,8 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
         Err(why) => return Decision::refuse(ask, why),
     };
     let begins = !dialog::is_inside(ask);
+    // A call that rings outside is cancelled when whoever placed it is lost, and refused when the phone is.
+    let call = begins && ask.request.method() == Method::Invite;
     Decision::Forward(Box::new(Plan {
         targets: vec![Target {
             uri: None,
@@ -49,8 +52,8 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
             Record::No
         },
         path: None,
-        strip_credentials: false,
-        stateless: true,
+        strip_credentials: true,
+        stateless: !call,
         user: None,
     }))
 }

@@ -12,7 +12,7 @@ use super::identity;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Registering, Target, Towards, Why};
 use crate::location::Binding;
-use crate::msg::{Method, Name, Uri};
+use crate::msg::{Method, Name, Reply, Uri};
 use base::net::Role;
 use directory::User;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if ask.request.method() == Method::Register {
         return register(context, ask);
     }
-    if dialog::is_inside(ask) && dialog::is_admitted(ask, &routes) {
+    if dialog::is_inside(ask) && dialog::is_admitted(context, ask, &routes) {
         return inside(context, ask, routes);
     }
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
@@ -49,7 +49,20 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     locate(context, ask, caller)
 }
 
+/// What a REGISTER may require of the registrar (RFC 3327, RFC 5626).
+const SUPPORTED: [&str; 2] = ["path", "outbound"];
+
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
+    let mut required = ask.request.elements(Name::Require);
+    let unknown = |tag: &&str| {
+        !SUPPORTED
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(tag))
+    };
+    if let Some(tag) = required.find_map(|tag| tag.text().filter(unknown)) {
+        let reply = Reply::to(ask.request, 420).header(Name::Unsupported, tag);
+        return Decision::Reply(reply, Why::Unsupported);
+    }
     let known = identity::asserted(context, ask).or_else(|| identity::ticketed(context, ask));
     let user = match known.map_or_else(|| identity::settle(context, ask), Ok) {
         Ok(user) => user,

@@ -5,11 +5,10 @@
 //! enters the hash as it was sent and is not compared with the Request-URI: phones that were redirected differ in what
 //! they write there, and TLS protects the request line.
 
-use super::{Ask, Context, Decision, Why};
+use super::{Ask, Context, Decision, Why, may_assert};
 use crate::auth::{Credentials, NonceState, challenge};
 use crate::msg::{Message, Method, Name, Reply, Uri};
 use crate::token::Ticket;
-use base::net::Role;
 use directory::{Algorithm, Revision, User};
 use std::sync::Arc;
 
@@ -105,19 +104,24 @@ pub(crate) fn settle<'r>(
         Proof::User(_) => Err(Box::new(Decision::refuse(ask, Why::WrongIdentity))),
         Proof::Wrong => Err(Box::new(Decision::refuse(ask, Why::BadCredentials))),
         Proof::Stale => Err(Box::new(challenge_all(context, ask, true))),
-        Proof::Missing => match known_on_flow(ask, &claimed) {
+        Proof::Missing => match known_on_flow(context, ask, &claimed) {
             Some(user) => Ok(user),
             None => Err(Box::new(challenge_all(context, ask, false))),
         },
     }
 }
 
-/// A user who signed in on this flow needs no credentials for what else they send on it.
-fn known_on_flow(ask: &Ask<'_>, claimed: &str) -> Option<Arc<str>> {
+/// A user who signed in on this flow needs no credentials for what else they send on it, as long as they may sign in.
+pub(crate) fn known_on_flow(
+    context: &Context<'_>,
+    ask: &Ask<'_>,
+    claimed: &str,
+) -> Option<Arc<str>> {
     if !ask.is_from_client() || ask.request.method() == Method::Register {
         return None;
     }
-    ask.user.clone().filter(|user| user.as_ref() == claimed)
+    let user = ask.user.clone().filter(|user| user.as_ref() == claimed)?;
+    context.users.find(&user)?.enabled.then_some(user)
 }
 
 /// The address-of-record that a request claims to come from.
@@ -133,7 +137,7 @@ pub(crate) fn claimed(request: &Message) -> Option<String> {
 /// Returns the identity of our domains that a Director or Front End asserts (RFC 3325 9.1). Nobody else may: an Edge's
 /// word about our users counts for nothing.
 pub(crate) fn asserted(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>> {
-    if !ask.is_from(Role::Director) && !ask.is_from(Role::FrontEnd) {
+    if !may_assert(&ask.link.peer) {
         return None;
     }
     let element = ask.request.elements(Name::PAssertedIdentity).next()?;

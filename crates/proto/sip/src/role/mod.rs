@@ -57,6 +57,11 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     None
 }
 
+/// Tells whether this peer's word about who somebody is counts: an Edge's does not, nor does a client's.
+pub(crate) fn may_assert(peer: &Peer) -> bool {
+    matches!(peer, Peer::Server(server) if matches!(server.role, Role::Director | Role::FrontEnd))
+}
+
 /// Machines that have no business with SIP are refused, good certificate or not; so are partners, who are the Edge's to
 /// admit.
 fn may_speak_sip(peer: &Peer) -> bool {

@@ -1,7 +1,8 @@
 //! Calls and messages between inside and outside.
 
 use crate::deployment::{DIR1, Deployment, EDGE_OUTSIDE, FE1, FE2};
-use crate::phone::{DialogState, Phone};
+use crate::dialog::DialogState;
+use crate::phone::Phone;
 use sip::config::InternalSignIn;
 use sip::msg::{Method, Name};
 use std::time::Duration;

@@ -10,7 +10,13 @@
 mod calls;
 mod deployment;
 mod determinism;
+mod dialog;
+mod faults;
+mod machines;
 mod phone;
+mod relaying;
 mod sign_in;
 mod transactions;
 mod trust;
+mod walk;
+mod workers;

@@ -20,7 +20,7 @@ pub struct Phone {
     framer: Framer,
     inbox: Vec<Message>,
     call_id: String,
-    cseq: u32,
+    pub cseq: u32,
     branch: u32,
 }
 
@@ -102,6 +102,12 @@ impl Phone {
         self.wait(deployment, method.as_str(), |m| {
             m.is_request() && m.method() == method
         })
+    }
+
+    /// Takes all that has come.
+    pub fn take(&mut self, deployment: &mut Deployment) -> Vec<Message> {
+        self.has_no(deployment, |_| false);
+        std::mem::take(&mut self.inbox)
     }
 
     /// Tells that nothing of this kind has come.
@@ -192,6 +198,7 @@ impl Phone {
             cseq: self.cseq,
             uri: format!("sip:{to}@contoso.com"),
             from: format!("<{}>;tag=f{}", self.aor(), self.cseq),
+            has_credentials: extra.contains("Authorization"),
         };
         self.resend(deployment, method, &sent, extra);
         sent
@@ -204,6 +211,7 @@ impl Phone {
             cseq,
             uri,
             from,
+            ..
         } = sent;
         let text = format!(
             "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
@@ -256,28 +264,6 @@ impl Phone {
         let bytes = reply.header(Name::Contact, contact).write();
         deployment.world.write(self.flow, bytes);
     }
-
-    /// Sends a request inside the dialog that a 2xx (as caller) or an INVITE (as callee) began.
-    pub fn in_dialog(&mut self, deployment: &mut Deployment, method: &str, dialog: &DialogState) {
-        self.cseq += 1;
-        let branch = self.fresh_branch();
-        let number = if method == "ACK" {
-            dialog.cseq
-        } else {
-            self.cseq
-        };
-        let routes: String = dialog
-            .routes
-            .iter()
-            .map(|route| format!("Route: {route}\n"))
-            .collect();
-        let text = format!(
-            "{method} {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n{routes}\
-             From: {}\nTo: {}\nCall-ID: {}\nCSeq: {number} {method}\nContent-Length: 0\n\n",
-            dialog.remote_target, dialog.local, dialog.remote, dialog.call_id,
-        );
-        self.send(deployment, &text);
-    }
 }
 
 pub struct Sent {
@@ -286,50 +272,7 @@ pub struct Sent {
     pub cseq: u32,
     pub uri: String,
     pub from: String,
-}
-
-pub struct DialogState {
-    pub call_id: String,
-    pub local: String,
-    pub remote: String,
-    pub remote_target: String,
-    pub routes: Vec<String>,
-    pub cseq: u32,
-}
-
-impl DialogState {
-    /// RFC 3261 12.1.2: the caller's side, from the 2xx.
-    pub fn of_caller(response: &Message) -> Self {
-        let mut routes = record_routes(response);
-        routes.reverse();
-        Self::new(response, Name::From, Name::To, routes)
-    }
-
-    /// RFC 3261 12.1.1: the callee's side, from the INVITE and the tag it answered with.
-    pub fn of_callee(invite: &Message, tag: &str) -> Self {
-        let mut dialog = Self::new(invite, Name::To, Name::From, record_routes(invite));
-        dialog.local = format!("{};tag={tag}", dialog.local);
-        dialog
-    }
-
-    fn new(message: &Message, local: Name, remote: Name, routes: Vec<String>) -> Self {
-        let contact = message.elements(Name::Contact).next().unwrap();
-        Self {
-            call_id: message.call_id().unwrap().to_owned(),
-            local: message.text(local).unwrap().to_owned(),
-            remote: message.text(remote).unwrap().to_owned(),
-            remote_target: contact.address().unwrap().uri.to_owned(),
-            routes,
-            cseq: message.cseq().unwrap().number,
-        }
-    }
-}
-
-fn record_routes(message: &Message) -> Vec<String> {
-    message
-        .elements(Name::RecordRoute)
-        .map(|route| route.text().unwrap().to_owned())
-        .collect()
+    pub has_credentials: bool,
 }
 
 fn first_line(message: &Message) -> String {

@@ -1,7 +1,8 @@
 //! When two URIs are the same (RFC 3261 19.1.4, RFC 3966 4), and the address of record that stands for many.
 
-use super::{Scheme, Uri, is_user_byte};
+use super::{Scheme, Uri};
 use crate::msg::Params;
+use crate::msg::lex::Class;
 
 impl Uri<'_> {
     /// Returns the canonical address of record, `sip:user@host`; `None` without a user or for other schemes.
@@ -17,7 +18,7 @@ impl Uri<'_> {
         let mut aor = String::with_capacity("sip:@".len() + user.len() + self.host.len());
         aor.push_str("sip:");
         for (byte, _) in unescaped(user) {
-            if is_user_byte(byte) {
+            if Class::USER.has(byte) {
                 aor.push(char::from(byte));
             } else {
                 aor.push('%');
@@ -26,7 +27,11 @@ impl Uri<'_> {
             }
         }
         aor.push('@');
-        aor.extend(self.host.chars().map(|letter| letter.to_ascii_lowercase()));
+        let host = aor.len();
+        aor.push_str(self.host);
+        if let Some(host) = aor.get_mut(host..) {
+            host.make_ascii_lowercase();
+        }
         Some(aor)
     }
 
