@@ -10,6 +10,9 @@
 
 #[cfg(test)]
 mod tests;
+mod ticket;
+
+pub use ticket::Ticket;
 
 use base::net::{FlowId, WorkerId};
 use base64::Engine as _;
@@ -175,13 +178,29 @@ pub struct Token {
     pub dialog: bool,
 }
 
-/// What a dialog's token is bound to: Call-ID and the From tag of the request that began it.
+/// What a dialog's token is bound to: Call-ID, From tag and the two ends of the request that began it. Requests inside
+/// the dialog name the same two (RFC 3261 12.2.1.1).
 #[derive(Clone, Copy, Debug)]
 pub struct Dialog<'a> {
     /// The Call-ID.
     pub call_id: &'a str,
     /// The tag of the caller.
     pub tag: &'a str,
+    /// The caller's address-of-record.
+    pub caller: &'a str,
+    /// The address-of-record that was called.
+    pub callee: &'a str,
+}
+
+impl Dialog<'_> {
+    const fn context(&self) -> [&[u8]; 4] {
+        [
+            self.call_id.as_bytes(),
+            self.tag.as_bytes(),
+            self.caller.as_bytes(),
+            self.callee.as_bytes(),
+        ]
+    }
 }
 
 impl Token {
@@ -194,7 +213,7 @@ impl Token {
     /// Writes a token for the Record-Route of a dialog.
     #[must_use]
     pub fn record_route(flow: Option<(u32, FlowId)>, dialog: Dialog<'_>, key: &Key) -> String {
-        let context = [dialog.call_id.as_bytes(), dialog.tag.as_bytes()];
+        let context = dialog.context();
         match flow {
             Some((boot, flow)) => seal(b'F', boot, flow, key, &context),
             None => seal(b'D', 0, FlowId::from_bits(0), key, &context),
@@ -217,11 +236,7 @@ impl Token {
             FlowId::from_bits(u64::from_be_bytes(*flow)),
         );
         let genuine = |context: &[&[u8]]| sum == checksum(key, packed, context).to_be_bytes();
-        let of_dialog = || {
-            dialogs
-                .iter()
-                .any(|d| genuine(&[d.call_id.as_bytes(), d.tag.as_bytes()]))
-        };
+        let of_dialog = || dialogs.iter().any(|dialog| genuine(&dialog.context()));
         match kind {
             b'P' if genuine(&[]) => Some(Self {
                 flow: Some(named),
@@ -240,46 +255,6 @@ impl Token {
     }
 }
 
-/// A word from a Director, in the URI of a redirect, that it has just seen who the user is.
-///
-/// The Front End admits the bearer once more without a challenge. Needed by phones that answer one challenge between
-/// two successes and give up at the second; safe because it travels in TLS only, names one user and ends soon.
-pub struct Ticket;
-
-impl Ticket {
-    /// The URI parameter that carries it.
-    pub const PARAM: &'static str = "ticket";
-
-    /// Writes a ticket for a user that ends at `until`, in seconds since 1970.
-    #[must_use]
-    pub fn mint(aor: &str, until: u64, key: &Key) -> String {
-        let mut raw = [0; 16];
-        raw[..8].copy_from_slice(&until.to_be_bytes());
-        raw[8..].copy_from_slice(
-            &key.checksum(&[aor.as_bytes(), &until.to_be_bytes()])
-                .to_be_bytes(),
-        );
-        URL_SAFE_NO_PAD.encode(raw)
-    }
-
-    /// Tells whether a ticket is genuine, for this user, and not over at `now`, in seconds since 1970.
-    #[must_use]
-    pub fn admits(text: &str, aor: &str, now: u64, key: &Key) -> bool {
-        let mut raw = [0; 18];
-        let Ok(16) = URL_SAFE_NO_PAD.decode_slice(text, &mut raw) else {
-            return false;
-        };
-        let (until, rest) = raw.split_at(8);
-        let Ok(until) = until.try_into().map(u64::from_be_bytes) else {
-            return false;
-        };
-        let sum = key
-            .checksum(&[aor.as_bytes(), &until.to_be_bytes()])
-            .to_be_bytes();
-        until > now && rest.get(..8) == Some(&sum[..])
-    }
-}
-
 fn seal(kind: u8, boot: u32, flow: FlowId, key: &Key, context: &[&[u8]]) -> String {
     let mut raw: SmallVec<[u8; 24]> = SmallVec::new();
     raw.push(kind);
@@ -291,7 +266,7 @@ fn seal(kind: u8, boot: u32, flow: FlowId, key: &Key, context: &[&[u8]]) -> Stri
 }
 
 fn checksum(key: &Key, packed: &[u8], context: &[&[u8]]) -> u64 {
-    let mut parts: SmallVec<[&[u8]; 4]> = SmallVec::new();
+    let mut parts: SmallVec<[&[u8]; 5]> = SmallVec::new();
     parts.push(packed);
     parts.extend_from_slice(context);
     key.checksum(&parts)

@@ -402,10 +402,17 @@ fn param_lens(bytes: &[u8]) -> (usize, usize) {
         at += Class::INSIDE.span(rest);
         match bytes.get(at..) {
             Some([b'=', ..]) => {
-                name_len.get_or_insert(at);
+                name_len = name_len.or(Some(at));
                 at += 1;
             }
-            Some(tail @ [b'"', ..]) => at += quoted_len(tail).unwrap_or(tail.len()),
+            Some(tail @ [b'"', ..]) => {
+                let quoted = tail
+                    .get(..quoted_len(tail).unwrap_or(tail.len()))
+                    .unwrap_or(tail);
+                // Quotes in a name hide no `=` from it.
+                name_len = name_len.or_else(|| memchr(b'=', quoted).map(|equals| at + equals));
+                at += quoted.len();
+            }
             _ => return (name_len.unwrap_or(at), at),
         }
     }
@@ -472,5 +479,20 @@ mod tests {
         assert_eq!(params.value("x"), Some(""));
         assert_eq!(params.get("y"), None);
         assert_eq!(params.iter().count(), 4);
+    }
+
+    #[test]
+    fn quotes_hide_semicolons_and_only_in_values_equals_signs() {
+        for (text, first, count) in [
+            ("a=\"x;y=z\";b", ("a", Some("\"x;y=z\"")), 2),
+            ("a=x=y;b=\"=\"", ("a", Some("x=y")), 2),
+            ("a\"x=y;z\"=1;b", ("a\"x", Some("y;z\"=1")), 2),
+            ("a=\"open;b=1", ("a", Some("\"open;b=1")), 1),
+            ("\"a;b\" ; c", ("\"a;b\"", None), 2),
+        ] {
+            let params = Params::new(text);
+            assert_eq!(params.iter().next(), Some(first), "{text}");
+            assert_eq!(params.iter().count(), count, "{text}");
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! How a request changes on its way through us (RFC 3261 16.6), and sending one on without state (16.11).
+//! How a request changes on its way through us (RFC 3261 16.6) and a response on its way back, and sending a request on
+//! without state (16.11).
 
 use super::Node;
 use crate::config::Address;
 use crate::msg::{Message, Name};
-use crate::role::{Assert, Plan, Record, Target, Towards, Why};
-use crate::token::{Branch, Dialog, Token};
+use crate::role::route::Ends;
+use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
+use crate::token::{Branch, Token};
 use base::net::{FlowId, Link, Peer, Role};
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -177,15 +179,8 @@ impl Node {
     /// that any member of our pool can follow. An Edge writes two entries a side, its inner and its outer name, since
     /// neither side can resolve the other's. The entry nearest to the callee comes first.
     fn record_route(&self, passage: &Passage<'_>) -> String {
-        let dialog = Dialog {
-            call_id: passage.request.call_id().unwrap_or_default(),
-            tag: passage
-                .request
-                .from()
-                .ok()
-                .and_then(|from| from.tag())
-                .unwrap_or_default(),
-        };
+        let ends = Ends::of(passage.request);
+        let [dialog, _] = ends.dialogs();
         let near = matches!(passage.link.peer, Peer::Client).then_some(passage.came_on);
         let far = match passage.target.towards {
             Towards::Flow(flow) => Some(flow),
@@ -241,4 +236,15 @@ fn entry(token: &str, address: &Address) -> String {
         "<sip:{token}@{}:{};transport=tls;lr>",
         address.host, address.port
     )
+}
+
+/// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one
+/// (RFC 3325 5).
+pub(super) fn upwards(link: &Link, response: &Message) -> Bytes {
+    let mut edit = response.edit();
+    edit.pop(Name::Via);
+    if !may_assert(&link.peer) {
+        edit.remove(Name::PAssertedIdentity);
+    }
+    edit.write()
 }

@@ -104,7 +104,8 @@ impl Node {
             Towards::Servers(_) => {
                 self.flows.order(leg.hops.make_contiguous(), self.now.mono);
                 let Some(hop) = leg.hops.pop_front() else {
-                    return self.answer_leg(relay, id, at, Why::NoServer.status());
+                    let unreached = relay.plan.unreached.status();
+                    return self.answer_leg(relay, id, at, unreached);
                 };
                 let flow = self.flow_to(&hop);
                 let was_open = self.flows.get(flow).is_some_and(|f| f.link.is_some());

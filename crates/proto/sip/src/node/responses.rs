@@ -1,11 +1,12 @@
 //! Responses on their way back (RFC 3261 16.7).
 
 use super::flows::LegId;
+use super::outgoing::upwards;
 use super::rank::rank;
 use super::relays::{Best, Cancel, Relay, leg_id};
 use super::{Action, Alarm, Node};
-use crate::msg::{Message, Name, Reply};
-use crate::role::{Why, may_assert};
+use crate::msg::{Message, Reply};
+use crate::role::Why;
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
 use base::net::{Effect, FlowId, Link, Peer};
@@ -288,15 +289,4 @@ impl Node {
             node.server_steps(relay, (slot, generation), &steps);
         });
     }
-}
-
-/// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one
-/// (RFC 3325 5).
-fn upwards(link: &Link, response: &Message) -> Bytes {
-    let mut edit = response.edit();
-    edit.pop(Name::Via);
-    if !may_assert(&link.peer) {
-        edit.remove(Name::PAssertedIdentity);
-    }
-    edit.write()
 }

@@ -89,6 +89,8 @@ pub(crate) struct Plan {
     pub(crate) strip_credentials: bool,
     /// Whether no state is kept (RFC 3261 16.11).
     pub(crate) stateless: bool,
+    /// What it means that no server of a target can be reached.
+    pub(crate) unreached: Why,
     /// The user who has just proved themself on the flow.
     pub(crate) user: Option<Arc<str>>,
 }

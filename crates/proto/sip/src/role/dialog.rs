@@ -1,13 +1,13 @@
 //! Requests inside a dialog: they follow the route that was recorded, and no role looks further.
 //!
-//! The route proves itself: our Record-Route carried a token bound to the Call-ID and the caller's tag, so whoever
-//! sends one back is part of that dialog. From a client that token, or having signed in on the flow as the one whom From
-//! names, is what lets a request pass: a tag in To is easily made up, and must not free anyone from being who they say.
-//! From an Edge only the token is, since an Edge's word about users counts for nothing.
+//! The route proves itself: our Record-Route carried a token bound to the Call-ID, the caller's tag and both users, so
+//! whoever sends one back is part of that dialog and says who they are. From a client that token, or having signed in
+//! on the flow as the one whom From names, is what lets a request pass: a tag in To is easily made up, and must not free
+//! anyone from being who they say. From an Edge only the token is, since an Edge's word about users counts for nothing.
 
 use super::identity;
 use super::route::{self, Routes};
-use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, may_assert};
+use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why, may_assert};
 use crate::msg::Method;
 use base::net::Role;
 
@@ -59,6 +59,7 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
         path: None,
         strip_credentials,
         stateless,
+        unreached: Why::NoServer,
         user: None,
     }))
 }

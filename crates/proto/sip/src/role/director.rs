@@ -94,6 +94,7 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         path,
         strip_credentials: true,
         stateless: false,
+        unreached: Why::NoServer,
         user: Some(user),
     }))
 }
@@ -176,6 +177,7 @@ fn forward<'r>(target: Target, user: Arc<str>, ask: &Ask<'r>) -> Decision<'r> {
         path: None,
         strip_credentials: true,
         stateless: false,
+        unreached: Why::NoServer,
         user: ask.is_from_client().then_some(user),
     }))
 }

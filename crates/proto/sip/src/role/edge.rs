@@ -54,6 +54,7 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
         path: None,
         strip_credentials: true,
         stateless: !call,
+        unreached: Why::NoServer,
         user: None,
     }))
 }
@@ -88,6 +89,7 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
         path: register.then(|| route::path_uri(context, ask.flow)),
         strip_credentials: false,
         stateless: false,
+        unreached: Why::NoServer,
         user: None,
     }))
 }

@@ -3,7 +3,7 @@
 //! - REGISTER from a client: Digest, then the registrar; a user of another pool is redirected there. Through a
 //!   Director: its asserted identity is enough. Straight from an Edge (a deployment without Directors): Digest here.
 //! - Other requests: the caller proves who they are or a server asserts it; the callee's bindings become the targets,
-//!   all at once. A callee at home elsewhere is sent there.
+//!   all at once. Who is not found here may be at home, or with the pool that stands in for the home.
 //! - Inside a dialog: along the recorded route; if the client's flow is gone, to where it registered again.
 
 use super::dialog;
@@ -125,32 +125,37 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
     let bindings = context.locations.find(&aor, context.now.wall);
     let targets: Vec<Target> = bindings
         .iter()
-        .filter_map(|binding| target_for(context, ask, binding))
+        .filter_map(|binding| target_for(context, binding))
         .collect();
     if !targets.is_empty() {
         return forward(ask, caller, targets);
     }
-    let home = account.home.as_str();
-    let at_home = context.config.server.pool.eq_ignore_ascii_case(home);
-    if at_home || ask.is_from(Role::FrontEnd) {
+    // Not here: at home, or with the pool that stands in for it while the home was away. Front Ends ask no further.
+    let others = route::home_servers(context, account.home.as_str());
+    if others.is_empty() || ask.is_from(Role::FrontEnd) {
         return Decision::refuse(ask, Why::Unreachable);
     }
-    let towards = Towards::Servers(route::home_servers(context, home));
-    forward(
-        ask,
-        caller,
-        vec![Target {
-            uri: None,
-            route: Vec::new(),
-            towards,
-        }],
-    )
+    let at_home = context
+        .config
+        .server
+        .pool
+        .eq_ignore_ascii_case(account.home.as_str());
+    let target = Target {
+        uri: None,
+        route: Vec::new(),
+        towards: Towards::Servers(others),
+    };
+    let unreached = if at_home {
+        Why::Unreachable
+    } else {
+        Why::NoServer
+    };
+    forward_unless(ask, caller, vec![target], unreached)
 }
 
 /// A target for a binding; `None` if its flow is gone.
-fn target_for(context: &mut Context<'_>, ask: &Ask<'_>, binding: &Binding) -> Option<Target> {
-    let dialogs = route::dialogs(ask.request);
-    let routes = Routes::take_own(context, &dialogs, binding.route.clone(), None).ok()?;
+fn target_for(context: &mut Context<'_>, binding: &Binding) -> Option<Target> {
+    let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
     Some(Target {
         uri: Some(binding.contact.clone()),
@@ -160,6 +165,15 @@ fn target_for(context: &mut Context<'_>, ask: &Ask<'_>, binding: &Binding) -> Op
 }
 
 fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {
+    forward_unless(ask, caller, targets, Why::NoServer)
+}
+
+fn forward_unless<'r>(
+    ask: &Ask<'r>,
+    caller: Arc<str>,
+    targets: Vec<Target>,
+    unreached: Why,
+) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
         targets,
         assert: Assert::User(Arc::clone(&caller)),
@@ -167,6 +181,7 @@ fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decisio
         path: None,
         strip_credentials: true,
         stateless: false,
+        unreached,
         user: ask.is_from_client().then_some(caller),
     }))
 }
@@ -193,5 +208,5 @@ fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>) -> Option<Target> 
         Uri::parse(&binding.contact).is_ok_and(|contact| contact.matches(&wanted))
     };
     let binding = bindings.iter().find(same)?;
-    target_for(context, ask, binding)
+    target_for(context, binding)
 }

@@ -5,7 +5,7 @@
 
 use super::{Context, Towards, Why};
 use crate::config::Pool;
-use crate::msg::{Message, Name, Uri};
+use crate::msg::{Address, Message, Name, Uri};
 use crate::token::{Dialog, Token};
 use base::net::{FlowId, Hop, Role};
 
@@ -47,7 +47,7 @@ impl Routes {
         if all.is_empty() {
             return Ok(Self::default());
         }
-        Self::take_own(context, &dialogs(request), all, came_on)
+        Self::take_own(context, &Ends::of(request).dialogs(), all, came_on)
     }
 
     /// Takes our own entries off the front of a route.
@@ -117,17 +117,40 @@ fn uri_of(entry: &str) -> Option<Uri<'_>> {
     Uri::parse(uri).ok()
 }
 
-/// The dialogs that a request may belong to: its Call-ID with the tag of either end as the caller's.
-pub(crate) fn dialogs(request: &Message) -> Vec<Dialog<'_>> {
-    let Ok(call_id) = request.call_id() else {
-        return Vec::new();
-    };
-    let tags = [request.from().ok(), request.to().ok()];
-    tags.into_iter()
-        .flatten()
-        .filter_map(|end| end.tag())
-        .map(|tag| Dialog { call_id, tag })
-        .collect()
+/// The two ends of a request, by which dialogs are told apart.
+pub(crate) struct Ends<'m> {
+    call_id: &'m str,
+    tags: [&'m str; 2],
+    users: [String; 2],
+}
+
+impl<'m> Ends<'m> {
+    /// Reads them from the header; what is missing is empty.
+    pub(crate) fn of(request: &'m Message) -> Self {
+        let ends = [request.from().ok(), request.to().ok()];
+        let user = |uri| Uri::parse(uri).ok().and_then(|uri| uri.aor());
+        let tag = |end: &Option<Address<'m>>| end.as_ref().and_then(Address::tag);
+        let aor = |end: &Option<Address<'m>>| end.as_ref().map(|end| user(end.uri));
+        Self {
+            call_id: request.call_id().unwrap_or_default(),
+            tags: ends.each_ref().map(|end| tag(end).unwrap_or_default()),
+            users: ends
+                .each_ref()
+                .map(|end| aor(end).flatten().unwrap_or_default()),
+        }
+    }
+
+    /// The dialogs that the request may belong to: begun by its sender, or by the other end.
+    pub(crate) fn dialogs(&self) -> [Dialog<'_>; 2] {
+        let [from, to] = &self.users;
+        let begun_by = |end: usize, caller, callee| Dialog {
+            call_id: self.call_id,
+            tag: self.tags.get(end).copied().unwrap_or_default(),
+            caller,
+            callee,
+        };
+        [begun_by(0, from, to), begun_by(1, to, from)]
+    }
 }
 
 /// Returns the servers that the first entry of a route names.

@@ -50,36 +50,27 @@ fn a_dialog_token_is_worth_nothing_in_another_dialog() {
     let dialog = Dialog {
         call_id: "a@x",
         tag: "1",
+        caller: "sip:a@x",
+        callee: "sip:b@x",
     };
+    let other = Dialog { tag: "2", ..dialog };
     let flow = Some((5, FlowId::accepted(WorkerId(0), 3)));
-    for token in [
-        Token { flow, dialog: true },
-        Token {
-            flow: None,
-            dialog: true,
-        },
-    ] {
-        let text = Token::record_route(token.flow, dialog, &key("t"));
-        assert_eq!(Token::read(&text, &key("t"), &[dialog]), Some(token));
-        let callee_first = [
-            Dialog {
-                call_id: "a@x",
-                tag: "2",
-            },
-            dialog,
-        ];
-        assert_eq!(Token::read(&text, &key("t"), &callee_first), Some(token));
-        let other = [
-            Dialog {
-                call_id: "b@x",
-                tag: "1",
-            },
-            Dialog {
-                call_id: "a@x",
-                tag: "2",
-            },
-        ];
-        assert_eq!(Token::read(&text, &key("t"), &other), None);
+    for flow in [flow, None] {
+        let token = Token { flow, dialog: true };
+        let text = Token::record_route(flow, dialog, &key("t"));
+        for dialogs in [&[dialog][..], &[other, dialog]] {
+            assert_eq!(Token::read(&text, &key("t"), dialogs), Some(token));
+        }
+        let call_id = "b@x";
+        let (caller, callee) = (dialog.callee, dialog.caller);
+        for other in [
+            other,
+            Dialog { call_id, ..dialog },
+            Dialog { caller, ..dialog },
+            Dialog { callee, ..dialog },
+        ] {
+            assert_eq!(Token::read(&text, &key("t"), &[other]), None);
+        }
     }
 }
 

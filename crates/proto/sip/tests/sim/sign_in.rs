@@ -233,6 +233,30 @@ fn when_the_home_pool_is_dead_its_backup_stands_in() {
     assert_eq!(alice.register(&mut d, "").status(), 200);
 }
 
+/// A phone whose home was away signs in at the backup and stays there when the home is back: calls still find it.
+#[test]
+fn who_signed_in_at_the_backup_is_found_from_home() {
+    let mut d = Deployment::new(25);
+    let mut bob = Phone::connect(&mut d, "bob", FE2);
+    assert_eq!(bob.register(&mut d, "").status(), 200);
+    let mut alice = Phone::connect(&mut d, "alice", FE1);
+    assert_eq!(alice.register(&mut d, "").status(), 200);
+    alice.request(&mut d, "MESSAGE", "bob", "");
+    let message = bob.wait_request(&mut d, sip::msg::Method::Message);
+    bob.answer(&mut d, &message, 200);
+    assert_eq!(
+        alice.wait_final(&mut d, sip::msg::Method::Message).status(),
+        200
+    );
+    let fe2 = d.fe2;
+    d.world.kill(fe2);
+    alice.request(&mut d, "MESSAGE", "bob", "");
+    assert_eq!(
+        alice.wait_final(&mut d, sip::msg::Method::Message).status(),
+        480
+    );
+}
+
 #[test]
 fn registrations_end_by_themselves_and_on_request() {
     let mut d = Deployment::new(21);
