@@ -54,6 +54,10 @@ impl Node {
             // The client's own is not kept: it would lead requests for it where it likes.
             edit.set(Name::Path, path.as_str());
         }
+        if !matches!(plan.assert, Assert::Keep) {
+            // What a client would like to be called is no longer of use (RFC 3325 9.2).
+            edit.remove(Name::PPreferredIdentity);
+        }
         match &plan.assert {
             Assert::Keep => {}
             Assert::Strip => {

@@ -263,3 +263,24 @@ fn within_a_dialog_nobody_speaks_as_somebody_else() {
         }
     }
 }
+
+#[test]
+fn what_a_client_would_like_to_be_called_reaches_nobody() {
+    let mut d = Deployment::new(75);
+    let mut alice = Phone::connect(&mut d, "alice", FE1);
+    alice.register(&mut d, "");
+    let mut bob = Phone::connect(&mut d, "bob", FE1);
+    bob.register(&mut d, "");
+    alice.request(
+        &mut d,
+        "MESSAGE",
+        "bob",
+        "P-Preferred-Identity: <sip:carol@contoso.com>\n",
+    );
+    let message = bob.wait_request(&mut d, Method::Message);
+    assert!(message.get(Name::PPreferredIdentity).is_none());
+    assert_eq!(
+        message.text(Name::PAssertedIdentity),
+        Some("<sip:alice@contoso.com>")
+    );
+}
