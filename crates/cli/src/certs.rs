@@ -18,8 +18,15 @@ use crate::output::{Outcome, Output};
 
 /// Make, check and renew certificates, of a private authority or of your own.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+With the private authority:
+  vestibule certs init                      once
+  vestibule certs issue topology.toml       whatever is missing or wrong
+  vestibule certs show topology.toml        ends with 1 if anything is wrong, so a timer can run it
+
+Machines that run read new certificates after `vestibule reload`. docs/certificates.md has the rest.")]
 pub(crate) enum Certs {
-    /// Makes a private certificate authority.
+    /// Make a private certificate authority.
     Init {
         #[command(flatten)]
         state: StateDir,
@@ -27,19 +34,21 @@ pub(crate) enum Certs {
         #[arg(long, default_value = "Vestibule private CA")]
         name: String,
     },
-    /// Issues what is missing or wrong, pool keys included; changes nothing that is right.
+    /// Issue what is missing or wrong, pool keys included; what is right stays.
     Issue(Scope),
-    /// Renews what expires soon or no longer fits, and the revocation list.
+    /// Renew what expires soon or no longer fits, and the revocation list.
     Renew {
         #[command(flatten)]
         scope: Scope,
-        /// Renews every certificate, due or not.
+        /// Renew every certificate, due or not.
         #[arg(long)]
         all: bool,
     },
-    /// Makes a key and a signing request for an authority of your own.
+    /// Make a key and a signing request for an authority of your own.
+    #[command(after_help = "\
+The key stays where it is made. Have the request signed, then run `vestibule certs install`.")]
     Request(One),
-    /// Signs a request with the private authority and prints the certificate.
+    /// Sign a request with the private authority and print the certificate.
     Sign {
         #[command(flatten)]
         one: One,
@@ -47,16 +56,16 @@ pub(crate) enum Certs {
         #[arg(long, value_name = "FILE")]
         csr: PathBuf,
     },
-    /// Checks a certificate from another authority and puts it in place.
+    /// Check a certificate from another authority and put it in place.
     Install {
         #[command(flatten)]
         one: One,
         #[command(flatten)]
         files: Files,
     },
-    /// Shows what is installed beside what is needed.
+    /// Show what is installed beside what is needed.
     Show(Scope),
-    /// Revokes certificates of the private authority.
+    /// Revoke certificates of the private authority.
     Revoke {
         #[command(flatten)]
         state: StateDir,
@@ -109,8 +118,9 @@ pub(crate) struct One {
     /// The machine.
     #[arg(long, value_name = "FQDN")]
     machine: String,
-    /// The face of the machine, for one that has two certificates; the inside unless said otherwise.
-    #[arg(long)]
+    /// The face of a machine with two certificates: inside or outside. If left out, `request` means both and the others
+    /// the inside.
+    #[arg(long, hide_possible_values = true)]
     face: Option<FaceName>,
     #[command(flatten)]
     state: StateDir,

@@ -23,49 +23,65 @@ use clap::{Parser, Subcommand};
 
 use output::{Lang, Outcome, Output};
 
+/// The heading of options that every command has.
+const EVERYWHERE: &str = "Options of every command";
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 done, and something is wrong; 2 could not be done.
+
+Begin with `vestibule up`: it runs the reference topology on this machine, with users to sign in as.
+`vestibule COMMAND --help` tells more of each command.";
+
 /// A SIP perimeter and registrar: one binary, one topology file, every role.
 #[derive(Parser)]
-#[command(name = "vestibule", version, propagate_version = true)]
+#[command(name = "vestibule", version, after_help = AFTER_HELP)]
 struct Args {
-    /// Answer as JSON.
-    #[arg(long, global = true)]
+    /// Answer as JSON, on standard output; errors stay text on standard error.
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
-    /// The language of tables that have several.
-    #[arg(long, global = true, value_enum, default_value_t)]
+    /// The language of the port summary and of flows: en or ko.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        help_heading = EVERYWHERE
+    )]
     lang: Lang,
     #[command(subcommand)]
     command: Command,
 }
 
+// In the order in which they are met, which is that of the help.
 #[derive(Subcommand)]
 enum Command {
+    Up(up::Up),
+    Check(check::Check),
+    Ports(ports::Ports),
     #[command(subcommand)]
     Certs(certs::Certs),
-    Check(check::Check),
-    Drain(operate::Drain),
-    Ports(ports::Ports),
-    Reload(operate::Reload),
-    Run(run::Run),
-    Schema(schema::Schema),
-    Status(status::Status),
-    Up(up::Up),
     #[command(subcommand)]
     User(user::User),
+    Run(run::Run),
+    Status(status::Status),
+    Reload(operate::Reload),
+    Drain(operate::Drain),
+    Schema(schema::Schema),
 }
 
 impl Command {
     fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         match self {
-            Self::Certs(command) => command.run(output),
-            Self::Check(command) => command.run(output),
-            Self::Drain(command) => command.run(output),
-            Self::Ports(command) => command.run(output),
-            Self::Reload(command) => command.run(output),
-            Self::Run(command) => command.run(output),
-            Self::Schema(command) => command.run(output),
-            Self::Status(command) => command.run(output),
             Self::Up(command) => command.run(output),
+            Self::Check(command) => command.run(output),
+            Self::Ports(command) => command.run(output),
+            Self::Certs(command) => command.run(output),
             Self::User(command) => command.run(output),
+            Self::Run(command) => command.run(output),
+            Self::Status(command) => command.run(output),
+            Self::Reload(command) => command.run(output),
+            Self::Drain(command) => command.run(output),
+            Self::Schema(command) => command.run(output),
         }
     }
 }

@@ -17,20 +17,24 @@ pub(crate) struct Scope {
     /// Only this machine; without it all that run.
     #[arg(long, value_name = "FQDN")]
     machine: Option<String>,
-    /// Where the deployment keeps what outlives it.
+    /// The state directory of the machines.
     #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
     state: PathBuf,
 }
 
-/// Let running machines read certificates, CA bundles and revocation lists again; connections stay.
+/// Have running machines read certificates, CA bundles and revocation lists again; connections stay.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The topology file is read at the start only: after a change of it, restart the machines one after the other.")]
 pub(crate) struct Reload {
     #[command(flatten)]
     scope: Scope,
 }
 
-/// Let running machines finish what they began and end. Machines of one process end together.
+/// Have running machines finish what they began, then end.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+No new connections are taken; what was begun is finished, for at most 10 s. Machines of one process (`up`) end together.")]
 pub(crate) struct Drain {
     #[command(flatten)]
     scope: Scope,
@@ -53,10 +57,7 @@ impl Drain {
 impl Scope {
     fn tell(&self, request: &Request, done: &str, output: &Output) -> anyhow::Result<Outcome> {
         let state = State::new(&self.state);
-        let names = match &self.machine {
-            Some(name) => vec![name.clone()],
-            None => status::machines(&state.machines())?,
-        };
+        let names = status::machines(&state, self.machine.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

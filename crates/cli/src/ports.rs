@@ -2,26 +2,29 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use base::net::Role;
 use clap::ValueEnum;
-use topology::{Filter, HostLine, Line, ROLES, Topology, role_name};
+use topology::{Filter, HostLine, Line, ROLES, role_name};
 
 use crate::output::{Lang, Outcome, Output, Table};
 use crate::topology_file;
 
 /// Print the port summary: who may speak to whom, on which port, for what.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  vestibule ports topology.toml --machine edge01.contoso.net   what a firewall has to let through for one machine
+  vestibule ports topology.toml --format markdown --lang ko    a page for the documentation, in Korean")]
 pub(crate) struct Ports {
     /// The topology file.
     topology: PathBuf,
-    /// How to print it.
-    #[arg(long, value_enum, default_value_t)]
+    /// How to print it: table, markdown, csv (a column of hosts beside each party) or json.
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
     /// Only flows in which this machine takes part.
     #[arg(long, value_name = "FQDN")]
     machine: Option<String>,
-    /// Only flows in which this role takes part.
+    /// Only flows in which this role takes part: edge, director, front_end, reverse_proxy, load_balancer or dns.
     #[arg(long, value_parser = role)]
     role: Option<Role>,
 }
@@ -39,12 +42,14 @@ enum Format {
     Json,
 }
 
-/// The words of the head, in the order of the columns.
+/// The words of the head, in the order of the columns; hosts have columns of their own in spreadsheets only.
 struct Head {
     id: &'static str,
     service: &'static str,
     source: &'static str,
+    source_hosts: &'static str,
     destination: &'static str,
+    destination_hosts: &'static str,
     note: &'static str,
 }
 
@@ -52,14 +57,18 @@ const EN: Head = Head {
     id: "Flow",
     service: "Protocol/TCP or UDP/Port",
     source: "Source",
+    source_hosts: "Source hosts",
     destination: "Destination",
+    destination_hosts: "Destination hosts",
     note: "Note",
 };
 const KO: Head = Head {
     id: "흐름",
     service: "프로토콜/TCP 또는 UDP/포트",
     source: "원본",
+    source_hosts: "원본 호스트",
     destination: "대상",
+    destination_hosts: "대상 호스트",
     note: "참고",
 };
 
@@ -69,12 +78,11 @@ impl Ports {
         let Some(topology) = topology_file::load(&self.topology, output)? else {
             return Ok(Outcome::Faults);
         };
-        let machine = self.machine.as_ref().map(|name| name.to_ascii_lowercase());
-        if let Some(name) = &machine {
-            known(&topology, name)?;
-        }
+        let machine = self.machine.as_deref();
+        let machine = machine.map(|name| topology_file::machine(&topology, name));
+        let machine = machine.transpose()?;
         let filter = Filter {
-            machine: machine.as_deref(),
+            machine: machine.map(|machine| machine.fqdn.as_str()),
             role: self.role,
         };
         let lines = topology.summary(output.lang().into(), filter);
@@ -91,21 +99,6 @@ impl Ports {
         }
         Ok(Outcome::Done)
     }
-}
-
-fn known(topology: &Topology, name: &str) -> anyhow::Result<()> {
-    if topology.machine(name).is_none() {
-        let names: Vec<&str> = topology
-            .machines()
-            .iter()
-            .map(|m| m.fqdn.as_str())
-            .collect();
-        bail!(
-            "the topology has no machine {name}; it has {}",
-            names.join(", ")
-        );
-    }
-    Ok(())
 }
 
 fn role(word: &str) -> Result<Role, String> {
@@ -132,8 +125,8 @@ fn table(lines: &[Line], head: &Head) -> Table {
         table.row([
             line.id.to_string(),
             line.service(),
-            party(&line.source, &line.source_hosts, "\n"),
-            party(&line.destination, &line.destination_hosts, "\n"),
+            party(&line.source, &line.source_hosts, "\n  "),
+            party(&line.destination, &line.destination_hosts, "\n  "),
             line.note.to_owned(),
         ]);
     }
@@ -170,17 +163,13 @@ fn markdown(lines: &[Line], head: &Head) -> String {
 fn csv(lines: &[Line], head: &Head) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let addresses = |hosts: &[HostLine]| hosts.iter().map(host).collect::<Vec<_>>().join(" ");
-    let (from, to) = (
-        format!("{} +", head.source),
-        format!("{} +", head.destination),
-    );
     writer.write_record([
         head.id,
         head.service,
         head.source,
-        &from,
+        head.source_hosts,
         head.destination,
-        &to,
+        head.destination_hosts,
         head.note,
     ])?;
     for line in lines {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use pki::State;
 use serde_json::json;
 
@@ -12,18 +12,24 @@ use crate::output::{Outcome, Output};
 use crate::serve::{LogArgs, Machines};
 use crate::{loopback, topology_file};
 
-/// Run one machine of the topology. SIGTERM drains it, SIGHUP reads certificates again.
+/// Run one machine of the topology, as a service. SIGTERM drains it, SIGHUP reads certificates again.
 #[derive(clap::Args)]
+#[command(after_help = "\
+The machine needs its certificates and keys in the state directory: see `vestibule certs issue --help`.
+When it listens, it prints `FQDN is ready`. dist/vestibule@.service runs it under systemd.
+
+Example:
+  vestibule run topology.toml --machine fe01.contoso.net --state /var/lib/vestibule --log info")]
 pub(crate) struct Run {
     /// The topology file.
     topology: PathBuf,
     /// The machine that this is.
     #[arg(long, value_name = "FQDN")]
     machine: String,
-    /// Where the deployment keeps what outlives it.
+    /// The state directory: certificates, keys, users, registrations.
     #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
     state: PathBuf,
-    /// SIP workers; without it one for each core.
+    /// SIP workers [default: one for each core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     workers: Option<u8>,
     /// Put the topology on loopback addresses from this one on, as `up` does.
@@ -43,24 +49,12 @@ impl Run {
         if let Some(base) = self.loopback {
             topology = loopback::place(&topology, base)?.topology;
         }
-        let Some(machine) = topology
-            .machine(&self.machine)
-            .map(|machine| machine.fqdn.to_string())
-        else {
-            let known: Vec<&str> = topology
-                .machines()
-                .iter()
-                .map(|machine| machine.fqdn.as_str())
-                .collect();
-            bail!(
-                "the topology has no machine {}; there is {}",
-                self.machine,
-                known.join(", ")
-            );
-        };
+        let machine = topology_file::machine(&topology, &self.machine)?;
+        let machine = machine.fqdn.to_string();
+        let state = State::new(&self.state);
+        has_state(&state, &machine)?;
         let topology = Arc::new(topology);
         let workers = self.workers.unwrap_or_else(cores);
-        let state = State::new(&self.state);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -78,6 +72,20 @@ impl Run {
         })?;
         Ok(Outcome::Done)
     }
+}
+
+/// Tells a machine that was never set up from one that is broken.
+fn has_state(state: &State, machine: &str) -> anyhow::Result<()> {
+    let folder = state.machine(machine);
+    let found = folder.try_exists();
+    if !found.with_context(|| format!("cannot look for {}", folder.display()))? {
+        bail!(
+            "{machine} has no state in {}; `vestibule certs issue` makes its certificates and keys, --state names \
+             the state directory",
+            folder.display()
+        );
+    }
+    Ok(())
 }
 
 fn cores() -> u8 {

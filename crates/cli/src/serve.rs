@@ -20,10 +20,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How a process logs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogArgs {
-    /// What to log, to standard error: a level, or targets with levels as `sip=debug,info`.
+    /// What to log, to standard error: a level (error, warn, info, debug) or targets with levels as `info,sip=debug`.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     log: String,
-    /// Log lines as JSON.
+    /// Write log lines as JSON.
     #[arg(long)]
     log_json: bool,
 }

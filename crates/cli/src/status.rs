@@ -1,6 +1,7 @@
 //! `vestibule status`: asks running machines how they are, over the sockets in their state directories.
 
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use pki::State;
@@ -8,14 +9,18 @@ use roles::machine::{CONTROL_SOCKET, MachineStatus, Reply, Request};
 use runtime::control::{ControlError, call};
 
 use crate::output::{Outcome, Output, Table};
+use crate::topology_file;
 
 /// Ask running machines how they are.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Ends with 1 if a machine that has state here is not running. Cert. is the time until the
+first certificate of the machine expires. With --json it also tells listeners, flows and counters.")]
 pub(crate) struct Status {
     /// Only this machine.
     #[arg(long, value_name = "FQDN")]
     machine: Option<String>,
-    /// Where the deployment keeps what outlives it.
+    /// The state directory of the machines.
     #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
     state: PathBuf,
 }
@@ -31,10 +36,7 @@ impl Status {
     /// Prints the answers; not all is well unless every machine asked is running.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         let state = State::new(&self.state);
-        let names = match self.machine {
-            Some(name) => vec![name],
-            None => machines(&state.machines())?,
-        };
+        let names = machines(&state, self.machine.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -57,17 +59,36 @@ impl Status {
     }
 }
 
-/// The machines that have state here.
-pub(crate) fn machines(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let entries = std::fs::read_dir(folder);
-    let entries =
-        entries.with_context(|| format!("no machine has state in {}", folder.display()))?;
+/// The machines that have state here, or the one of them that is named.
+pub(crate) fn machines(state: &State, named: Option<&str>) -> anyhow::Result<Vec<String>> {
+    let names = with_state(state)?;
+    if names.is_empty() {
+        bail!(
+            "no machine has state in {}; name the state directory with --state",
+            state.machines().display()
+        );
+    }
+    let Some(name) = named.map(str::to_ascii_lowercase) else {
+        return Ok(names);
+    };
+    if !names.contains(&name) {
+        let place = state.root().display().to_string();
+        let known = names.iter().map(String::as_str);
+        bail!(topology_file::unknown_machine(&place, &name, known));
+    }
+    Ok(vec![name])
+}
+
+/// All machines that have state here, in alphabetical order.
+pub(crate) fn with_state(state: &State) -> anyhow::Result<Vec<String>> {
+    let folder = state.machines();
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("cannot read {}", folder.display()))?,
+    };
     let mut names = Vec::new();
     for entry in entries {
         names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    if names.is_empty() {
-        bail!("no machine has state in {}", folder.display());
     }
     names.sort_unstable();
     Ok(names)
@@ -79,20 +100,14 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
         return output.json(&machines);
     }
     let mut table = Table::new([
-        "Machine",
-        "State",
-        "Up",
-        "Connections",
-        "Requests",
-        "Users",
-        "Bindings",
-        "Certificate",
+        "Machine", "State", "Up", "Conn.", "Requests", "Users", "Bindings", "Cert.",
     ])
     .right(2)
     .right(3)
     .right(4)
     .right(5)
-    .right(6);
+    .right(6)
+    .right(7);
     for (name, answer) in answers {
         table.row(match answer {
             Answer::Running(status) => running(status),
@@ -159,7 +174,7 @@ fn running(status: &MachineStatus) -> [String; 8] {
                 .as_ref()
                 .map(|bindings| bindings.bindings.to_string()),
         ),
-        number(soonest.map(|days| format!("{days} days"))),
+        number(soonest.map(|days| format!("{days} d"))),
     ]
 }
 

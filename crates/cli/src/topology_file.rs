@@ -1,9 +1,9 @@
-//! Reads the topology file for every command that needs one.
+//! Reads the topology file for every command that needs one, and finds machines in it.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use topology::Topology;
+use topology::{Machine, Topology};
 
 use crate::output::Output;
 
@@ -22,4 +22,26 @@ pub(crate) fn load(path: &Path, output: &Output) -> anyhow::Result<Option<Topolo
             Ok(None)
         }
     }
+}
+
+/// Finds a machine by its name, in upper or lower case. A name that is not there is told with those that are.
+pub(crate) fn machine<'a>(topology: &'a Topology, name: &str) -> anyhow::Result<&'a Machine> {
+    let found = topology.machine(&name.to_ascii_lowercase());
+    found.with_context(|| {
+        let names = topology
+            .machines()
+            .iter()
+            .map(|machine| machine.fqdn.as_str());
+        unknown_machine("the topology", name, names)
+    })
+}
+
+/// Says that a machine is not there, and which are.
+pub(crate) fn unknown_machine<'a>(
+    place: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> String {
+    let known: Vec<&str> = known.collect();
+    format!("{place} has no machine {name}; it has {}", known.join(", "))
 }

@@ -4,7 +4,9 @@
 //! and a certificate of a private authority that is made on the first start.
 
 mod demo;
+mod place;
 mod report;
+mod sign_in;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -29,12 +31,21 @@ const REFERENCE: &str = include_str!("../../../examples/reference.toml");
 const CATCH_UP: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// Run the whole topology on this machine: a trial in one command. Ctrl-C drains and ends it.
+/// Run the whole topology on this machine: a trial in one command.
 #[derive(clap::Args)]
+#[command(after_help = "\
+Each machine gets an address of 127.0.0.0/8, so that port numbers are the real ones. The first start makes a private
+authority, certificates and three users in the state directory; what is printed says how a phone signs in.
+Ctrl-C drains and ends it.
+
+Examples:
+  vestibule up                                        the reference topology
+  vestibule up office.toml --state office             a topology of yours, in a directory of its own
+  vestibule up --state second --loopback 127.78.0.1   a second one at the same time")]
 pub(crate) struct Up {
     /// The topology file; without one the reference topology runs.
     topology: Option<PathBuf>,
-    /// Where the deployment keeps what outlives it.
+    /// The state directory: certificates, keys, users, registrations. It is made if it is missing.
     #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
     state: PathBuf,
     /// The first of the loopback addresses that the machines get.
@@ -61,20 +72,18 @@ impl Up {
         }
         let topology = Arc::new(placed.topology);
         let state = State::new(&self.state);
-        prepare(&state, &topology, &text)?;
+        place::make(&state)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         runtime.block_on(async {
+            place::check(&state, &topology).await?;
+            prepare(&state, &topology, &text)?;
             let machines = Machines::start(&topology, order(&topology), &state, self.workers)
                 .map_err(|error| loopback::explain(error, self.loopback))?;
-            let users = demo::users(&machines, &topology, &state)?;
+            let users = demo::users(&machines, &topology, &state, output)?;
             wait_for_copies(&machines).await;
-            let statuses: Vec<MachineStatus> = machines
-                .running()
-                .iter()
-                .map(|machine| machine.status())
-                .collect();
+            let statuses = statuses(&machines, &topology);
             let report = report::Report {
                 topology: &topology,
                 statuses: &statuses,
@@ -110,10 +119,9 @@ impl Up {
     }
 }
 
-/// Makes the state directory, the authority, certificates and keys, as far as they are missing.
+/// Makes the authority, certificates and keys, as far as they are missing.
 fn prepare(state: &State, topology: &Topology, text: &str) -> anyhow::Result<()> {
     let root = state.root();
-    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let copy = root.join("topology.toml");
     std::fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
     let (certificates, pools) = (needs::certificates(topology), needs::pools(topology));
@@ -139,6 +147,15 @@ fn order(topology: &Topology) -> Vec<&str> {
         .into_iter()
         .map(|machine| machine.fqdn.as_str())
         .collect()
+}
+
+/// How the machines are, in the order of the file.
+fn statuses(machines: &Machines, topology: &Topology) -> Vec<MachineStatus> {
+    let running = machines.running().iter();
+    let mut statuses: Vec<MachineStatus> = running.map(|machine| machine.status()).collect();
+    let all = topology.machines();
+    statuses.sort_by_key(|status| all.iter().position(|one| one.fqdn == *status.machine));
+    statuses
 }
 
 /// Ready means that every Director and Front End knows every user.

@@ -24,41 +24,49 @@ pub(crate) use password::verifiers;
 
 /// Add, import, list, move and remove users, and change their passwords.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Run these where the machine that masters the directory has its state: it may be running or not.
+The topology is the one that `vestibule up` left in the state directory, or name it with --topology.")]
 pub(crate) enum User {
-    /// Adds a user; asks for the password.
+    /// Add a user; asks for the password.
     Add {
         /// The address, as alice@contoso.com.
         user: String,
         /// The home pool; may be left out if there is only one.
         #[arg(long, value_name = "FQDN")]
         pool: Option<String>,
-        /// What people read.
-        #[arg(long, default_value = "")]
+        /// The name that people read.
+        #[arg(long, default_value = "", hide_default_value = true)]
         name: String,
         #[command(flatten)]
         password: PasswordFrom,
         #[command(flatten)]
         place: Place,
     },
-    /// Adds the users of a CSV file with the columns aor, password, name and pool.
-    ///
-    /// The first line names the columns, in any order; name and pool may be missing. Where a password is empty one is
-    /// made up and shown. Lines with faults are reported and left out; the others are added.
+    /// Add the users of a CSV file with the columns aor, password, name and pool.
+    #[command(after_help = "\
+The first line names the columns, in any order; name may be missing, and pool if there is only one. Where a password is
+empty one is made up and shown. Lines with faults are reported and left out; the others are added.
+
+Example of a file:
+  aor,password,name,pool
+  alice@contoso.com,correct horse,Alice,fepool01.contoso.net
+  bob@contoso.com,,\"Bob, the second\",fepool02.contoso.net")]
     Import {
         /// The file.
         file: PathBuf,
-        /// Only tells what would happen.
+        /// Only tell what would happen.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
         place: Place,
     },
-    /// Lists all users.
+    /// List all users.
     List {
         #[command(flatten)]
         place: Place,
     },
-    /// Makes another pool the home of a user.
+    /// Make another pool the home of a user.
     Move {
         /// The address.
         user: String,
@@ -68,14 +76,14 @@ pub(crate) enum User {
         #[command(flatten)]
         place: Place,
     },
-    /// Removes a user.
+    /// Remove a user.
     Remove {
         /// The address.
         user: String,
         #[command(flatten)]
         place: Place,
     },
-    /// Changes a user's password; asks for the new one.
+    /// Change a user's password; asks for the new one.
     Passwd {
         /// The address.
         user: String,

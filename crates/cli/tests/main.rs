@@ -4,6 +4,7 @@
 mod certs;
 mod check;
 mod ports;
+mod state;
 mod user;
 
 use std::process::Command;
@@ -17,8 +18,15 @@ struct Answer {
 
 /// Runs the binary in the folder of the examples.
 fn vestibule(arguments: &[&str]) -> Answer {
+    vestibule_at(None, arguments)
+}
+
+/// The same on a terminal so many columns wide, or on none.
+fn vestibule_at(columns: Option<u16>, arguments: &[&str]) -> Answer {
     let output = Command::new(env!("CARGO_BIN_EXE_vestibule"))
         .args(arguments)
+        .env_remove("COLUMNS")
+        .envs(columns.map(|columns| ("COLUMNS", columns.to_string())))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"))
         .output()
         .unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::vestibule;
+use crate::{vestibule, vestibule_at};
 
 /// The nine rows of the Director's port table as they are printed: service, source, destination.
 const SEED: [[&str; 3]; 9] = [
@@ -114,13 +114,31 @@ fn a_file_with_faults_has_no_ports() {
     assert!(answer.err.contains("error[port-clash]"));
 }
 
+#[test]
+fn a_narrow_terminal_gets_paragraphs_and_no_word_is_cut() {
+    let table = vestibule_at(Some(60), &["ports", "reference.toml"]).out;
+    assert!(table.starts_with("Flow: 1\n"), "{table}");
+    assert!(table.contains("\n\nFlow: 2\n"), "{table}");
+    for whole in ["HTTP/TCP/8080", "dirpool01.contoso.net (10.0.0.10)"] {
+        assert!(table.contains(whole), "{table}");
+    }
+    let wrapped = vestibule_at(Some(120), &["ports", "reference.toml"]).out;
+    assert!(
+        wrapped.lines().all(|line| line.chars().count() <= 120),
+        "{wrapped}"
+    );
+    assert!(wrapped.contains("dirpool01.contoso.net"), "{wrapped}");
+}
+
 /// The rows of the reference topology as a spreadsheet reads them, without the head.
 fn rows(arguments: &[&str]) -> Vec<Vec<String>> {
     let base = ["ports", "reference.toml", "--format", "csv"];
     let answer = vestibule(&[&base, arguments].concat());
     assert_eq!((answer.code, answer.err.as_str()), (Some(0), ""));
     let mut reader = csv::Reader::from_reader(answer.out.as_bytes());
-    assert_eq!(reader.headers().unwrap().len(), 7);
+    let head = reader.headers().unwrap();
+    assert_eq!(head.len(), 7);
+    assert!(head.iter().all(|name| !name.is_empty()));
     let row = |record: csv::StringRecord| record.iter().map(str::to_owned).collect();
     reader
         .records()

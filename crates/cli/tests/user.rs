@@ -216,6 +216,47 @@ fn an_import_tells_every_line_and_adds_the_good_ones() {
 }
 
 #[test]
+fn slips_in_a_file_are_told_with_the_line_of_an_editor() {
+    let state = state();
+    let csv = state.path().join("users.csv");
+    let import = |text: &str| {
+        std::fs::write(&csv, text).unwrap();
+        ask(&state, &["import", csv.to_str().unwrap(), "--dry-run"], "")
+    };
+    let head = "aor,password,name,pool\r\n";
+    let slips = import(&format!(
+        "{head}\r\n\r\n\
+         alice@contoso.com,with,comma,Alice,fepool01.contoso.net\r\n\
+         alice@fabrikam@com,one,Alice,fepool01.contoso.net\r\n\
+         \"bob@contoso.com,one,Bob,fepool01.contoso.net\r\n\
+         carol@contoso.com,one,Carol,fepool01.contoso.net\r\n"
+    ));
+    assert_eq!(slips.code, Some(1), "{}", slips.err);
+    let told = [
+        ("4", "5 fields for 4 columns"),
+        (
+            "5",
+            "\"alice@fabrikam@com\": the user part may not contain '@'",
+        ),
+        ("6", "is there a quotation mark that is not closed?"),
+    ];
+    for (line, (number, fault)) in slips.out.lines().skip(2).zip(told) {
+        assert!(line.trim_start().starts_with(number), "{}", slips.out);
+        assert!(line.contains(fault), "{}", slips.out);
+    }
+    let files = [
+        ("", "it is empty"),
+        ("aor;password\n", "there is no column \"aor;password\""),
+        ("aor,password,aor\n", "the column \"aor\" is there twice"),
+    ];
+    for (text, fault) in files {
+        let answer = import(text);
+        assert_eq!(answer.code, Some(2), "{text:?}");
+        assert!(answer.err.contains(fault), "{}", answer.err);
+    }
+}
+
+#[test]
 fn an_import_of_many_is_sent_in_parts() {
     let state = state();
     let csv = state.path().join("users.csv");

@@ -8,7 +8,6 @@ use base::net::Face;
 use pki::{Ca, Done, Material, Need, Order, PoolNeed, Revoke, State};
 use serde_json::json;
 use time::OffsetDateTime;
-use topology::{Machine, Topology};
 use zeroize::Zeroizing;
 
 use super::show::Row;
@@ -251,7 +250,7 @@ impl Plan {
         let mut needs = needs::certificates(&topology);
         let mut pools = needs::pools(&topology);
         if let Some(machine) = &scope.machine {
-            let machine = known(&topology, machine)?.fqdn.as_str();
+            let machine = topology_file::machine(&topology, machine)?.fqdn.as_str();
             needs.retain(|need| need.machine == machine);
             pools.retain(|pool| pool.members.iter().any(|member| member == machine));
         }
@@ -276,13 +275,17 @@ impl One {
         let Some(topology) = topology_file::load(&self.topology, output)? else {
             return Ok(None);
         };
-        let machine = known(&topology, &self.machine)?;
+        let machine = topology_file::machine(&topology, &self.machine)?;
         let mut needs = needs::of_machine(&topology, machine);
         if let Some(face) = self.face.map(Face::from) {
             needs.retain(|need| need.face == face);
         }
         if needs.is_empty() {
-            bail!("{} needs no such certificate", self.machine);
+            let face = words::face(self.face.map_or(Face::Inside, Face::from));
+            bail!(
+                "{} has no certificate on the {face}; it has one face only",
+                machine.fqdn
+            );
         }
         Ok(Some(needs))
     }
@@ -293,22 +296,6 @@ impl One {
             .needs(output)?
             .and_then(|needs| needs.into_iter().next()))
     }
-}
-
-fn known<'a>(topology: &'a Topology, name: &str) -> anyhow::Result<&'a Machine> {
-    topology
-        .machine(&name.to_ascii_lowercase())
-        .with_context(|| {
-            let names: Vec<&str> = topology
-                .machines()
-                .iter()
-                .map(|m| m.fqdn.as_str())
-                .collect();
-            format!(
-                "the topology has no machine {name}; it has {}",
-                names.join(", ")
-            )
-        })
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -76,11 +76,20 @@ impl Row {
             self.machine.clone(),
             self.face.to_owned(),
             self.needed.join("\n"),
-            of(|certificate| certificate.names.join("\n")),
+            installed.map_or_else(|| "-".to_owned(), |there| self.compared(&there.names)),
             of(|certificate| certificate.days_left.to_string()),
             of(|certificate| certificate.issuer.clone()),
             verdict,
         ]
+    }
+
+    /// Names are repeated only where they differ from those needed.
+    fn compared(&self, names: &[String]) -> String {
+        if names == self.needed {
+            "as needed".to_owned()
+        } else {
+            names.join("\n")
+        }
     }
 
     fn unreadable(need: &Need, error: Error) -> Self {

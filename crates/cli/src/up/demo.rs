@@ -7,13 +7,14 @@ use anyhow::{Context as _, bail};
 use base::net::Role;
 use directory::{Aor, PoolName};
 use pki::State;
-use roles::directory_admin::{Admin, NewUser, UserReply, UserRequest};
+use roles::directory_admin::{Admin, ListedUser, NewUser, UserReply, UserRequest};
 use roles::machine::Running;
 use runtime::clock::Clock;
 use runtime::disk;
 use sip::token::Key;
 use topology::{Fqdn, Topology};
 
+use crate::output::Output;
 use crate::serve::Machines;
 use crate::user::verifiers;
 
@@ -32,11 +33,20 @@ pub(super) struct DemoUser {
     pub(super) home: String,
 }
 
-/// Makes the users if there are none at all, and returns those of them whose password is still ours.
+impl DemoUser {
+    /// Returns the part before the `@`.
+    pub(super) fn name(&self) -> &str {
+        let aor = self.aor.strip_prefix("sip:").unwrap_or(&self.aor);
+        aor.split('@').next().unwrap_or(aor)
+    }
+}
+
+/// Makes the users if there are none at all, and returns those of them who can sign in and whose password is still ours.
 pub(super) fn users(
     machines: &Machines,
     topology: &Topology,
     state: &State,
+    output: &Output,
 ) -> anyhow::Result<Vec<DemoUser>> {
     let Some(admin) = machines.running().iter().find_map(Running::admin) else {
         return Ok(Vec::new());
@@ -57,13 +67,24 @@ pub(super) fn users(
         bail!("the directory cannot be read")
     };
     let is_empty = known.is_empty();
+    let strays = strays(&known, topology);
+    if let Some(first) = strays.first() {
+        output.complain(format!(
+            "users whose home pool is not in this topology cannot sign in: {}, as {} in {};\n\
+             `vestibule user move USER --pool FQDN` gives them another home",
+            strays.len(),
+            first.aor,
+            first.home
+        ))?;
+    }
     let mut made = Vec::new();
     for ((user, name), home) in NAMES.into_iter().zip(pools.iter().cycle()) {
         let aor = Aor::parse(&format!("{user}@{domain}"))?;
         let password = password(&secret, aor.as_str());
         if is_empty {
             add(admin, topology, &aor, name, home, &password)?;
-        } else if !known.iter().any(|one| one.aor == aor) {
+        } else if !known.iter().any(|one| one.aor == aor) || strays.iter().any(|one| one.aor == aor)
+        {
             continue;
         }
         if is_password(admin, topology, &aor, &password) {
@@ -80,6 +101,19 @@ pub(super) fn users(
         }
     }
     Ok(made)
+}
+
+/// Users whose home another topology had.
+fn strays<'a>(known: &'a [ListedUser], topology: &Topology) -> Vec<&'a ListedUser> {
+    let has = |pool: &str| {
+        topology
+            .pools_of(Role::FrontEnd)
+            .any(|one| one.fqdn == *pool)
+    };
+    known
+        .iter()
+        .filter(|user| !has(user.home.as_str()))
+        .collect()
 }
 
 fn list(admin: &Admin) -> UserReply {

@@ -1,7 +1,7 @@
 //! What `up` says when everything runs: machines, flows, users, and how a phone signs in.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use base::net::Face;
 use roles::machine::{FlowLive, MachineStatus};
 use serde::Serialize;
 use topology::flows::{Protocol, TABLE};
-use topology::{Port, RecordData, Topology};
+use topology::{RecordData, Topology};
 
 use super::demo::DemoUser;
+use super::sign_in::{self, Entrance};
 use crate::output::{Output, Table};
 
 /// Everything that is said.
@@ -38,13 +39,6 @@ struct Facts<'a> {
     machines: Vec<&'a str>,
 }
 
-/// A server and port that a phone is told.
-#[derive(Serialize)]
-struct Entrance {
-    host: String,
-    port: u16,
-}
-
 impl Report<'_> {
     /// Prints it: one line of JSON, or tables for people.
     pub(super) fn print(&self, output: &Output) -> anyhow::Result<()> {
@@ -58,8 +52,10 @@ impl Report<'_> {
         output.line("")?;
         if !self.users.is_empty() {
             output.table(&self.user_table())?;
+            output.line("")?;
         }
-        self.how_to_sign_in(output)?;
+        let user = self.users.first();
+        sign_in::print(self.topology, self.state, self.name_server(), user, output)?;
         let listening = self
             .statuses
             .iter()
@@ -78,8 +74,8 @@ impl Report<'_> {
             ready: true,
             names: self.names(),
             users: self.users,
-            inside: self.inside(),
-            outside: self.outside(),
+            inside: Entrance::inside(self.topology),
+            outside: Entrance::outside(self.topology),
             state: self.state,
             ca: self.state.join("ca").join("ca.pem"),
             took_ms: self.took.as_millis(),
@@ -95,9 +91,11 @@ impl Report<'_> {
         let mut table = Table::new(["Machine", "Roles", "Listens on"]);
         for status in self.statuses {
             let open = status.listeners.iter().filter(|one| one.open);
-            let lines: Vec<String> = open
+            let mut lines: Vec<String> = open
                 .map(|one| format!("{} {} {}", one.address, one.protocol, one.face))
                 .collect();
+            // DNS has two listeners at one address, over UDP and TCP.
+            lines.dedup();
             table.row([
                 status.machine.clone(),
                 status.roles.join("\n"),
@@ -143,47 +141,10 @@ impl Report<'_> {
         table
     }
 
-    fn how_to_sign_in(&self, output: &Output) -> anyhow::Result<()> {
-        let ca = self.state.join("ca").join("ca.pem");
-        let user = self.users.first();
-        let (aor, password) = user.map_or(("sip:USER@DOMAIN", "PASSWORD"), |user| {
-            (&user.aor, &user.password)
-        });
-        let name = aor
-            .strip_prefix("sip:")
-            .and_then(|rest| rest.split('@').next())
-            .unwrap_or("USER");
-        output.line(format!(
-            "\nTo sign in with a phone, trust {} and",
-            ca.display()
-        ))?;
-        output.line(self.name_help())?;
-        for (place, entrance) in [("inside", self.inside()), ("outside", self.outside())] {
-            let Some(Entrance { host, port }) = entrance else {
-                continue;
-            };
-            output.line(format!(
-                "\n  {place}\n    linphone   proxy add: sip:{host}:{port};transport=tls, identity {aor}, user {name}, \
-                 password {password}\n    baresip    {};transport=tls>;auth_pass={password};\
-                 outbound=\"sip:{host}:{port};transport=tls\"",
-                format_args!("<{aor}")
-            ))?;
-        }
-        Ok(())
-    }
-
-    /// How a phone on this machine finds the names.
-    fn name_help(&self) -> String {
-        let dns = self.statuses.iter().flat_map(|status| &status.listeners);
-        let dns = dns.filter(|one| one.open && one.protocol == Protocol::Dns.name());
-        let hosts = self.state.join("hosts");
-        let file = format!("add the lines of {} to /etc/hosts", hosts.display());
-        match dns.map(|one| one.address).next() {
-            Some(address) => format!(
-                "let it ask the name server {address} (baresip: dns_server {address}), or {file}."
-            ),
-            None => format!("{file}."),
-        }
+    fn name_server(&self) -> Option<SocketAddr> {
+        let mut listeners = self.statuses.iter().flat_map(|status| &status.listeners);
+        let dns = listeners.find(|one| one.open && one.protocol == Protocol::Dns.name());
+        dns.map(|one| one.address)
     }
 
     /// Writes the names in the form of hosts(5), for those who want them in /etc/hosts.
@@ -214,25 +175,6 @@ impl Report<'_> {
             .into_iter()
             .map(|((name, _), addresses)| (name, addresses))
             .collect()
-    }
-
-    /// Where a phone inside signs in: the Director pool, or the Front Ends where there is none.
-    fn inside(&self) -> Option<Entrance> {
-        let pool = self.topology.sign_in_pool()?;
-        Some(Entrance {
-            host: pool.fqdn.to_string(),
-            port: self.topology.ports().number(Port::Sip),
-        })
-    }
-
-    /// Where a phone outside signs in: the Edge.
-    fn outside(&self) -> Option<Entrance> {
-        let pool = self.topology.pools_of(base::net::Role::Edge).next()?;
-        let host = pool.external_fqdn.as_ref()?.to_string();
-        Some(Entrance {
-            host,
-            port: self.topology.ports().number(Port::EdgeAccess),
-        })
     }
 }
 

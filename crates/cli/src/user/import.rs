@@ -1,10 +1,15 @@
 //! `vestibule user import`: a CSV file, line by line.
 //!
-//! Every line is checked by itself and all its faults are told. Good lines go to the machine in chunks, so a file of any
-//! length needs little memory and fits the control socket. A line that fails leaves the others alone.
+//! Every line is checked by itself and all its faults are told; one that fails leaves the others alone. Good lines go to
+//! the machine in chunks, which fit the control socket. What a spreadsheet or a slip of the pen does to a file (an open
+//! quotation mark, a comma too many, semicolons) is told as what it is, before a wrong password is stored.
+
+mod columns;
+mod lines;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -14,13 +19,16 @@ use roles::directory_admin::{NewUser, Rules, UserReply, UserRequest};
 use serde::Serialize;
 use topology::Topology;
 
+use self::columns::{Columns, quoted};
+use self::lines::LineNumbers;
 use super::master::Master;
 use super::password;
 use crate::output::{Outcome, Output, Table};
 
 /// How many users go to the machine at a time; some hundred bytes each.
 const CHUNK: usize = 250;
-const COLUMNS: [&str; 4] = ["aor", "password", "name", "pool"];
+/// The longest file; room for some hundred thousand users.
+const LONGEST: u64 = 64 * 1024 * 1024;
 
 /// What came of one line.
 #[derive(Debug, Serialize)]
@@ -36,18 +44,10 @@ struct Line {
     faults: Vec<String>,
 }
 
-/// Where the columns are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Columns {
-    aor: usize,
-    password: usize,
-    name: Option<usize>,
-    pool: Option<usize>,
-}
-
 /// Checks lines before they are sent.
 struct Reader<'a> {
     columns: Columns,
+    lines: LineNumbers<'a>,
     topology: &'a Topology,
     only_pool: Option<PoolName>,
     rules: &'a Rules,
@@ -61,18 +61,20 @@ pub(super) fn run(
     output: &Output,
 ) -> anyhow::Result<Outcome> {
     let name = path.display();
-    let file = File::open(path).with_context(|| format!("cannot read {name}"))?;
-    let mut csv = csv::ReaderBuilder::new().flexible(true).from_reader(file);
-    let head = csv
-        .headers()
-        .with_context(|| format!("{name} has no first line that names the columns"))?;
-    let columns = find_columns(head).with_context(|| format!("{name} cannot be imported"))?;
+    let bytes = read(path).with_context(|| format!("cannot read {name}"))?;
+    let mut csv = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(bytes.as_slice());
+    let no_text = |_| anyhow::anyhow!("{name} is not text in UTF-8");
+    let columns = Columns::find(csv.headers().map_err(no_text)?)
+        .with_context(|| format!("{name} cannot be imported"))?;
 
     let topology = master.topology().clone();
     let rules = master.rules().clone();
     let only_pool = master.only_pool();
     let mut reader = Reader {
         columns,
+        lines: LineNumbers::new(&bytes),
         topology: &topology,
         only_pool,
         rules: &rules,
@@ -95,6 +97,24 @@ pub(super) fn run(
 }
 
 impl Reader<'_> {
+    /// Says what makes a record something else than one line with a field for each column.
+    fn shape(&self, record: &StringRecord) -> Vec<String> {
+        let columns = self.columns.count;
+        let mut faults = Vec::new();
+        if record.iter().any(|field| field.contains(['\r', '\n'])) {
+            faults.push(
+                "a field goes on in the next line; is there a quotation mark that is not closed?"
+                    .to_owned(),
+            );
+        } else if record.len() > columns {
+            faults.push(format!(
+                "{} fields for {columns} columns; put a field that holds a comma in quotation marks",
+                record.len()
+            ));
+        }
+        faults
+    }
+
     /// Reads one line: what there is to say about it, and the user if there is nothing wrong.
     fn read(
         &mut self,
@@ -102,16 +122,16 @@ impl Reader<'_> {
     ) -> anyhow::Result<(Line, Option<NewUser>)> {
         let record = match record {
             Ok(record) => record,
-            Err(error) => return Ok((broken_line(error)?, None)),
+            Err(error) => {
+                let number = self.lines.at(error.position());
+                return Ok((Line::new(number, broken(error)?), None));
+            }
         };
-        let number = record.position().map_or(0, csv::Position::line);
-        let mut line = Line {
-            line: number,
-            user: None,
-            added: false,
-            password: None,
-            faults: Vec::new(),
-        };
+        let number = self.lines.at(record.position());
+        let mut line = Line::new(number, self.shape(&record));
+        if !line.faults.is_empty() {
+            return Ok((line, None));
+        }
         let field = |column: Option<usize>| {
             column
                 .and_then(|column| record.get(column))
@@ -119,8 +139,9 @@ impl Reader<'_> {
         };
         let trimmed = |column| field(column).trim();
 
-        let aor = Aor::parse(trimmed(Some(self.columns.aor)))
-            .map_err(|error| line.faults.push(chain(&error)))
+        let address = trimmed(Some(self.columns.aor));
+        let aor = Aor::parse(address)
+            .map_err(|error| line.faults.push(format!("{}: {error}", quoted(address))))
             .ok();
         let home = match (trimmed(self.columns.pool), &self.only_pool) {
             ("", Some(only)) => Some(only.clone()),
@@ -177,44 +198,38 @@ impl Reader<'_> {
     }
 }
 
-/// A line that is no CSV is a fault of that line; a file that cannot be read ends the import.
-fn broken_line(error: csv::Error) -> anyhow::Result<Line> {
-    if error.is_io_error() {
-        return Err(error).context("cannot read on");
+impl Line {
+    fn new(line: u64, faults: Vec<String>) -> Self {
+        Self {
+            line,
+            user: None,
+            added: false,
+            password: None,
+            faults,
+        }
     }
-    let line = error.position().map_or(0, csv::Position::line);
-    Ok(Line {
-        line,
-        user: None,
-        added: false,
-        password: None,
-        faults: vec!["not text in UTF-8".to_owned()],
-    })
 }
 
-fn find_columns(head: &StringRecord) -> anyhow::Result<Columns> {
-    let names: Vec<String> = head
-        .iter()
-        .map(|name| {
-            name.trim()
-                .trim_start_matches('\u{feff}')
-                .to_ascii_lowercase()
-        })
-        .collect();
-    if let Some(unknown) = names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LONGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
         bail!(
-            "there is no column {unknown:?}; the columns are {}",
-            COLUMNS.join(", ")
+            "it is longer than {} MiB; import it in parts",
+            LONGEST >> 20
         );
     }
-    let find = |wanted: &str| names.iter().position(|name| name == wanted);
-    let need = |wanted| find(wanted).with_context(|| format!("the column {wanted:?} is missing"));
-    Ok(Columns {
-        aor: need("aor")?,
-        password: need("password")?,
-        name: find("name"),
-        pool: find("pool"),
-    })
+    Ok(bytes)
+}
+
+/// A line that is no text is a fault of that line; anything else would be a fault of the reader.
+fn broken(error: csv::Error) -> anyhow::Result<Vec<String>> {
+    if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) {
+        return Ok(vec!["not text in UTF-8".to_owned()]);
+    }
+    Err(error).context("cannot read on")
 }
 
 /// Sends users to the machine and notes what came of each.
@@ -293,36 +308,4 @@ fn chain(error: &dyn std::error::Error) -> String {
     error
         .source()
         .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_found_by_name_in_any_order() {
-        let head = StringRecord::from(vec!["\u{feff}Pool", " password", "AOR"]);
-        let found = find_columns(&head).unwrap();
-        assert_eq!(
-            found,
-            Columns {
-                aor: 2,
-                password: 1,
-                name: None,
-                pool: Some(0)
-            }
-        );
-    }
-
-    #[test]
-    fn a_missing_and_an_unknown_column_are_named() {
-        let missing = find_columns(&StringRecord::from(vec!["aor", "name"])).unwrap_err();
-        assert_eq!(missing.to_string(), "the column \"password\" is missing");
-        let unknown =
-            find_columns(&StringRecord::from(vec!["aor", "password", "phone"])).unwrap_err();
-        assert_eq!(
-            unknown.to_string(),
-            "there is no column \"phone\"; the columns are aor, password, name, pool"
-        );
-    }
 }

@@ -20,7 +20,7 @@ const CHARACTERS: [u8; 32] = *b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Where a password comes from.
 #[derive(Debug, Args)]
 pub(crate) struct PasswordFrom {
-    /// Reads the password from the first line of standard input.
+    /// Read the password from the first line of standard input.
     #[arg(long)]
     password_stdin: bool,
 }

@@ -4,7 +4,7 @@
 //! nobody acts on are not looked at, so that a proxy does not refuse what it need not understand.
 
 use super::lex::{is_param, is_token};
-use super::scan::Line;
+use super::scan::{Line, Start};
 use super::{Address, Invalid, Message, Name, Scheme, Uri};
 
 /// Headers that must be there.
@@ -25,7 +25,9 @@ impl Message {
         check_party(Name::To, &self.to()?)?;
         self.call_id()?;
         let cseq = self.cseq()?;
-        if self.is_request() && cseq.method != self.method_token() {
+        if let Start::Request { token, .. } = self.start()
+            && cseq.method.as_bytes() != token.of(self.bytes())
+        {
             return Err(Invalid::CSeqMethod);
         }
         self.max_forwards()?;

@@ -4,128 +4,15 @@
 //! A folded value keeps its line break: CR and LF count as white space here, because the line scanner has made sure
 //! that they occur in folds only.
 
+mod class;
+mod cursor;
+mod find;
+
 use memchr::{memchr, memchr2, memchr3};
 
-/// A set of bytes; one bit of [`CLASSES`].
-#[derive(Clone, Copy)]
-pub(crate) struct Class(u8);
-
-impl Class {
-    /// White space; CR and LF only as part of a fold.
-    pub(crate) const LWS: Self = Self(1);
-    /// What a token is made of.
-    pub(crate) const TOKEN: Self = Self(1 << 1);
-    /// What a host name or an IPv4 address is made of.
-    pub(crate) const HOST: Self = Self(1 << 2);
-    /// What stands unescaped in the user or password of a URI.
-    pub(crate) const USER: Self = Self(1 << 3);
-    /// What stands unescaped in the parameters of a URI.
-    pub(crate) const PARAM: Self = Self(1 << 4);
-    /// What stands unescaped in the headers of a URI.
-    pub(crate) const HEADER: Self = Self(1 << 5);
-    /// What may stand in a parameter without meaning anything to it: not `;`, `=` and `"`.
-    const INSIDE: Self = Self(1 << 6);
-    /// What may stand in a URI between angle brackets: not white space and `>`.
-    pub(crate) const BRACKETED: Self = Self(1 << 7);
-
-    /// Tells whether the byte belongs to this set.
-    pub(crate) fn has(self, byte: u8) -> bool {
-        CLASSES
-            .get(usize::from(byte))
-            .is_some_and(|classes| classes & self.0 != 0)
-    }
-
-    /// Tells whether every byte belongs to this set.
-    pub(crate) fn has_all(self, bytes: &[u8]) -> bool {
-        bytes.iter().all(|byte| self.has(*byte))
-    }
-
-    /// Returns how many bytes from the beginning belong to this set.
-    pub(crate) fn span(self, bytes: &[u8]) -> usize {
-        bytes
-            .iter()
-            .position(|byte| !self.has(*byte))
-            .unwrap_or(bytes.len())
-    }
-
-    /// The same, where `%` with two hexadecimal digits belongs to every set.
-    pub(crate) fn escaped_span(self, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        loop {
-            at += self.span(bytes.get(at..).unwrap_or_default());
-            match bytes.get(at..) {
-                Some([b'%', high, low, ..])
-                    if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-                {
-                    at += 3;
-                }
-                _ => return at,
-            }
-        }
-    }
-}
-
-/// The classes of each byte. One look here replaces a chain of comparisons in the loops that see every byte.
-static CLASSES: [u8; 256] = classes();
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "evaluated by the compiler only"
-)]
-const fn classes() -> [u8; 256] {
-    let mut all = [0; 256];
-    let mut index = 0;
-    while index < all.len() {
-        all[index] = classes_of(index as u8);
-        index += 1;
-    }
-    all
-}
-
-const fn classes_of(byte: u8) -> u8 {
-    let is_word = byte.is_ascii_alphanumeric();
-    let is_lws = matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-    let is_unreserved = is_word
-        || matches!(
-            byte,
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'
-        );
-    let is_param = is_unreserved
-        || matches!(
-            byte,
-            b'[' | b']' | b'/' | b':' | b'&' | b'+' | b'$' | b'=' | b';'
-        );
-    let members = [
-        (Class::LWS, is_lws),
-        (
-            Class::TOKEN,
-            is_word
-                || matches!(
-                    byte,
-                    b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-                ),
-        ),
-        (Class::HOST, is_word || matches!(byte, b'-' | b'.' | b'_')),
-        (
-            Class::USER,
-            is_unreserved || matches!(byte, b'&' | b'=' | b'+' | b'$' | b',' | b';' | b'?' | b'/'),
-        ),
-        (Class::PARAM, is_param),
-        (Class::HEADER, is_param || matches!(byte, b'?' | b',')),
-        (Class::INSIDE, !matches!(byte, b';' | b'=' | b'"')),
-        (Class::BRACKETED, !is_lws && byte != b'>'),
-    ];
-    let mut bits = 0;
-    let mut rest = members.as_slice();
-    while let [(class, is_member), others @ ..] = rest {
-        if *is_member {
-            bits |= class.0;
-        }
-        rest = others;
-    }
-    bits
-}
+pub(crate) use class::Class;
+pub(crate) use cursor::Cursor;
+pub(crate) use find::{find_near, low_byte};
 
 /// Tells whether a byte is white space.
 pub(crate) fn is_lws(byte: u8) -> bool {
@@ -168,95 +55,11 @@ pub(crate) fn trim_text(text: &str) -> &str {
     text.get(start..start + inside.len()).unwrap_or_default()
 }
 
-/// Returns where the first byte below 16 is. CR, LF and NUL are such bytes, and of what heads hold besides only tab.
-///
-/// Whole blocks are compared at once, which the compiler turns into a few vector instructions.
-pub(crate) fn low_byte(bytes: &[u8]) -> Option<usize> {
-    let is_low = |byte: &u8| *byte < 16;
-    let (blocks, rest) = bytes.as_chunks::<16>();
-    let has_none = |block: &&[u8; 16]| !block.iter().fold(false, |any, byte| any | is_low(byte));
-    let clean = blocks.iter().take_while(has_none).count();
-    let place = match blocks.get(clean) {
-        Some(block) => first_low(*block),
-        None => rest.iter().position(is_low)?,
-    };
-    Some(16 * clean + place)
-}
-
-/// Subtracting 16 from each byte borrows from the top bit of those that are smaller. A borrow may spill over into the
-/// bytes behind such a one, but not into one before it.
-const fn first_low(block: [u8; 16]) -> usize {
-    const EACH: u128 = u128::MAX / 255;
-    let block = u128::from_le_bytes(block);
-    let low = block.wrapping_sub(16 * EACH) & !block & (0x80 * EACH);
-    low.trailing_zeros() as usize / 8
-}
-
 /// Splits at the first of these bytes, which is ASCII, and leaves it out. For short texts: it looks at byte after byte.
 pub(crate) fn cut(text: &str, at: u8) -> (&str, Option<&str>) {
     match text.bytes().position(|byte| byte == at) {
         Some(place) => (text.get(..place).unwrap_or_default(), text.get(place + 1..)),
         None => (text, None),
-    }
-}
-
-/// Reads a text from its beginning, part by part.
-#[derive(Clone, Copy)]
-pub(crate) struct Cursor<'m> {
-    text: &'m str,
-}
-
-impl<'m> Cursor<'m> {
-    pub(crate) const fn new(text: &'m str) -> Self {
-        Self { text }
-    }
-
-    /// Returns what was not read.
-    pub(crate) const fn rest(&self) -> &'m str {
-        self.text
-    }
-
-    /// Takes that many bytes; nothing if they end within a letter.
-    pub(crate) fn take(&mut self, len: usize) -> &'m str {
-        let (taken, rest) = self.text.split_at_checked(len).unwrap_or(("", self.text));
-        self.text = rest;
-        taken
-    }
-
-    /// Takes the bytes of this class, of which there may be none.
-    pub(crate) fn take_all(&mut self, class: Class) -> &'m str {
-        self.take(class.span(self.text.as_bytes()))
-    }
-
-    /// Takes this byte, if it is next.
-    pub(crate) fn eat(&mut self, byte: u8) -> bool {
-        let is_next = self.text.as_bytes().first() == Some(&byte);
-        if is_next {
-            self.take(1);
-        }
-        is_next
-    }
-
-    /// Takes this byte and white space around it, if it is next.
-    pub(crate) fn eat_spaced(&mut self, byte: u8) -> bool {
-        self.skip_space();
-        let is_next = self.eat(byte);
-        self.skip_space();
-        is_next
-    }
-
-    /// Skips white space, of which there is mostly none.
-    pub(crate) fn skip_space(&mut self) {
-        if self.text.bytes().next().is_some_and(is_lws) {
-            self.take_all(Class::LWS);
-        }
-    }
-
-    /// Takes a port with one to many digits that is neither zero nor too great.
-    pub(crate) fn port(&mut self) -> Option<u16> {
-        let digits = self.text.bytes().take_while(u8::is_ascii_digit).count();
-        let port = number(self.take(digits).as_bytes())?;
-        u16::try_from(port).ok().filter(|port| *port != 0)
     }
 }
 
@@ -429,23 +232,6 @@ mod tests {
         assert_eq!(number(b"99999999999999999999999"), Some(u64::MAX));
         for bad in [&b""[..], b"-1", b"+1", b"1 ", b"0x10"] {
             assert_eq!(number(bad), None);
-        }
-    }
-
-    #[test]
-    fn the_first_byte_below_16_is_found_wherever_it_is() {
-        for len in 0..50 {
-            assert_eq!(low_byte(&vec![16; len]), None);
-            assert_eq!(low_byte(&vec![0xff; len]), None);
-            for place in 0..len {
-                for (filling, low) in [(16, 15), (b'a', 0), (0xff, b'\r'), (0x80, b'\n')] {
-                    let mut bytes = vec![filling; len];
-                    bytes[place..].fill(low);
-                    assert_eq!(low_byte(&bytes), Some(place), "{bytes:?}");
-                    bytes[place + 1..].fill(filling);
-                    assert_eq!(low_byte(&bytes), Some(place), "{bytes:?}");
-                }
-            }
         }
     }
 

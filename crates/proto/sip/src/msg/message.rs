@@ -8,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use memchr::memmem;
 
-use super::lex::{element_len, number, trim};
+use super::lex::{element_len, number, trim_end, trim_start};
 use super::scan::{HEAD_MAX, Head, Line, Start};
 use super::{Address, CSeq, Edit, Invalid, Limits, Method, Name, Via};
 
@@ -261,8 +261,11 @@ impl Message {
     /// [`Invalid::Missing`], or [`Invalid::Malformed`] if it is empty or holds white space.
     pub fn call_id(&self) -> Result<&str, Invalid> {
         let text = self.required(Name::CallId)?;
-        let is_word = !text.is_empty() && text.bytes().all(|byte| (0x21..0x7f).contains(&byte));
-        if is_word {
+        // Without a way out of the loop, which the compiler then does in blocks.
+        let is_word = text
+            .bytes()
+            .fold(true, |so_far, byte| so_far & (0x21..0x7f).contains(&byte));
+        if is_word && !text.is_empty() {
             Ok(text)
         } else {
             Err(Invalid::Malformed(Name::CallId))
@@ -354,12 +357,9 @@ impl Message {
             while !rest.is_empty() {
                 let len = element_len(rest);
                 let raw = rest.get(..len).unwrap_or_default();
-                let value = trim(raw);
-                let indent = raw
-                    .iter()
-                    .take_while(|byte| super::lex::is_lws(**byte))
-                    .count();
-                let offset = at + indent;
+                let value = trim_start(raw);
+                let offset = at + raw.len() - value.len();
+                let value = trim_end(value);
                 at += len + 1;
                 rest = rest.get(len + 1..).unwrap_or_default();
                 if !value.is_empty() {

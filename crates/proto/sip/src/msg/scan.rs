@@ -8,7 +8,7 @@
 
 use memchr::{memchr, memmem};
 
-use super::lex::{Class, is_token, low_byte, trim_end, trim_start};
+use super::lex::{Class, find_near, is_token, low_byte, trim_end, trim_start};
 use super::{Invalid, Method, Name};
 
 /// A place in the head.
@@ -172,7 +172,7 @@ fn logical_end(head: &[u8], from: usize) -> Option<Result<usize, usize>> {
 
 fn header_line(head: &[u8], start: usize, end: usize) -> Option<Line> {
     let line = head.get(start..end)?;
-    let colon = memchr(b':', line)?;
+    let colon = find_near(b':', line)?;
     let (mut spelled, after_colon) = (line.get(..colon)?, line.get(colon + 1..)?);
     while let [shorter @ .., b' ' | b'\t'] = spelled {
         spelled = shorter;
