@@ -308,3 +308,41 @@ proptest! {
         prop_assert!(credentials.verify("REGISTER", &secret));
     }
 }
+
+#[test]
+fn commas_and_escapes_in_quotes_belong_to_the_value_and_what_is_no_parameter_is_refused() {
+    let rest = "nonce=n, uri=\"sip:a,b\" ,response = r";
+    for (name, username) in [
+        ("username=\"a,b=c\"", "a,b=c"),
+        ("username=\"a\\\"\\\\b\"", "a\"\\b"),
+        ("username = \"a\" ", "a"),
+        ("username=a<b", "a<b"),
+        ("x=\"\\\\\",,username=\"\"", ""),
+    ] {
+        let text = format!("Digest realm=r,{name},{rest}");
+        let credentials =
+            Credentials::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(
+            (
+                &*credentials.username,
+                &*credentials.uri,
+                &*credentials.response
+            ),
+            (username, "sip:a,b", "r"),
+            "{text}"
+        );
+    }
+    for bad in [
+        "username",
+        "=a",
+        "user name=a",
+        "username=\"a",
+        "username=\"a\\\"",
+        "username=\"a\"b",
+        "username=a\"b\"",
+    ] {
+        let text = format!("Digest realm=r,{rest},{bad}");
+        let error = Credentials::parse(&text).err();
+        assert_eq!(error, Some(BadCredentials::Malformed), "{text}");
+    }
+}
