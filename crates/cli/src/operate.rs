@@ -1,6 +1,7 @@
 //! `vestibule reload` and `vestibule drain`: what an operator tells running machines, over the sockets in their state
 //! directories.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -34,7 +35,8 @@ pub(crate) struct Reload {
 /// Have running machines finish what they began, then end.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-No new connections are taken; what was begun is finished, for at most 10 s. Machines of one process (`up`) end together.")]
+No new connections are taken; what was begun is finished, for at most 10 s. Machines of one process (`up`) end
+together, whichever of them is named.")]
 pub(crate) struct Drain {
     #[command(flatten)]
     scope: Scope,
@@ -61,20 +63,39 @@ impl Scope {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let ask = |name: &str, request: &Request| -> Result<Reply, ControlError> {
+            let socket = state.machine(name).join(CONTROL_SOCKET);
+            runtime.block_on(call(&socket, request))
+        };
+        // Without a name only what runs is meant. It is looked for first: the machines of one process end together.
+        let runs = |name: &String| {
+            self.machine.is_some()
+                || !matches!(
+                    ask(name, &Request::Status),
+                    Err(ControlError::NotRunning { .. })
+                )
+        };
+        let names: Vec<String> = names.into_iter().filter(runs).collect();
+        let is_drain = matches!(request, Request::Drain);
         let mut told = Vec::new();
         let mut is_well = true;
         for name in names {
-            let socket = state.machine(&name).join(CONTROL_SOCKET);
-            let said = match runtime.block_on(call(&socket, request)) {
+            let said = match ask(&name, request) {
                 Ok(Reply::Done) => done.to_owned(),
                 Ok(Reply::Failed { reason }) => {
                     is_well = false;
                     reason
                 }
-                // Without a name only what runs is meant.
-                Err(ControlError::NotRunning { .. }) if self.machine.is_none() => continue,
                 Ok(_) => anyhow::bail!("{name} answered something else than was asked"),
-                Err(error) => return Err(error).with_context(|| format!("cannot reach {name}")),
+                Err(error) if is_drain && !told.is_empty() && has_ended(&error) => done.to_owned(),
+                Err(error) if self.machine.is_some() => {
+                    return Err(error).with_context(|| format!("cannot reach {name}"));
+                }
+                // The others are told all the same.
+                Err(error) => {
+                    is_well = false;
+                    format!("cannot be reached: {:#}", anyhow::Error::new(error))
+                }
             };
             told.push((name, said));
         }
@@ -84,6 +105,19 @@ impl Scope {
         } else {
             Outcome::Faults
         })
+    }
+}
+
+/// Tells whether the process at the other end is gone, perhaps before it could answer.
+fn has_ended(error: &ControlError) -> bool {
+    match error {
+        ControlError::NotRunning { .. } => true,
+        ControlError::Io { source, .. } => matches!(
+            source.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof
+        ),
+        ControlError::Format { source, .. } => source.is_eof(),
+        ControlError::Taken { .. } | ControlError::Timeout { .. } => false,
     }
 }
 
