@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use directory::{Algorithm, Aor};
 use roles::directory_admin::NewVerifier;
-use topology::{Digest, Topology};
+use roles::signalling::algorithm;
+use topology::Topology;
 use zeroize::Zeroizing;
 
 /// The longest password, in bytes; far above any that is typed.
@@ -80,14 +81,6 @@ pub(crate) fn verifiers(password: &str, aor: &Aor, topology: &Topology) -> Vec<N
         ha1: sip::auth::ha1(algorithm, aor.user(), aor.domain(), password),
     };
     algorithms.into_iter().map(verifier).collect()
-}
-
-const fn algorithm(digest: Digest) -> Algorithm {
-    match digest {
-        Digest::Sha256 => Algorithm::Sha256,
-        Digest::Sha512_256 => Algorithm::Sha512_256,
-        Digest::Md5 => Algorithm::Md5,
-    }
 }
 
 fn from_stdin() -> anyhow::Result<Zeroizing<String>> {

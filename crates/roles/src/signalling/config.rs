@@ -179,7 +179,8 @@ const fn internal(sign_in: topology::SignIn) -> InternalSignIn {
 }
 
 /// The same hash in the words of the directory.
-const fn algorithm(digest: Digest) -> Algorithm {
+#[must_use]
+pub const fn algorithm(digest: Digest) -> Algorithm {
     match digest {
         Digest::Sha256 => Algorithm::Sha256,
         Digest::Sha512_256 => Algorithm::Sha512_256,

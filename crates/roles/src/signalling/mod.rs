@@ -20,7 +20,7 @@ use sip::{Input, Node, Shared};
 use topology::View;
 
 pub use bindings::Bindings;
-pub use config::{Secrets, sip_config};
+pub use config::{Secrets, algorithm, sip_config};
 pub use listeners::{BindError, Opened, open};
 pub use plug::{NodeStats, SipPlug};
 

@@ -9,7 +9,7 @@ use super::{Ask, Context, Decision, Why, may_assert};
 use crate::auth::{Credentials, NonceState, challenge};
 use crate::msg::{Message, Method, Name, Reply, Uri};
 use crate::token::Ticket;
-use directory::{Algorithm, Revision, User};
+use directory::{Revision, User};
 use std::sync::Arc;
 
 /// Stands in for the verifier of a user who does not exist, so that refusing one takes as long.
@@ -75,15 +75,12 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
         .get(..credentials.algorithm.hex_len())
         .unwrap_or(NOBODY);
     let ha1 = verifier.map_or(nobody, |verifier| verifier.ha1());
-    let fits = credentials.verify(ask.request.method_token(), ha1);
+    // Computed in any case, so that a user who does not exist takes as long.
+    let fits = credentials.verify(ask.request.method_token(), ha1) && verifier.is_some();
     match user {
-        Some(user) if fits && verifier_exists(&user, credentials.algorithm) => Proof::User(user),
-        _ => Proof::Wrong,
+        Some(user) if fits => Proof::User(user),
+        Some(_) | None => Proof::Wrong,
     }
-}
-
-fn verifier_exists(user: &User, algorithm: Algorithm) -> bool {
-    user.verifier(algorithm).is_some()
 }
 
 /// Settles who sent a request that begins something, or says how to answer.
