@@ -158,18 +158,10 @@ fn without_credentials_for_a_face_nothing_is_opened_there() {
     let (near, far) = pair(&authority);
     let flow = FlowId::opened(WorkerId(0), 1);
     let hop = Hop {
-        name: FAR.into(),
-        addr: far.addr,
+        face: Face::Outside,
+        ..Hop::inside(FAR, far.addr)
     };
-    near.act(
-        0,
-        Effect::Open {
-            flow,
-            hop,
-            face: Face::Outside,
-            transport: Transport::Tls,
-        },
-    );
+    near.act(0, Effect::Open { flow, hop });
     assert_eq!(near.closed(), (flow, Closed::Handshake));
 }
 

@@ -55,7 +55,7 @@ impl Cast {
 fn server_name(peer: &Peer) -> &str {
     match peer {
         Peer::Server(server) => &server.name,
-        Peer::Partner(_) | Peer::Client => panic!("not a server: {peer:?}"),
+        Peer::Partner(_) | Peer::Gateway(_) | Peer::Client => panic!("not a server: {peer:?}"),
     }
 }
 

@@ -312,18 +312,10 @@ impl Rig {
     ) -> FlowId {
         let flow = FlowId::opened(WorkerId(0), serial);
         let hop = Hop {
-            name: name.into(),
-            addr,
+            transport,
+            ..Hop::inside(name, addr)
         };
-        self.act(
-            0,
-            Effect::Open {
-                flow,
-                hop,
-                face: Face::Inside,
-                transport,
-            },
-        );
+        self.act(0, Effect::Open { flow, hop });
         flow
     }
 }

@@ -30,10 +30,7 @@ async fn meet(
     wanted: &str,
 ) -> (Result<String, StreamError>, Result<Peer, StreamError>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let hop = Hop {
-        name: wanted.into(),
-        addr: listener.local_addr().unwrap(),
-    };
+    let hop = Hop::inside(wanted, listener.local_addr().unwrap());
     let serving = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let accepted = accept(stream, &server, Auth::Required, Face::Inside, &Known, LIMIT).await;

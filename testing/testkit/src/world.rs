@@ -292,16 +292,14 @@ impl<H: Host> World<H> {
 
     fn carry_out(&mut self, id: usize, effect: Effect) {
         match effect {
-            Effect::Open {
-                flow, hop, face, ..
-            } => self.open(id, flow, &hop, face),
+            Effect::Open { flow, hop } => self.open(id, flow, &hop),
             Effect::Send { flow, bytes } => self.carry(End::Host(id, flow), bytes),
             Effect::Close { flow } => self.hang_up(End::Host(id, flow), Closed::ByPeer),
             Effect::Pass { .. } => panic!("a world has one worker per host"),
         }
     }
 
-    fn open(&mut self, id: usize, flow: FlowId, hop: &Hop, face: Face) {
+    fn open(&mut self, id: usize, flow: FlowId, hop: &Hop) {
         let end = End::Host(id, flow);
         let Some((other, other_face)) = self.listener(hop.addr) else {
             let wait = self.latency();
@@ -316,7 +314,12 @@ impl<H: Host> World<H> {
         let from = me.listens.first().map_or(hop.addr, |(addr, _)| *addr);
         let theirs = self.accept(other, other_face, hop.addr, from, me.proves);
         self.join(end, End::Host(other, theirs));
-        let link = link_of(self.hosts[other].place.proves.clone(), face, from, hop.addr);
+        let link = link_of(
+            self.hosts[other].place.proves.clone(),
+            hop.face,
+            from,
+            hop.addr,
+        );
         self.deliver(end, Event::Opened { flow, link });
     }
 

@@ -34,6 +34,8 @@ pub enum Peer {
     Server(Arc<Server>),
     /// A federation partner that proved one of its domains (lower case).
     Partner(Arc<str>),
+    /// A gateway of the topology, known by the address it sends from on the organisation's network: its name.
+    Gateway(Arc<str>),
     /// Anyone else: a phone, a browser, a stranger.
     Client,
 }
@@ -50,7 +52,7 @@ pub struct Server {
 }
 
 /// How bytes travel on a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// TLS over TCP.
     Tls,
@@ -69,7 +71,7 @@ impl Transport {
 }
 
 /// On which face of the machine a flow lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Face {
     /// The organisation's network. The only face of every role but the Edge and the reverse proxy.
     Inside,
@@ -153,6 +155,23 @@ pub struct Hop {
     pub name: Arc<str>,
     /// Its address.
     pub addr: SocketAddr,
+    /// How; without TLS the name proves nothing and only tells flows apart.
+    pub transport: Transport,
+    /// From which face of ours.
+    pub face: Face,
+}
+
+impl Hop {
+    /// Names a machine of the topology: over TLS, on the organisation's network.
+    #[must_use]
+    pub fn inside(name: impl Into<Arc<str>>, addr: SocketAddr) -> Self {
+        Self {
+            name: name.into(),
+            addr,
+            transport: Transport::Tls,
+            face: Face::Inside,
+        }
+    }
 }
 
 /// Why a flow ended or never began.
@@ -216,12 +235,8 @@ pub enum Effect {
     Open {
         /// Its name, from [`FlowId::opened`].
         flow: FlowId,
-        /// Where to.
+        /// Where to, from which face and how.
         hop: Hop,
-        /// From which face.
-        face: Face,
-        /// How.
-        transport: Transport,
     },
     /// Send bytes on a flow, ours or another worker's. To a flow that is gone it does nothing.
     Send {

@@ -128,6 +128,7 @@ fn config() -> Config {
             role: Role::Director,
         }),
         worker: WorkerId(0),
+        workers: 1,
         boot: 1,
         domains: vec!["example.com".into()],
         inside: Address {

@@ -140,6 +140,8 @@ pub struct Config {
     pub server: Arc<Server>,
     /// Which worker of the process.
     pub worker: WorkerId,
+    /// How many workers the process has; theirs are the numbers below this.
+    pub workers: u8,
     /// Differs in each run of the process.
     pub boot: u32,
     /// The SIP domains we serve, lower case; the first is the default.

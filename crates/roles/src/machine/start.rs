@@ -258,9 +258,12 @@ impl Builder<'_> {
     }
 
     fn follower(&self, log: DirectoryLog, inside: &Arc<Store>) -> Result<Follower, StartError> {
-        let hop = |machine: &topology::Machine| Hop {
-            name: Arc::from(machine.fqdn.as_str()),
-            addr: SocketAddr::new(machine.address, self.view.ports.number(Port::InterServer)),
+        let port = self.view.ports.number(Port::InterServer);
+        let hop = |machine: &topology::Machine| {
+            Hop::inside(
+                machine.fqdn.as_str(),
+                SocketAddr::new(machine.address, port),
+            )
         };
         let masters = directory_admin::master(&self.topology)
             .map(hop)

@@ -331,7 +331,7 @@ fn feed_snapshot(snapshot: &store::Snapshot, sender: &mpsc::Sender<Bytes>) {
 fn may_follow(peer: &Peer) -> bool {
     match peer {
         Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd),
-        Peer::Partner(_) | Peer::Client => false,
+        Peer::Partner(_) | Peer::Gateway(_) | Peer::Client => false,
     }
 }
 

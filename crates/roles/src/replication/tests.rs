@@ -286,10 +286,11 @@ async fn every_request_has_its_answer() {
         Role::Dns,
     ]
     .map(|role| peer("other", role));
-    for peer in servers
-        .into_iter()
-        .chain([Peer::Partner("fabrikam.com".into()), Peer::Client])
-    {
+    for peer in servers.into_iter().chain([
+        Peer::Partner("fabrikam.com".into()),
+        Peer::Gateway("pstn".into()),
+        Peer::Client,
+    ]) {
         for path in [good.as_str(), "/directory/snapshot"] {
             assert_eq!(
                 ask(&peer, &Method::GET, path),
@@ -390,10 +391,7 @@ impl Site {
         master: SocketAddr,
         pace: Pace,
     ) -> (StatusHandle, JoinHandle<()>) {
-        let hop = Hop {
-            name: MASTER.into(),
-            addr: master,
-        };
+        let hop = Hop::inside(MASTER, master);
         let follower = Follower::new(
             machine.own.clone(),
             vec![hop],

@@ -57,9 +57,9 @@ impl Secrets {
     }
 }
 
-/// Builds the configuration of one worker's node.
+/// Builds the configuration of the node of one worker out of `workers`.
 #[must_use]
-pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId) -> Config {
+pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8) -> Config {
     let server = own_server(view);
     let port = |port: Port| view.ports.number(port);
     let inside = Address {
@@ -73,6 +73,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId) -> Config {
     let limits = &view.limits;
     Config {
         worker,
+        workers,
         boot: secrets.boot(),
         domains: view
             .domains
@@ -141,9 +142,8 @@ fn external_name(view: &View, server: &Server) -> Arc<str> {
 }
 
 fn sip_pool(view: &View, pool: &PoolView) -> Pool {
-    let member = |member: &topology::Member| Hop {
-        name: Arc::from(member.fqdn.as_str()),
-        addr: view.socket(member, Port::Sip),
+    let member = |member: &topology::Member| {
+        Hop::inside(member.fqdn.as_str(), view.socket(member, Port::Sip))
     };
     Pool {
         name: Arc::from(pool.pool.fqdn.as_str()),

@@ -86,8 +86,9 @@ impl Signalling {
             clock: self.clock,
         };
         let (view, secrets, counted) = (self.view, self.secrets, Arc::clone(&stats));
+        let total = self.workers;
         let workers = worker::start(setup, move |seat| {
-            let config = Arc::new(sip_config(&view, &secrets, seat.id));
+            let config = Arc::new(sip_config(&view, &secrets, seat.id, total));
             let node = Node::new(config, shared.clone(), secrets.seed(seat.id), seat.now);
             let plug = SipPlug::new(
                 seat.id,

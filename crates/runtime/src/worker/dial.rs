@@ -26,23 +26,23 @@ use crate::tls::stream::dial;
 
 impl<P: Plug> Hub<P> {
     /// Begins to open a flow; the machine hears how it went.
-    pub(crate) fn dial(self: &Rc<Self>, id: FlowId, hop: Hop, face: Face, transport: Transport) {
+    pub(crate) fn dial(self: &Rc<Self>, id: FlowId, hop: Hop) {
         let net = &self.net;
         net.stats().dialled.add(1);
         let flow = Flow::new(id, net.limits().idle_time, net.mono());
-        if transport == Transport::Udp || !net.add(&flow) {
+        if hop.transport == Transport::Udp || !net.add(&flow) {
             self.tell_later(Event::Closed {
                 flow: id,
                 why: Closed::Unreachable,
             });
             return;
         }
-        net.spawn(Rc::clone(self).reach(flow, hop, face, transport));
+        net.spawn(Rc::clone(self).reach(flow, hop));
     }
 
-    async fn reach(self: Rc<Self>, flow: Rc<Flow>, hop: Hop, face: Face, transport: Transport) {
+    async fn reach(self: Rc<Self>, flow: Rc<Flow>, hop: Hop) {
         let net = Rc::clone(&self.net);
-        match Box::pin(self.reached(&flow, &hop, face, transport)).await {
+        match Box::pin(self.reached(&flow, &hop)).await {
             Ok((link, early)) => self.converse(&flow, Arc::new(link), early).await,
             Err(why) => {
                 flow.end(why);
@@ -57,13 +57,10 @@ impl<P: Plug> Hub<P> {
         net.remove(&flow);
     }
 
-    async fn reached(
-        &self,
-        flow: &Rc<Flow>,
-        hop: &Hop,
-        face: Face,
-        transport: Transport,
-    ) -> Result<(Link, Heard), Closed> {
+    async fn reached(&self, flow: &Rc<Flow>, hop: &Hop) -> Result<(Link, Heard), Closed> {
+        let Hop {
+            face, transport, ..
+        } = *hop;
         let stream = self.connected(flow, hop.addr, face).await?;
         let local = stream.local_addr().map_err(|_| Closed::Unreachable)?;
         let outcome = match transport {

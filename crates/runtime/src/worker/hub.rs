@@ -128,12 +128,7 @@ impl<P: Plug> Hub<P> {
 
     fn apply_here(self: &Rc<Self>, effect: Effect) {
         match effect {
-            Effect::Open {
-                flow,
-                hop,
-                face,
-                transport,
-            } => self.dial(flow, hop, face, transport),
+            Effect::Open { flow, hop } => self.dial(flow, hop),
             Effect::Send { flow, bytes } => {
                 if let Some(flow) = self.net.find(flow)
                     && flow.send(&self.net, bytes)

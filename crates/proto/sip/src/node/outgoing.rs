@@ -148,7 +148,7 @@ impl Node {
         let flow = id.to_bits().to_be_bytes();
         let sender = match &link.peer {
             Peer::Server(server) => server.name.as_bytes(),
-            Peer::Partner(_) | Peer::Client => &flow,
+            Peer::Partner(_) | Peer::Gateway(_) | Peer::Client => &flow,
         };
         let port = via.port.unwrap_or(0).to_be_bytes();
         if let Some(branch) = via.branch() {

@@ -269,16 +269,11 @@ impl Node {
 
     /// Returns a flow to a server, asking for one if there is none.
     pub(super) fn flow_to(&mut self, hop: &Hop) -> FlowId {
-        use base::net::{Effect, Face, Transport};
+        use base::net::Effect;
         let (flow, new) = self.flows.to(hop);
         if new {
             let hop = hop.clone();
-            let open = Effect::Open {
-                flow,
-                hop,
-                face: Face::Inside,
-                transport: Transport::Tls,
-            };
+            let open = Effect::Open { flow, hop };
             self.out.push_back(super::Action::Net(open));
         }
         flow

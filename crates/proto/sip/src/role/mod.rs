@@ -68,7 +68,7 @@ fn may_speak_sip(peer: &Peer) -> bool {
     match peer {
         Peer::Client => true,
         Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd | Role::Edge),
-        Peer::Partner(_) => false,
+        Peer::Partner(_) | Peer::Gateway(_) => false,
     }
 }
 

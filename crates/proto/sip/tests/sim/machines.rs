@@ -79,6 +79,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
     Config {
         server: Arc::new(server(machine)),
         worker: WorkerId(0),
+        workers: 1,
         boot,
         domains: vec![DOMAIN.into()],
         inside: Address {
@@ -136,10 +137,7 @@ fn pools() -> Vec<Pool> {
             role: of_pool().next().unwrap().role,
             port: 5061,
             members: of_pool()
-                .map(|m| Hop {
-                    name: m.name.into(),
-                    addr: addr(m.inside),
-                })
+                .map(|m| Hop::inside(m.name, addr(m.inside)))
                 .collect(),
             backup,
         }

@@ -43,6 +43,7 @@ impl Workers {
         let node = |worker: u8| {
             let mut config = config(machine, InternalSignIn::Proxy, 1);
             config.worker = WorkerId(worker);
+            config.workers = workers;
             let shared = Shared {
                 users: users.clone(),
                 locations: Arc::clone(&table) as _,
