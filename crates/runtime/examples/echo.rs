@@ -84,6 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         name: "echo".to_owned(),
         workers,
         listeners: vec![listener],
+        datagrams: Vec::new(),
         inside: Origin::default(),
         outside: Origin::default(),
         identify: Arc::new(Nobody),

@@ -1,6 +1,6 @@
 //! Flows that the machine opens.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use base::net::{Closed, Effect, Face, FlowId, Hop, Peer, Transport, WorkerId};
@@ -120,7 +120,7 @@ fn our_own_refusal_at_the_far_end_is_heard_as_a_closed_flow() {
 }
 
 #[test]
-fn nobody_there_is_unreachable_and_so_are_datagrams() {
+fn nobody_there_is_unreachable_and_so_is_what_no_socket_leads_to() {
     let authority = Authority::new();
     let near = Rig::start(&authority, Plan::default());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -128,7 +128,9 @@ fn nobody_there_is_unreachable_and_so_are_datagrams() {
     drop(listener);
     let flow = near.dial(1, FAR, gone, Transport::Tls);
     assert_eq!(near.closed(), (flow, Closed::Unreachable));
-    let flow = near.dial(2, FAR, gone, Transport::Udp);
+    // The rig receives datagrams over IPv4 only.
+    let elsewhere = (Ipv6Addr::LOCALHOST, gone.port()).into();
+    let flow = near.dial(2, FAR, elsewhere, Transport::Udp);
     assert_eq!(near.closed(), (flow, Closed::Unreachable));
     near.counted(|counted| counted.flows == 0);
 }

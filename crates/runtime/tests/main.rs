@@ -9,6 +9,7 @@ mod rig;
 mod bounds;
 mod client_names;
 mod control;
+mod datagrams;
 mod dialling;
 mod disk;
 mod drain;

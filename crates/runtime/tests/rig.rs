@@ -14,7 +14,8 @@ use base::{Machine, Mono, Now, Step};
 use runtime::clock::Clock;
 use runtime::tls::{Auth, ClientNames, Identify, Store, Stranger};
 use runtime::worker::{
-    Bound, Limits, Listener, Origin, Plug, Security, Setup, Snapshot, Workers, start,
+    Bound, BoundUdp, Limits, Listener, Origin, Plug, Security, Setup, Snapshot, UdpListener,
+    Workers, start,
 };
 use tempfile::TempDir;
 
@@ -160,6 +161,8 @@ impl Default for Plan {
 pub(crate) struct Rig {
     pub(crate) workers: Workers<Told>,
     pub(crate) addr: SocketAddr,
+    /// Where it receives datagrams.
+    pub(crate) udp: SocketAddr,
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Clock,
     folder: TempDir,
@@ -185,6 +188,8 @@ impl Rig {
         };
         let bound = Bound::bind((Ipv4Addr::LOCALHOST, 0).into(), plan.workers).unwrap();
         let addr = bound.addr();
+        let datagrams = BoundUdp::bind((Ipv4Addr::LOCALHOST, 0).into(), plan.workers).unwrap();
+        let udp = datagrams.addr();
         let clock = Clock::start();
         let setup = Setup {
             name: "rig".to_owned(),
@@ -193,6 +198,11 @@ impl Rig {
                 bound,
                 face: Face::Inside,
                 security,
+                idle: plan.idle,
+            }],
+            datagrams: vec![UdpListener {
+                bound: datagrams,
+                face: Face::Inside,
                 idle: plan.idle,
             }],
             inside: Origin {
@@ -219,6 +229,7 @@ impl Rig {
         Self {
             workers: workers.unwrap(),
             addr,
+            udp,
             store,
             clock,
             folder,
@@ -310,7 +321,7 @@ impl Rig {
         addr: SocketAddr,
         transport: Transport,
     ) -> FlowId {
-        let flow = FlowId::opened(WorkerId(0), serial);
+        let flow = FlowId::opened(WorkerId(0), serial).over(transport);
         let hop = Hop {
             transport,
             ..Hop::inside(name, addr)

@@ -83,24 +83,50 @@ pub enum Face {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub u8);
 
-/// Names a flow within one run of one process: worker, who opened it, serial number.
+/// Names a flow within one run of one process: worker, who opened it, transport, serial number.
+///
+/// The transport is part of the name, so that whoever writes a message for a flow of another worker knows how it
+/// travels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId(u64);
 
 impl FlowId {
     const OPENED: u64 = 1 << 55;
-    const SERIAL: u64 = Self::OPENED - 1;
+    const TCP: u64 = 1 << 53;
+    const UDP: u64 = 1 << 54;
+    const SERIAL: u64 = Self::TCP - 1;
 
-    /// Names the `serial`-th flow that `worker` accepted.
+    /// Names the `serial`-th flow that `worker` accepted, over TLS.
     #[must_use]
     pub const fn accepted(worker: WorkerId, serial: u64) -> Self {
         Self((worker.0 as u64) << 56 | (serial & Self::SERIAL))
     }
 
-    /// Names the `serial`-th flow that `worker` asked for.
+    /// Names the `serial`-th flow that `worker` asked for, over TLS.
     #[must_use]
     pub const fn opened(worker: WorkerId, serial: u64) -> Self {
         Self((worker.0 as u64) << 56 | Self::OPENED | (serial & Self::SERIAL))
+    }
+
+    /// Returns the name of such a flow over another transport.
+    #[must_use]
+    pub const fn over(self, transport: Transport) -> Self {
+        let bare = self.0 & !(Self::TCP | Self::UDP);
+        Self(match transport {
+            Transport::Tls => bare,
+            Transport::Tcp => bare | Self::TCP,
+            Transport::Udp => bare | Self::UDP,
+        })
+    }
+
+    /// Returns how bytes travel on the flow.
+    #[must_use]
+    pub const fn transport(self) -> Transport {
+        match (self.0 & Self::UDP, self.0 & Self::TCP) {
+            (0, 0) => Transport::Tls,
+            (0, _) => Transport::Tcp,
+            (_, _) => Transport::Udp,
+        }
     }
 
     /// Returns the worker that owns the flow.
@@ -210,7 +236,8 @@ pub enum Event {
         /// The bytes.
         bytes: Bytes,
     },
-    /// A flow is gone; its name is never used again.
+    /// A flow is gone; its name is never used again. Of another worker's flow one hears only when something was sent to
+    /// it that it could not take.
     Closed {
         /// Which one.
         flow: FlowId,
@@ -233,12 +260,13 @@ pub enum Event {
 pub enum Effect {
     /// Open a flow. Answered by [`Event::Opened`] or [`Event::Closed`]; sends may follow at once and are queued.
     Open {
-        /// Its name, from [`FlowId::opened`].
+        /// Its name, from [`FlowId::opened`] and, without TLS, [`FlowId::over`].
         flow: FlowId,
         /// Where to, from which face and how.
         hop: Hop,
     },
-    /// Send bytes on a flow, ours or another worker's. To a flow that is gone it does nothing.
+    /// Send bytes on a flow, ours or another worker's; over UDP they are one datagram. To a flow of ours that is gone it
+    /// does nothing; to another worker's it is answered with [`Event::Closed`].
     Send {
         /// Which one.
         flow: FlowId,

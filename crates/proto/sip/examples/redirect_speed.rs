@@ -136,6 +136,7 @@ fn config() -> Config {
             port: 1,
         },
         outside: None,
+        plain: None,
         pools: vec![Pool {
             name: HOME.into(),
             role: Role::FrontEnd,

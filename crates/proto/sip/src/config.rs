@@ -104,6 +104,8 @@ pub struct Registrations {
 pub struct Bounds {
     /// Requests being proxied at once; more are answered 503.
     pub relays: usize,
+    /// Answers kept for requests over UDP that may come again; what is not kept is worked out anew.
+    pub answers: usize,
     /// Registrations waiting for the change log; more are answered 503.
     pub commits: usize,
     /// Bytes of an unfinished message that all flows together may hold.
@@ -114,6 +116,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             relays: 100_000,
+            answers: 30_000,
             commits: 20_000,
             unfinished: 64 << 20,
         }
@@ -150,6 +153,9 @@ pub struct Config {
     pub inside: Address,
     /// How an Edge is called outside.
     pub outside: Option<Address>,
+    /// How we are called inside where there is no TLS: by address, as not every old phone asks for names. `None` if
+    /// nobody is served without TLS.
+    pub plain: Option<Address>,
     /// Every pool that speaks SIP, our own included.
     pub pools: Vec<Pool>,
     /// Where an Edge sends what comes from outside.
@@ -184,11 +190,8 @@ impl Config {
     /// Tells whether this host name means this machine or its pool.
     #[must_use]
     pub fn is_me(&self, host: &str) -> bool {
-        let outside = self
-            .outside
-            .as_ref()
-            .is_some_and(|o| o.host.eq_ignore_ascii_case(host));
-        outside
+        let mut faces = [&self.outside, &self.plain].into_iter().flatten();
+        faces.any(|face| face.host.eq_ignore_ascii_case(host))
             || self.server.name.eq_ignore_ascii_case(host)
             || self.server.pool.eq_ignore_ascii_case(host)
     }

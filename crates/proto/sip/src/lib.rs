@@ -16,6 +16,7 @@ pub mod msg;
 mod node;
 pub mod registrar;
 pub mod role;
+mod stun;
 pub mod token;
 pub mod txn;
 

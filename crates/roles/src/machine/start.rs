@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
-use base::net::{Face, Hop, Role, Transport};
+use base::net::{Face, Hop, Role};
 use pki::{PoolKey, Secret, State};
 use runtime::clock::Clock;
 use runtime::tls::{CredentialsError, Identify, Store};
@@ -315,20 +315,20 @@ impl Builder<'_> {
         inside: &Arc<Store>,
         outside: Option<&Arc<Store>>,
         addresses: &mut Vec<SocketAddr>,
-    ) -> Result<Vec<runtime::worker::Listener>, StartError> {
+    ) -> Result<signalling::Opened, StartError> {
         let opened = signalling::open(&self.view, inside, outside, self.options.workers).map_err(
             |source| StartError::Listen {
                 machine: self.machine.clone(),
                 source,
             },
         )?;
-        addresses.extend(opened.addresses);
-        Ok(opened.listeners)
+        addresses.extend(&opened.addresses);
+        Ok(opened)
     }
 
     fn start_sip(
         &self,
-        listeners: Vec<runtime::worker::Listener>,
+        sockets: signalling::Opened,
         inside: &Arc<Store>,
         users: Option<&Users>,
         bindings: Option<&Arc<Bindings>>,
@@ -355,7 +355,7 @@ impl Builder<'_> {
                 .unwrap_or_default(),
             bindings: bindings.cloned(),
             inside: Arc::clone(inside),
-            listeners,
+            sockets,
             workers: self.options.workers,
             clock: self.options.clock,
         };
@@ -480,8 +480,7 @@ fn listener_statuses(view: &View, opened: &[SocketAddr]) -> Vec<ListenerStatus> 
         face: face_name(listener.face).to_owned(),
         protocol: listener.protocol.name().to_owned(),
         flows: listener.flows.clone(),
-        open: opened.contains(&listener.address)
-            && (listener.protocol == Protocol::Dns || listener.transport != Transport::Udp),
+        open: opened.contains(&listener.address),
     };
     view.listeners.iter().map(status).collect()
 }

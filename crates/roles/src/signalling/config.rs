@@ -1,5 +1,6 @@
 //! From a machine's view to the configuration of its SIP node.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,12 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
         host: external_name(view, &server),
         port: port(Port::EdgeAccess),
     });
+    let served = |listener: &topology::Listener| listener.port == Port::SipPlain;
+    let plain = view.listeners.iter().find(|listener| served(listener));
+    let plain = plain.map(|listener| Address {
+        host: host(listener.address.ip()),
+        port: listener.address.port(),
+    });
     let limits = &view.limits;
     Config {
         worker,
@@ -82,6 +89,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             .collect(),
         inside,
         outside,
+        plain,
         pools: view
             .pools
             .iter()
@@ -113,6 +121,14 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
         ticket_life: TICKET_LIFE,
         timer_c: TIMER_C,
         server,
+    }
+}
+
+/// An address as it stands in a URI.
+fn host(address: IpAddr) -> Arc<str> {
+    match address {
+        IpAddr::V4(address) => address.to_string().into(),
+        IpAddr::V6(address) => format!("[{address}]").into(),
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use base::net::{Face, Transport};
 use runtime::tls::{Auth, ClientNames, Store};
-use runtime::worker::{Bound, Listener, Security};
+use runtime::worker::{Bound, BoundUdp, Listener, Security, UdpListener};
 use topology::View;
 use topology::flows;
 
@@ -71,11 +71,13 @@ impl BindError {
 pub struct Opened {
     /// For the workers.
     pub listeners: Vec<Listener>,
+    /// For datagrams.
+    pub datagrams: Vec<UdpListener>,
     /// Where, for people.
     pub addresses: Vec<SocketAddr>,
 }
 
-/// Opens every SIP listener of a machine; datagrams are left out.
+/// Opens every SIP listener of a machine.
 ///
 /// # Errors
 /// The first that cannot be opened.
@@ -87,13 +89,25 @@ pub fn open(
 ) -> Result<Opened, BindError> {
     let mut opened = Opened {
         listeners: Vec::new(),
+        datagrams: Vec::new(),
         addresses: Vec::new(),
     };
     for listener in &view.listeners {
-        if listener.protocol != flows::Protocol::Sip || listener.transport == Transport::Udp {
+        if listener.protocol != flows::Protocol::Sip {
             continue;
         }
         let address = listener.address;
+        if listener.transport == Transport::Udp {
+            let bound = BoundUdp::bind(address, workers)
+                .map_err(|source| BindError::of(address, source))?;
+            opened.addresses.push(bound.addr());
+            opened.datagrams.push(UdpListener {
+                bound,
+                face: listener.face,
+                idle: view.limits.idle,
+            });
+            continue;
+        }
         let bound =
             Bound::bind(address, workers).map_err(|source| BindError::of(address, source))?;
         let secured = |auth, client_names| Security::Tls {

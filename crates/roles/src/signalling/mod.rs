@@ -37,7 +37,7 @@ pub struct Signalling {
     /// Credentials for the inside.
     pub inside: Arc<Store>,
     /// Open listening sockets.
-    pub listeners: Vec<worker::Listener>,
+    pub sockets: Opened,
     /// How many workers.
     pub workers: u8,
     /// The clock of the process.
@@ -75,7 +75,8 @@ impl Signalling {
                 .unwrap_or("sip")
                 .to_owned(),
             workers: self.workers,
-            listeners: self.listeners,
+            listeners: self.sockets.listeners,
+            datagrams: self.sockets.datagrams,
             inside: Origin {
                 store: Some(self.inside),
                 bind: Some(self.view.machine.address),

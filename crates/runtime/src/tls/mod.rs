@@ -11,7 +11,9 @@ mod names;
 pub(crate) mod session;
 pub mod stream;
 
-use base::net::{Face, Peer};
+use std::net::IpAddr;
+
+use base::net::{Face, Peer, Transport};
 
 pub use credentials::{Credentials, CredentialsError, Store};
 pub use hello::ClientNames;
@@ -36,6 +38,12 @@ pub trait Identify: Send + Sync + 'static {
     /// # Errors
     /// When no name is known on this face.
     fn identify(&self, names: &[String], face: Face) -> Result<Peer, Stranger>;
+
+    /// Returns who speaks without TLS from an address; `None` if nobody may from there. Without TLS an address is all
+    /// that is known of a peer, and only as good as the network that brings its packets.
+    fn plain(&self, _address: IpAddr, _transport: Transport) -> Option<Peer> {
+        Some(Peer::Client)
+    }
 }
 
 /// The names of a valid certificate belong to nobody we know.

@@ -25,7 +25,7 @@ use super::refusal::Refused;
 use super::wire::Wire;
 use crate::socket;
 use crate::tls::session::{Choice, Session};
-use crate::tls::{Auth, settle};
+use crate::tls::{Auth, Stranger, settle};
 
 /// How long to leave accepting alone when it fails, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -88,14 +88,15 @@ async fn receive<P: Plug>(
     mut admission: Admission,
 ) {
     let net = Rc::clone(&hub.net);
-    let flow = Flow::new(net.next_id(), door.idle, net.look().mono);
+    let transport = door.security.transport();
+    let flow = Flow::new(net.next_id(transport), door.idle, net.look().mono);
     net.add(&flow);
     net.stats().handshakes.add(1);
     let shaken = match prepare(&door, stream) {
         Ok((wire, local)) => {
             flow.connect(&net, wire);
             let shaken = poll_fn(|cx| flow.poll_shake(&net, cx)).await;
-            shaken.and_then(|early| Ok((identify(&hub, &door, &flow)?, local, early)))
+            shaken.and_then(|early| Ok((identify(&hub, &door, &flow, remote)?, local, early)))
         }
         Err(refused) => Err(refused),
     };
@@ -103,10 +104,6 @@ async fn receive<P: Plug>(
     admission.shaken();
     match shaken {
         Ok((peer, local, early)) => {
-            let transport = match door.security {
-                Security::Tls { .. } => Transport::Tls,
-                Security::Plain => Transport::Tcp,
-            };
             let link = Arc::new(Link {
                 peer,
                 transport,
@@ -148,10 +145,18 @@ fn prepare(door: &Door, stream: TcpStream) -> Result<(Wire, SocketAddr), Refused
     Ok((Wire::new(stream, session), local))
 }
 
-fn identify<P: Plug>(hub: &Hub<P>, door: &Door, flow: &Flow) -> Result<Peer, Refused> {
+fn identify<P: Plug>(
+    hub: &Hub<P>,
+    door: &Door,
+    flow: &Flow,
+    remote: SocketAddr,
+) -> Result<Peer, Refused> {
     let auth = match door.security {
         Security::Tls { auth, .. } => auth,
-        Security::Plain => Auth::None,
+        Security::Plain => {
+            let known = hub.wiring.identify.plain(remote.ip(), Transport::Tcp);
+            return known.ok_or(Refused::Stranger(Stranger));
+        }
     };
     let names = flow.proven().map_err(Refused::Names)?;
     settle(&*hub.wiring.identify, &names, door.face, auth).map_err(Refused::Stranger)

@@ -21,6 +21,7 @@ use super::flow::{Flow, Stage};
 use super::hub::Hub;
 use super::refusal::Refused;
 use super::wire::{Heard, Wire};
+use crate::tls::Stranger;
 use crate::tls::session::Session;
 use crate::tls::stream::dial;
 
@@ -30,7 +31,7 @@ impl<P: Plug> Hub<P> {
         let net = &self.net;
         net.stats().dialled.add(1);
         let flow = Flow::new(id, net.limits().idle_time, net.mono());
-        if hop.transport == Transport::Udp || !net.add(&flow) {
+        if !net.add(&flow) {
             self.tell_later(Event::Closed {
                 flow: id,
                 why: Closed::Unreachable,
@@ -67,7 +68,10 @@ impl<P: Plug> Hub<P> {
             Transport::Tls => self.secure(flow, hop, face, stream).await,
             Transport::Tcp | Transport::Udp => {
                 flow.connect(&self.net, Wire::new(stream, None));
-                Ok((Peer::Client, Heard::default()))
+                let known = self.wiring.identify.plain(hop.addr.ip(), transport);
+                known
+                    .map(|peer| (peer, Heard::default()))
+                    .ok_or(Refused::Stranger(Stranger))
             }
         };
         match outcome {

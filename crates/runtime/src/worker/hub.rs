@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use base::net::{Closed, Effect, Event, FlowId, Link, WorkerId};
+use base::net::{Closed, Effect, Event, FlowId, Link, Transport, WorkerId};
 use base::{Machine as _, Step};
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -122,18 +122,28 @@ impl<P: Plug> Hub<P> {
             self.apply_here(effect);
         } else if let Some(mailbox) = self.others.get(usize::from(owner.0)) {
             // A full mailbox loses it, which is counted there; transactions repeat or time out.
-            let _counted = mailbox.send(Letter::Effect(effect));
+            let _counted = mailbox.send(Letter::Effect(self.net.id(), effect));
         }
     }
 
     fn apply_here(self: &Rc<Self>, effect: Effect) {
         match effect {
+            Effect::Open { flow, hop } if hop.transport == Transport::Udp => self.pair(flow, &hop),
             Effect::Open { flow, hop } => self.dial(flow, hop),
+            Effect::Send { flow, bytes } if flow.transport() == Transport::Udp => {
+                self.net.send_datagram(flow, &bytes);
+            }
             Effect::Send { flow, bytes } => {
                 if let Some(flow) = self.net.find(flow)
                     && flow.send(&self.net, bytes)
                 {
                     self.net.mark(flow);
+                }
+            }
+            Effect::Close { flow } if flow.transport() == Transport::Udp => {
+                if self.net.forget_pair(flow) {
+                    let why = Closed::Asked;
+                    self.tell_later(Event::Closed { flow, why });
                 }
             }
             Effect::Close { flow } => {
@@ -148,6 +158,15 @@ impl<P: Plug> Hub<P> {
                 bytes,
             } => self.tell(worker, Event::Passed { flow, link, bytes }),
         }
+    }
+
+    /// Tells whether what is sent to a flow of ours may leave.
+    fn carries(&self, flow: FlowId) -> bool {
+        if flow.transport() == Transport::Udp {
+            return self.net.datagrams().knows(flow);
+        }
+        let stage = self.net.find(flow).map(|flow| flow.stage());
+        matches!(stage, Some(Stage::Opening | Stage::Open))
     }
 
     fn tell(&self, worker: WorkerId, event: Event) {
@@ -179,14 +198,21 @@ impl<P: Plug> Hub<P> {
                 match letter {
                     Letter::Input(input) => self.change(Change::Input(input)),
                     Letter::Event(event) => self.hear(event),
-                    Letter::Effect(effect) => self.apply_from_afar(effect),
+                    Letter::Effect(from, effect) => self.apply_from_afar(from, effect),
                 }
             }
             tokio::task::yield_now().await;
         }
     }
 
-    fn apply_from_afar(self: &Rc<Self>, effect: Effect) {
+    fn apply_from_afar(self: &Rc<Self>, from: WorkerId, effect: Effect) {
+        if let Effect::Send { flow, .. } = &effect
+            && !self.carries(*flow)
+        {
+            // Whoever sent it would otherwise wait for an answer that cannot come.
+            let why = Closed::ByPeer;
+            return self.tell(from, Event::Closed { flow: *flow, why });
+        }
         self.apply_here(effect);
         // Whatever that brought about is told at once; there is no change under way that would.
         loop {

@@ -9,6 +9,9 @@ pub struct Limits {
     pub connections: usize,
     /// Accepted connections per source address (IPv6: per /64). Default 4,096: an office behind one address.
     pub per_source: usize,
+    /// Pairs of addresses that talk over datagrams, in all; the bound per source is that of connections. Default 20,000:
+    /// they cost little, but nothing proves that whoever begins one is where it says.
+    pub pairs: usize,
     /// Accepted connections whose handshake is not finished. Default 1,024: some seconds of a returning crowd.
     pub handshakes: usize,
     /// How long a handshake may take. Default 10 s, as a phone on a poor line needs a few seconds.
@@ -32,6 +35,7 @@ impl Default for Limits {
         Self {
             connections: 100_000,
             per_source: 4_096,
+            pairs: 20_000,
             handshakes: 1_024,
             handshake_time: Duration::from_secs(10),
             connect_time: Duration::from_secs(4),

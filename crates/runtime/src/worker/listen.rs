@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::net::Face;
+use base::net::{Face, Transport};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::tls::{Auth, ClientNames, Store};
@@ -28,8 +28,18 @@ pub enum Security {
         /// Where a certificate is optional: who calls one of these names is not even asked.
         client_names: ClientNames,
     },
-    /// Plain TCP; everyone is a client.
+    /// Plain TCP; who it is follows from the address ([`crate::tls::Identify::plain`]).
     Plain,
+}
+
+impl Security {
+    /// Returns how bytes travel on such a connection.
+    pub(crate) const fn transport(&self) -> Transport {
+        match self {
+            Self::Tls { .. } => Transport::Tls,
+            Self::Plain => Transport::Tcp,
+        }
+    }
 }
 
 /// One listening address.

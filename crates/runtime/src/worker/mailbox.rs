@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base::net::{Effect, Event};
+use base::net::{Effect, Event, WorkerId};
 use tokio::sync::mpsc;
 
 use super::stats::Stats;
@@ -14,7 +14,7 @@ pub(crate) enum Letter<I> {
     /// For the machine.
     Input(I),
     /// From another worker's machine, about a flow of ours.
-    Effect(Effect),
+    Effect(WorkerId, Effect),
     /// From another worker, for our machine.
     Event(Event),
 }

@@ -19,9 +19,10 @@
 //! - A worker in which anything panics ends with all its flows, and [`Workers::has_failed`] says so: its machine may be
 //!   half-way through a change.
 //!
-//! Bounds are in [`Limits`]. Datagrams are not built: an `Open` over UDP is answered with `Closed::Unreachable`.
+//! Bounds are in [`Limits`]. Over UDP a flow is a pair of addresses (`datagrams`), and there is nothing to flush.
 
 mod accept;
+mod datagrams;
 mod dial;
 mod flow;
 mod gate;
@@ -34,6 +35,7 @@ mod refusal;
 mod start;
 mod stats;
 mod ticker;
+mod udp;
 mod wire;
 
 use base::Machine;
@@ -44,6 +46,7 @@ pub use listen::{Bound, Listener, Security};
 pub use mailbox::{Full, Mailbox};
 pub use start::{Drained, Origin, Seat, Setup, Workers, start};
 pub use stats::{Kind, Snapshot};
+pub use udp::{BoundUdp, UdpListener};
 
 /// What a plug's machine takes in.
 pub type Input<P> = <<P as Plug>::Machine as Machine>::Input;

@@ -6,7 +6,7 @@
 //! The flusher is one task that is woken when the first flow has something to send. It runs after the tasks that were
 //! ready before it, and so gathers what several of them sent to the same flow into one write.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use base::net::{Closed, FlowId, WorkerId};
+use base::net::{Closed, FlowId, Transport, WorkerId};
 use base::timers::{TimerId, Timers};
 use base::{Mono, Now};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::datagrams::Datagrams;
 use super::flow::{Flow, Stage};
 use super::refusal::{Notices, Refused};
 use super::stats::Stats;
@@ -35,6 +36,8 @@ pub(crate) enum Alarm {
     Watch(FlowId),
     /// The flow may not be taking what is written to it.
     Stall(FlowId),
+    /// Nothing may have been heard of a pair of addresses.
+    Silence(FlowId),
 }
 
 /// What a worker holds at one moment.
@@ -65,6 +68,7 @@ pub(crate) struct Net {
     ticker: Cell<Option<Waker>>,
     scratch: RefCell<Scratch>,
     notices: RefCell<Notices>,
+    datagrams: RefCell<Datagrams>,
     /// Told when a task has panicked.
     pub(crate) failed: Notify,
     /// Told after every change, for those who wait for a state.
@@ -95,6 +99,7 @@ impl Net {
             ticker: Cell::new(None),
             scratch: RefCell::default(),
             notices: RefCell::default(),
+            datagrams: RefCell::default(),
             failed: Notify::new(),
             changed: Notify::new(),
         }
@@ -147,10 +152,38 @@ impl Net {
     }
 
     /// Makes a name for an accepted flow.
-    pub(crate) fn next_id(&self) -> FlowId {
+    pub(crate) fn next_id(&self, transport: Transport) -> FlowId {
         let serial = self.serial.get();
         self.serial.set(serial + 1);
-        FlowId::accepted(self.id, serial)
+        FlowId::accepted(self.id, serial).over(transport)
+    }
+
+    /// Lends the pairs of addresses that talk over datagrams; never across a call of the machine.
+    pub(crate) fn datagrams(&self) -> RefMut<'_, Datagrams> {
+        self.datagrams.borrow_mut()
+    }
+
+    /// Sends one datagram, or counts why it did not leave.
+    pub(crate) fn send_datagram(&self, flow: FlowId, bytes: &[u8]) {
+        match self.datagrams().send(flow, bytes) {
+            Some(true) => {
+                self.stats.datagrams_sent.add(1);
+                self.stats.bytes_sent.add(bytes.len() as u64);
+            }
+            Some(false) => self.stats.datagrams_unsent.add(1),
+            None => {}
+        }
+    }
+
+    /// Forgets a pair of addresses; false if there is none of this name.
+    pub(crate) fn forget_pair(&self, flow: FlowId) -> bool {
+        let known = self.datagrams().remove(flow);
+        if known {
+            self.stats.flows.sub(1);
+            self.stats.closed.add(1);
+            self.note_change();
+        }
+        known
     }
 
     /// Adds a flow; false if its name is in use.
@@ -187,7 +220,12 @@ impl Net {
 
     /// Returns what there is to lose.
     pub(crate) fn load(&self) -> Load {
-        let mut load = Load::default();
+        let pairs = self.datagrams().len();
+        let mut load = Load {
+            flows: pairs,
+            live: pairs,
+            unsent: 0,
+        };
         for flow in self.flows.borrow().values() {
             load.flows += 1;
             if !matches!(flow.stage(), Stage::Ended(_)) {
@@ -253,6 +291,12 @@ impl Net {
             let due = self.timers.borrow_mut().expired(now);
             let (flow, slow) = match due {
                 None => return self.timers.borrow().next_wake(),
+                Some(Alarm::Silence(flow)) => {
+                    if let Some(wait) = self.datagrams().silence(flow, now) {
+                        self.set_alarm(wait, Alarm::Silence(flow));
+                    }
+                    continue;
+                }
                 Some(Alarm::Watch(flow)) => (flow, false),
                 Some(Alarm::Stall(flow)) => (flow, true),
             };

@@ -26,6 +26,7 @@ use super::mailbox::{Letter, Mailbox};
 use super::net::Net;
 use super::stats::{Snapshot, Stats};
 use super::ticker::tick_for_ever;
+use super::udp::{Port, UdpListener, receive_for_ever};
 use super::{Input, Limits, Plug};
 use crate::clock::Clock;
 use crate::tls::{Identify, Store};
@@ -47,6 +48,8 @@ pub struct Setup {
     pub workers: u8,
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// Where datagrams are received, and where ours leave from.
+    pub datagrams: Vec<UdpListener>,
     /// For connections that we open inside.
     pub inside: Origin,
     /// For connections that we open outside.
@@ -121,7 +124,7 @@ impl<I> Workers<I> {
         &self.mailboxes
     }
 
-    /// Returns the addresses of the listeners, in the order of the setup.
+    /// Returns the addresses of the listeners in the order of the setup, those for datagrams last.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -184,6 +187,7 @@ where
         name,
         workers,
         mut listeners,
+        mut datagrams,
         inside,
         outside,
         identify,
@@ -201,6 +205,8 @@ where
         limits.per_source,
         limits.handshakes,
     ));
+    // A gate of its own, so that forged senders of datagrams keep nobody from connecting.
+    let pairs = Arc::new(Gate::new(limits.pairs, limits.per_source, limits.pairs));
     let (grace, asked) = watch::channel(None);
     let stats: Vec<Arc<Stats>> = (0..workers).map(|_| Arc::default()).collect();
     let (mailboxes, letters): (Vec<_>, Vec<_>) = stats
@@ -213,16 +219,19 @@ where
     let addresses = listeners
         .iter()
         .map(|listener| listener.bound.addr())
+        .chain(datagrams.iter().map(|listener| listener.bound.addr()))
         .collect();
     let mut threads = Vec::new();
     for ((id, letters), (mailbox, stats)) in (0..).zip(letters).zip(mailboxes.iter().zip(&stats)) {
         let id = WorkerId(id);
         let post = Post {
             doors: listeners.iter_mut().filter_map(open_door).collect(),
+            ports: datagrams.iter_mut().filter_map(UdpListener::take).collect(),
             limits: limits.clone(),
             clock,
             stats: Arc::clone(stats),
             gate: Arc::clone(&gate),
+            pairs: Arc::clone(&pairs),
             wiring: Arc::clone(&wiring),
             letters,
             others: mailboxes.clone(),
@@ -267,10 +276,12 @@ fn open_door(listener: &mut Listener) -> Option<(Door, std::net::TcpListener)> {
 /// What one worker's thread is given.
 struct Post<I> {
     doors: Vec<(Door, std::net::TcpListener)>,
+    ports: Vec<Port>,
     limits: Limits,
     clock: Clock,
     stats: Arc<Stats>,
     gate: Arc<Gate>,
+    pairs: Arc<Gate>,
     wiring: Arc<Wiring>,
     letters: mpsc::Receiver<Letter<I>>,
     others: Vec<Mailbox<I>>,
@@ -284,6 +295,7 @@ impl<I: Send + 'static> Post<I> {
         P::Machine: base::Machine<Input = I>,
     {
         let net = Rc::new(Net::new(id, self.clock, self.limits, self.stats, self.gate));
+        net.datagrams().open(self.pairs);
         let hub = Hub::new(pair, Rc::clone(&net), self.wiring, self.others);
         net.spawn(Rc::clone(&net).flush_for_ever());
         net.spawn(tick_for_ever(Rc::clone(&hub)));
@@ -295,6 +307,15 @@ impl<I: Send + 'static> Post<I> {
                     accepting.push(net.spawn(accept_for_ever(Rc::clone(&hub), door, listener)))
                 }
                 Err(error) => tracing::error!(%error, "a listener cannot be used"),
+            }
+        }
+        for port in self.ports {
+            match port.open() {
+                Ok(socket) => {
+                    let socket = net.datagrams().add(socket);
+                    net.spawn(receive_for_ever(Rc::clone(&hub), socket));
+                }
+                Err(error) => tracing::error!(%error, "a port for datagrams cannot be used"),
             }
         }
         // A machine may have something to do before anything happens.
@@ -314,11 +335,13 @@ impl<I: Send + 'static> Post<I> {
     }
 }
 
-async fn drain<P: Plug>(hub: &Hub<P>, grace: Duration) -> Drained {
+async fn drain<P: Plug>(hub: &Rc<Hub<P>>, grace: Duration) -> Drained {
     let deadline = Instant::now() + grace;
+    hub.net.datagrams().close_door();
     let _too_late = timeout_at(deadline, hub.quiet()).await;
     let before = hub.net.load();
     hub.net.close_all(Closed::Draining);
+    hub.end_all_pairs();
     let _too_late = timeout_at(deadline, hub.empty()).await;
     let after = hub.net.load();
     Drained {

@@ -83,6 +83,11 @@ stats! {
     bytes_sent: Counter, "Bytes of payload sent.";
     reads: Counter, "Times that payload was received.";
     writes: Counter, "Times that gathered payload was written.";
+    datagrams_received: Counter, "Datagrams received.";
+    datagrams_sent: Counter, "Datagrams sent.";
+    datagrams_unsent: Counter, "Datagrams that the system did not take.";
+    datagrams_refused: Counter, "Datagrams dropped: too many senders, too many from one source, or nobody may speak plainly from there.";
+    datagram_errors: Counter, "Failures to receive a datagram.";
     letters: Counter, "Letters taken from the mailbox.";
     mailbox_full: Counter, "Letters lost because the mailbox was full.";
 }

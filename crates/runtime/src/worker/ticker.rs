@@ -36,6 +36,7 @@ pub(crate) async fn tick_for_ever<P: Plug>(hub: Rc<Hub<P>>) {
         if let Some(next) = net.ring() {
             net.arm(next);
         }
+        hub.end_silent_pairs();
         hub.change(Change::Tick);
     }
 }

@@ -39,6 +39,12 @@ impl<'m> Reply<'m> {
         }
     }
 
+    /// Returns the status.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Puts another reason phrase than the usual one.
     #[must_use]
     pub fn reason(mut self, reason: &str) -> Self {

@@ -1,12 +1,13 @@
 //! CANCEL and ACK: what ends a call that is not yet answered, and what ends its transaction.
 
 use super::flows::LegId;
-use super::relays::{Cancel, Relay, leg_id};
+use super::relays::{Cancel, Leg, Relay, leg_id};
 use super::{Alarm, Node};
 use crate::msg::{Compose, Message, Method, Name, Reply};
-use crate::txn::TIMEOUT;
+use crate::txn::{T1, T2, TIMEOUT};
 use base::net::{FlowId, Link};
 use bytes::Bytes;
+use std::time::Duration;
 
 impl Node {
     /// Answers a CANCEL that matches a relay and passes it down. False if it matches none.
@@ -25,7 +26,7 @@ impl Node {
     pub(super) fn ack(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
         let key = self.transaction_key(id, link, request);
         let Some((slot, generation)) = self.relays.by_key(key) else {
-            return false;
+            return self.answer_acknowledged(key);
         };
         let mut absorbed = true;
         self.with_relay(slot, generation, |node, relay| {
@@ -98,9 +99,36 @@ impl Node {
         }
         let over = Alarm::RingingTooLong(leg_id(slot, generation, at, leg.tries));
         leg.ringing = Some(self.timers.set(self.now.mono, TIMEOUT, over));
+        let name = leg_id(slot, generation, at, leg.tries);
         if let Some(bytes) = of_invite(&leg.sent, Method::Cancel, None, &self.server_limits) {
             self.send(flow, bytes);
+            if !flow.transport().is_reliable() {
+                self.timers
+                    .set(self.now.mono, T1, Alarm::CancelAgain(name, T1));
+            }
         }
+    }
+
+    /// Timer E: a CANCEL over UDP is sent again until it or the INVITE is answered; the wait for the latter ends both.
+    pub(super) fn cancel_again(&mut self, name: LegId, waited: Duration) {
+        let Some(relay) = self.relays.get(name.slot, name.generation) else {
+            return;
+        };
+        let leg = relay.legs.get(usize::from(name.leg));
+        let waits =
+            |leg: &&Leg| leg.tries == name.tries && !leg.answered && leg.cancel == Cancel::Sent;
+        let Some((flow, sent)) = leg
+            .filter(waits)
+            .and_then(|leg| Some((leg.flow?, leg.sent.clone())))
+        else {
+            return;
+        };
+        if let Some(bytes) = of_invite(&sent, Method::Cancel, None, &self.server_limits) {
+            self.send(flow, bytes);
+        }
+        let wait = (waited * 2).min(T2);
+        self.timers
+            .set(self.now.mono, wait, Alarm::CancelAgain(name, wait));
     }
 
     /// Acknowledges a refusal hop by hop (RFC 3261 17.1.1.3).

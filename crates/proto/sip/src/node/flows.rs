@@ -116,7 +116,7 @@ impl Flows {
             return (id, false);
         }
         self.opened += 1;
-        let id = FlowId::opened(self.worker, self.opened);
+        let id = FlowId::opened(self.worker, self.opened).over(hop.transport);
         self.all.insert(id, Flow::new(Some(hop.clone())));
         self.to_server.insert(Arc::clone(&hop.name), id);
         (id, true)

@@ -4,12 +4,12 @@ use super::registering::Register;
 use super::{Action, Complaint, Fault, Node};
 use crate::msg::{Frame, Framer, Message, Method, Reply};
 use crate::role::{self, Ask, Context, Decision, Why};
-use base::net::{FlowId, Link};
+use base::net::{FlowId, Link, Transport};
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// RFC 5626 4.4.1: the answer to a keep-alive.
-const PONG: &[u8] = b"\r\n";
+pub(super) const PONG: &[u8] = b"\r\n";
 
 impl Node {
     pub(super) fn received(&mut self, id: FlowId, bytes: Bytes) {
@@ -21,6 +21,9 @@ impl Node {
         };
         if flow.closing {
             return;
+        }
+        if link.transport == Transport::Udp {
+            return self.datagram(id, &link, bytes);
         }
         flow.framer.push(bytes);
         while self.next_frame(id, &link) {}
@@ -91,7 +94,7 @@ impl Node {
         self.close(id);
     }
 
-    fn complain(&mut self, link: &Link, fault: Fault) {
+    pub(super) fn complain(&mut self, link: &Link, fault: Fault) {
         let remote = link.remote;
         self.out
             .push_back(Action::Complain(Complaint { remote, fault }));
@@ -104,7 +107,7 @@ impl Node {
         }
     }
 
-    fn message(&mut self, id: FlowId, link: &Arc<Link>, message: &Message) {
+    pub(super) fn message(&mut self, id: FlowId, link: &Arc<Link>, message: &Message) {
         if message.is_request() {
             self.stats.requests += 1;
             self.request(id, link, message);
@@ -130,7 +133,8 @@ impl Node {
         } else if method == Method::Ack {
             self.ack(id, link, request)
         } else {
-            may_come_again && self.request_again(id, link, request)
+            may_come_again
+                && (self.request_again(id, link, request) || self.answer_again(id, link, request))
         };
         if !handled {
             let decision = self.decide(id, link, request);
@@ -207,11 +211,16 @@ impl Node {
         }
     }
 
-    /// Answers a request without keeping state (RFC 3261 8.2.7).
+    /// Answers a request; without keeping state (RFC 3261 8.2.7) unless it may come again for want of this answer.
     pub(super) fn reply(&mut self, id: FlowId, link: &Link, request: &Message, reply: Reply<'_>) {
         let tag = self.local_tag(request);
-        let bytes = reply.to_tag(&tag).received(link.remote).write();
-        self.send(id, bytes);
+        let reply = reply.to_tag(&tag).received(link.remote);
+        let bytes = reply.write();
+        if link.transport.is_reliable() {
+            self.send(id, bytes);
+        } else {
+            self.send_kept(id, link, request, reply.status(), bytes);
+        }
     }
 
     /// The To tag of our own responses: the same each time for one request, unpredictable for others.

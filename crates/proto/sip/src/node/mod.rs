@@ -6,13 +6,15 @@
 //! ```
 //!
 //! - [`flows`](self): connections, unfinished messages, reuse, resting servers.
-//! - `inbound`: what arrives. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
+//! - `inbound`, `datagram`: what arrives. `answers`: our own answers over UDP, kept for requests that come again. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
 //! - Decisions are the roles' ([`crate::role`]); this module carries them out.
 //!
 //! Invariants: a response is sent only to the flow that its request came on, or to another flow of the same server; a
 //! relay ends when its server transaction and all its legs have; every table has a bound ([`crate::config::Bounds`]).
 
+mod answers;
 mod cancel;
+mod datagram;
 mod flows;
 mod inbound;
 mod outgoing;
@@ -33,6 +35,7 @@ use crate::config::Config;
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
+use answers::Answers;
 use base::net::{Effect, Event, FlowId};
 use base::random::Random;
 use base::timers::{TimerId, Timers};
@@ -123,6 +126,8 @@ pub struct Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alarm {
     Leg(LegId, Timer),
+    CancelAgain(LegId, Duration),
+    Answer(u64, Timer),
     Server(u32, u32, Timer),
     RingingTooLong(LegId),
     Sweep,
@@ -143,6 +148,7 @@ pub struct Node {
     unfinished: usize,
     server_limits: Limits,
     relays: Relays,
+    answers: Answers,
     commits: BTreeMap<u64, registering::Waiting>,
     /// The removal of ended bindings that the change log has not answered yet.
     sweeping: Option<(u64, TimerId)>,
@@ -162,6 +168,7 @@ impl Node {
             unfinished: 0,
             server_limits: for_servers(&config.limits),
             relays: Relays::default(),
+            answers: Answers::default(),
             nonces,
             random: Random::new(seed),
             now,
@@ -228,6 +235,8 @@ impl Node {
     fn alarm(&mut self, alarm: Alarm) {
         match alarm {
             Alarm::Leg(leg, timer) => self.leg_timer(leg, timer),
+            Alarm::CancelAgain(leg, wait) => self.cancel_again(leg, wait),
+            Alarm::Answer(key, timer) => self.answer_timer(key, timer),
             Alarm::Server(slot, generation, timer) => self.server_timer(slot, generation, timer),
             Alarm::RingingTooLong(leg) => self.ringing_too_long(leg),
             Alarm::Sweep => self.sweep(),

@@ -7,7 +7,7 @@ use crate::msg::{Message, Name};
 use crate::role::route::Ends;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
 use crate::token::{Branch, Token};
-use base::net::{FlowId, Link, Peer, Role};
+use base::net::{FlowId, Link, Peer, Role, Transport};
 use bytes::Bytes;
 use std::fmt::Write as _;
 
@@ -18,6 +18,7 @@ const MAX_FORWARDS: u8 = 70;
 pub(super) struct Passage<'a> {
     pub(super) request: &'a Message,
     pub(super) came_on: FlowId,
+    pub(super) leaves_on: FlowId,
     pub(super) link: &'a Link,
     pub(super) plan: &'a Plan,
     pub(super) target: &'a Target,
@@ -76,15 +77,21 @@ impl Node {
         if let (Some(via), Some(noted)) = (&top, &noted) {
             edit.replace(via, noted);
         }
-        let us = self.address_towards(&target.towards);
+        let transport = passage.leaves_on.transport();
+        let us = self.address_towards(&target.towards, transport);
         let mut via = String::with_capacity(96);
         let _ = write!(
             via,
-            "SIP/2.0/TLS {}:{};branch={}",
+            "SIP/2.0/{} {}:{};branch={}",
+            transport_name(transport),
             us.host,
             us.port,
             branch.mint(&self.config.keys.branch)
         );
+        if transport == Transport::Udp {
+            // Where the answer went is then known to whoever looks at it (RFC 3581 3).
+            via.push_str(";rport");
+        }
         edit.push(Name::Via, via);
         edit.write()
     }
@@ -121,6 +128,7 @@ impl Node {
         let passage = Passage {
             request,
             came_on: id,
+            leaves_on: flow,
             link,
             plan,
             target,
@@ -179,15 +187,21 @@ impl Node {
         ])
     }
 
-    /// Our Record-Route: one entry for each side that is a client, each with the token of its flow; between servers one
-    /// that any member of our pool can follow. An Edge writes two entries a side, its inner and its outer name, since
-    /// neither side can resolve the other's. The entry nearest to the callee comes first.
+    /// Our Record-Route: one entry for each side that is a client or gateway, each with the token of its flow; between
+    /// servers one that any member of our pool can follow. An Edge writes two entries a side, its inner and its outer
+    /// name, since neither side can resolve the other's; so do all where one side speaks without TLS, since each side
+    /// must reach us by the entry it sees first (RFC 5658). The entry nearest to the callee comes first.
     fn record_route(&self, passage: &Passage<'_>) -> String {
         let ends = Ends::of(passage.request);
         let [dialog, _] = ends.dialogs();
-        let near = matches!(passage.link.peer, Peer::Client).then_some(passage.came_on);
+        let is_end = matches!(passage.link.peer, Peer::Client | Peer::Gateway(_));
+        let near = is_end.then_some(passage.came_on);
         let far = match passage.target.towards {
             Towards::Flow(flow) => Some(flow),
+            // Who is reached without TLS is a gateway: an end, not a server.
+            Towards::Servers(_) if passage.leaves_on.transport() != Transport::Tls => {
+                Some(passage.leaves_on)
+            }
             Towards::Servers(_) => None,
         };
         let token = |flow: Option<FlowId>| {
@@ -207,12 +221,22 @@ impl Node {
             }
             (Some(near), Some(far), None) => {
                 vec![
-                    entry(&token(Some(far)), inside),
-                    entry(&token(Some(near)), inside),
+                    self.entry_for(&token(Some(far)), far),
+                    self.entry_for(&token(Some(near)), near),
                 ]
             }
-            (Some(one), None, None) | (None, Some(one), None) => {
+            (Some(one), None, None) | (None, Some(one), None)
+                if one.transport() == Transport::Tls =>
+            {
                 vec![entry(&token(Some(one)), inside)]
+            }
+            (Some(near), None, None) => {
+                let token = token(Some(near));
+                vec![entry(&token, inside), self.entry_for(&token, near)]
+            }
+            (None, Some(far), None) => {
+                let token = token(Some(far));
+                vec![self.entry_for(&token, far), entry(&token, inside)]
             }
             (None, None, _) => vec![entry(&token(None), &self.pool_address())],
         };
@@ -220,11 +244,28 @@ impl Node {
     }
 
     /// How a response finds its way back: our name on the side that the request leaves by.
-    fn address_towards(&self, towards: &Towards) -> &Address {
+    fn address_towards(&self, towards: &Towards, transport: Transport) -> &Address {
+        if transport != Transport::Tls {
+            return self.config.plain.as_ref().unwrap_or(&self.config.inside);
+        }
         match (towards, &self.config.outside) {
             (Towards::Flow(_), Some(outside)) if self.config.server.role == Role::Edge => outside,
             _ => &self.config.inside,
         }
+    }
+
+    /// The entry by which the end of a flow reaches us.
+    fn entry_for(&self, token: &str, flow: FlowId) -> String {
+        let transport = match flow.transport() {
+            Transport::Tls => return entry(token, &self.config.inside),
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+        };
+        let us = self.config.plain.as_ref().unwrap_or(&self.config.inside);
+        format!(
+            "<sip:{token}@{}:{};transport={transport};lr>",
+            us.host, us.port
+        )
     }
 
     fn pool_address(&self) -> Address {
@@ -240,6 +281,15 @@ fn entry(token: &str, address: &Address) -> String {
         "<sip:{token}@{}:{};transport=tls;lr>",
         address.host, address.port
     )
+}
+
+/// As Via names a transport (RFC 3261 20.42).
+const fn transport_name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tls => "TLS",
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    }
 }
 
 /// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one

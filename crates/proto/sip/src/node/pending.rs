@@ -7,6 +7,8 @@ use super::Node;
 pub struct Pending {
     /// Requests sent on.
     pub relays: usize,
+    /// Answers kept for requests that may come again.
+    pub answers: usize,
     /// Changes on their way to the change log.
     pub commits: usize,
     /// Timers, apart from those that a node always has.
@@ -22,6 +24,7 @@ impl Node {
         let own = usize::from(self.is_sweeper()) + usize::from(self.reporting);
         Pending {
             relays: self.relays.len(),
+            answers: self.answers.len(),
             commits: self.commits.len() + usize::from(self.sweeping.is_some()),
             timers: self.timers.len().saturating_sub(own),
             waiting: self.flows.waiting(),

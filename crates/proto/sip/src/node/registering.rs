@@ -58,6 +58,7 @@ impl Node {
             }
             Ok(Outcome::Change(change)) => {
                 let ticket = self.ticket();
+                self.will_answer(flow, &link, request);
                 self.out.push_back(Action::Commit {
                     ticket,
                     changes: vec![change],

@@ -143,6 +143,7 @@ impl Node {
         let passage = Passage {
             request: &relay.request,
             came_on: relay.came_on,
+            leaves_on: flow,
             link: &relay.link,
             plan: &relay.plan,
             target,
@@ -154,7 +155,7 @@ impl Node {
         } else {
             Kind::Other
         };
-        leg.client = ClientTransaction::new(kind, true);
+        leg.client = ClientTransaction::new(kind, flow.transport().is_reliable());
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.waiting.insert(name);
         }

@@ -22,6 +22,8 @@ pub(super) enum Cancel {
     /// As soon as a provisional response allows it (RFC 3261 9.1).
     Wanted,
     Sent,
+    /// The CANCEL itself was answered; the INVITE is not yet.
+    Heard,
 }
 
 /// One place that a request was sent to.

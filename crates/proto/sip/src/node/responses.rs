@@ -65,7 +65,14 @@ impl Node {
             let Some(leg) = relay.legs.get_mut(at) else {
                 return;
             };
-            if leg.tries != name.tries || response.method() != method {
+            if leg.tries != name.tries {
+                return;
+            }
+            if response.method() != method {
+                // The only other request with this branch is a CANCEL.
+                if leg.cancel == Cancel::Sent {
+                    leg.cancel = Cancel::Heard;
+                }
                 return;
             }
             let id = (name.slot, name.generation);
@@ -144,7 +151,7 @@ impl Node {
             }
             Cancel::Wanted => self.send_cancel(relay, id, at),
             // The end was set when the CANCEL left; ringing on does not put it off.
-            Cancel::Sent => {}
+            Cancel::Sent | Cancel::Heard => {}
         }
     }
 

@@ -38,13 +38,18 @@ pub(crate) fn follow<'r>(
     Some(send(ask, routes.rest, towards))
 }
 
-/// Sends a request on inside its dialog. State is kept only where another server could be tried.
+/// Sends a request on inside its dialog. State is kept only where another server could be tried, or where a message can
+/// be lost on one side and nobody would repeat it on the other.
 pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> Decision<'r> {
-    let one_way = match &towards {
-        Towards::Flow(_) => true,
-        Towards::Servers(hops) => hops.len() < 2,
+    let (one_way, reliable) = match &towards {
+        Towards::Flow(flow) => (true, flow.transport().is_reliable()),
+        Towards::Servers(hops) => (
+            hops.len() < 2,
+            hops.iter().all(|hop| hop.transport.is_reliable()),
+        ),
     };
-    let stateless = one_way || ask.request.method() == Method::Ack;
+    let reliable = reliable && ask.link.transport.is_reliable();
+    let stateless = (one_way && reliable) || ask.request.method() == Method::Ack;
     // Credentials are for us. A phone puts those of an INVITE into its ACK (RFC 3261 13.2.2.4), and whoever has them can
     // be that user for as long as the nonce lives.
     let strip_credentials = matches!(towards, Towards::Flow(_));

@@ -15,7 +15,7 @@ use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::InternalSignIn;
 use crate::msg::{Method, Name, Reply, Uri};
 use crate::token::Ticket;
-use base::net::Role;
+use base::net::{Role, Transport};
 use std::sync::Arc;
 
 pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
@@ -100,6 +100,9 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
 }
 
 /// `301` with the home pool first and its backup second; order and q agree, since some clients look at one only.
+///
+/// A client without TLS is sent to the plain port of its home and gets no ticket: whoever reads it on the way could sign
+/// in with it, so it proves itself again there.
 pub(crate) fn redirect_home<'r>(
     context: &Context<'_>,
     ask: &Ask<'r>,
@@ -111,21 +114,16 @@ pub(crate) fn redirect_home<'r>(
     };
     let until = context.now.wall.after(context.config.ticket_life).as_secs();
     let ticket = Ticket::mint(&user, until, &context.config.keys.ticket);
+    let plain_port = context.config.plain.as_ref().map(|plain| plain.port);
     let contact = |name: &str, port: u16, q: &str| {
-        let port = port.to_string();
-        [
-            "<sip:",
-            name,
-            ":",
-            &port,
-            ";transport=tls;",
-            Ticket::PARAM,
-            "=",
-            &ticket,
-            ">;q=",
-            q,
-        ]
-        .concat()
+        let (port, params) = match (ask.link.transport, plain_port) {
+            (Transport::Tls, _) | (_, None) => {
+                (port, ["tls;", Ticket::PARAM, "=", &ticket].concat())
+            }
+            (Transport::Tcp, Some(plain)) => (plain, "tcp".to_owned()),
+            (Transport::Udp, Some(plain)) => (plain, "udp".to_owned()),
+        };
+        format!("<sip:{name}:{port};transport={params}>;q={q}")
     };
     let mut reply =
         Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));

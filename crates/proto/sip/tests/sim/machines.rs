@@ -87,6 +87,10 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
             port: 5061,
         },
         outside,
+        plain: (machine.role != Role::Edge).then(|| Address {
+            host: addr(machine.inside).ip().to_string().into(),
+            port: 5060,
+        }),
         pools: pools(),
         next_hop: (machine.role == Role::Edge).then(|| "dirpool01.contoso.net".into()),
         sign_in: SignIn {
