@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod conformance;
 mod layers;
 mod packages;
 mod sizes;
@@ -23,6 +24,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   test           everything continuous integration runs: packages, format, lints, layers, sizes, build, tests
   layers         who may depend on whom, and what may be named where
   sizes          the length of every source file
+  conformance    the cases of each RFC against the running product, and their count
   bench sip ...  the load driver, in release mode; further arguments are passed on
   packages       installs the Debian packages that the tests drive (as root)";
 
@@ -43,6 +45,7 @@ fn run(words: &[String]) -> Result<()> {
         Some("test") => test::run(&root),
         Some("layers") => layers::run(&root),
         Some("sizes") => sizes::run(&root),
+        Some("conformance") => conformance::run(&root),
         Some("bench") => bench::run(&root, &words[1..]),
         Some("packages") => packages::install(),
         Some(other) => bail!("there is no task {other:?}\n\n{USAGE}"),

@@ -8,12 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use directory::Algorithm;
-use sip::auth::{Challenge, Proof, ha1, response};
 use sip::msg::{Compose, Frame, FrameError, Framer, Limits, Message, Name, Uri};
 use thiserror::Error;
 
 use crate::deployment::User;
+use crate::digest::{self, Known};
 use crate::tls::{PATIENCE, Wire, WireError};
 
 /// Tells the clients of one process apart in Call-IDs and branches.
@@ -55,15 +54,6 @@ pub struct Words<'a> {
     pub from: &'a str,
     /// The address of record in To.
     pub to: &'a str,
-}
-
-/// A challenge that is answered again and again.
-#[derive(Debug, Clone)]
-struct Known {
-    realm: String,
-    nonce: String,
-    algorithm: Algorithm,
-    count: u32,
 }
 
 /// A client on one connection.
@@ -229,7 +219,7 @@ impl SipClient {
         if !matches!(first.status(), 401 | 407) {
             return Ok(first);
         }
-        self.known = Some(challenge(&first).ok_or(ClientError::Challenge)?);
+        self.known = Some(Known::of(&first).ok_or(ClientError::Challenge)?);
         let request = complete(self.compose(words));
         let request = self.with_credentials(request, user, words)?;
         self.ask(&request)
@@ -241,37 +231,10 @@ impl SipClient {
         user: &User,
         words: Words<'_>,
     ) -> Result<Compose, ClientError> {
-        const CNONCE: &str = "0a4f113b";
         let known = self.known.as_mut().ok_or(ClientError::Challenge)?;
-        known.count += 1;
-        let name = user_of(user)?;
-        let Known {
-            realm,
-            nonce,
-            algorithm,
-            count,
-        } = known;
-        let count = format!("{count:08x}");
-        let secret = ha1(*algorithm, name, realm, &user.password);
-        let proof = Proof {
-            nonce,
-            quality: Some((&count, CNONCE, "auth")),
-            method: words.method,
-            uri: words.uri,
-        };
-        let proven = response(*algorithm, &secret, &proof);
-        let hash = algorithm_name(*algorithm);
-        let value = format!(
-            "Digest username=\"{name}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{}\", algorithm={hash}, \
-             qop=auth, nc={count}, cnonce=\"{CNONCE}\", response=\"{proven}\"",
-            words.uri,
-        );
-        let header = if words.method == "REGISTER" {
-            Name::Authorization
-        } else {
-            Name::ProxyAuthorization
-        };
-        Ok(request.header(header, value))
+        let value = known.prove(user, words.method, words.uri);
+        let value = value.ok_or(ClientError::Challenge)?;
+        Ok(request.header(digest::header(words.method), value))
     }
 }
 
@@ -288,39 +251,8 @@ fn is_final(message: &Message) -> bool {
     !message.is_request() && message.status() >= 200
 }
 
-/// Returns the first challenge that can be answered: servers offer the strongest first.
-fn challenge(refusal: &Message) -> Option<Known> {
-    let lines = refusal
-        .all(Name::WwwAuthenticate)
-        .chain(refusal.all(Name::ProxyAuthenticate));
-    lines
-        .filter_map(|line| Challenge::parse(line.text()?).ok())
-        .find(|one| one.has_auth)
-        .map(|one| Known {
-            realm: one.realm.into_owned(),
-            nonce: one.nonce.into_owned(),
-            algorithm: one.algorithm,
-            count: 0,
-        })
-}
-
-fn user_of(user: &User) -> Result<&str, ClientError> {
-    Uri::parse(&user.uri)
-        .ok()
-        .and_then(|uri| uri.user)
-        .ok_or(ClientError::Challenge)
-}
-
 fn domain_of(user: &User) -> Result<&str, ClientError> {
     Uri::parse(&user.uri)
         .map(|uri| uri.host)
         .map_err(|_| ClientError::Challenge)
-}
-
-const fn algorithm_name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Sha256 => "SHA-256",
-        Algorithm::Sha512_256 => "SHA-512-256",
-        Algorithm::Md5 => "MD5",
-    }
 }

@@ -4,5 +4,6 @@
     reason = "helpers of tests fail the test they serve"
 )]
 
+mod conformance;
 mod interop;
 mod live;

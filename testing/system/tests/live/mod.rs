@@ -4,7 +4,7 @@ mod bad_input;
 mod durability;
 mod failover;
 mod reload;
-mod site;
+pub(crate) mod site;
 mod status;
 mod trust;
 mod users;

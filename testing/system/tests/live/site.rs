@@ -55,6 +55,11 @@ impl Site {
         Deployment::up(None, &self.block, self.folder.path()).unwrap()
     }
 
+    /// Runs the whole of another topology in one process.
+    pub(crate) fn up_with(&self, topology: &Path) -> Deployment {
+        Deployment::up(Some(topology), &self.block, self.folder.path()).unwrap()
+    }
+
     /// Makes what machines need that run as processes of their own.
     pub(crate) fn prepare(&self) {
         let topology = topology();

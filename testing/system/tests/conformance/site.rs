@@ -1,0 +1,99 @@
+//! The deployment that the cases of one RFC share: `site.toml` in one process, users nobody else uses, ways in.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use system::agent::{Agent, Doors, Link};
+use system::deployment::{Deployment, User};
+use system::tls::Wire;
+
+use super::Fault;
+use crate::live::site::{self as place, DIR01, EDGE01, FE01, OUTSIDE, flow};
+
+/// Enough for all cases of the longest RFC.
+const USERS: usize = 1_000;
+
+/// A running deployment and what a case needs of it.
+pub(crate) struct Site {
+    place: place::Site,
+    product: Deployment,
+    doors: Doors,
+    users: Vec<User>,
+    used: AtomicUsize,
+}
+
+impl Site {
+    /// Starts the deployment and adds the users; all of them are at home in the first Front End pool.
+    pub(crate) fn start() -> Self {
+        let place = place::Site::new();
+        let topology = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/site.toml");
+        let product = place.up_with(&topology);
+        let users = place.import(USERS);
+        let doors = Doors::of(&product).unwrap();
+        let known = || (place.report(DIR01).directory?.users >= USERS).then_some(());
+        let patience = system::tls::PATIENCE;
+        system::wait::until(patience, known).expect("the Directors learn the users");
+        Self {
+            place,
+            product,
+            doors,
+            users,
+            used: AtomicUsize::new(0),
+        }
+    }
+
+    /// Returns a user that no other case has.
+    pub(crate) fn user(&self) -> User {
+        let next = self.used.fetch_add(1, Ordering::Relaxed);
+        self.users.get(next).expect("a user is left").clone()
+    }
+
+    /// Returns a user at home in the second Front End pool; all cases share it.
+    pub(crate) fn user_of_the_other_pool(&self) -> User {
+        let users = &self.product.facts().users;
+        let bob = users.iter().find(|user| user.uri.starts_with("sip:bob@"));
+        bob.expect("the second of the trial users").clone()
+    }
+
+    /// Signs a fresh user in inside, at the Front End of its home pool.
+    pub(crate) fn inside(&self) -> Result<Agent, Fault> {
+        Ok(self.doors.sign_in_inside(&self.user())?)
+    }
+
+    /// Signs a fresh user in outside, through the Edge.
+    pub(crate) fn outside(&self) -> Result<Agent, Fault> {
+        Ok(self.doors.sign_in_outside(&self.user())?)
+    }
+
+    /// Connects to a Director, as nobody.
+    pub(crate) fn at_director(&self) -> Result<Agent, Fault> {
+        self.at(DIR01, flow::SIGN_IN, DIR01)
+    }
+
+    /// Connects to the Front End of the first pool, as nobody.
+    pub(crate) fn at_front_end(&self) -> Result<Agent, Fault> {
+        self.at(FE01, flow::SIGN_IN, FE01)
+    }
+
+    /// Connects to the outside of the Edge, as nobody.
+    pub(crate) fn at_edge(&self) -> Result<Agent, Fault> {
+        self.at(EDGE01, flow::OUTSIDE, OUTSIDE)
+    }
+
+    /// Returns the doors, for an agent of a case's own making.
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.doors
+    }
+
+    /// Returns addresses, the operator and the state directory.
+    pub(crate) fn place(&self) -> &place::Site {
+        &self.place
+    }
+
+    fn at(&self, machine: &str, row: u8, name: &str) -> Result<Agent, Fault> {
+        let to: SocketAddr = self.place().address(machine, row);
+        let wire = Wire::connect(&self.place().phone_manner(), to, name)?;
+        Ok(Agent::new(Link::Tls(Box::new(wire)))?)
+    }
+}
