@@ -3,7 +3,7 @@
 use super::flows::LegId;
 use super::relays::{Cancel, Leg, Relay, leg_id};
 use super::{Alarm, Node};
-use crate::msg::{Compose, Message, Method, Name, Reply};
+use crate::msg::{Compose, Limits, Message, Method, Name, Reply};
 use crate::txn::{T1, T2, TIMEOUT};
 use base::net::{FlowId, Link};
 use bytes::Bytes;
@@ -17,6 +17,9 @@ impl Node {
             return false;
         };
         self.reply(id, link, request, Reply::to(request, 200));
+        if let Some(relay) = self.relays.get(slot, generation) {
+            relay.reason = reason(request);
+        }
         self.cancel_relay(slot, generation);
         true
     }
@@ -63,11 +66,16 @@ impl Node {
         });
     }
 
-    /// Cancels every INVITE leg that has not answered (RFC 3261 16.10, 16.7 step 10).
+    /// Cancels every INVITE leg that has not answered (RFC 3261 16.10, 16.7 step 10), and tries no more targets.
     pub(super) fn cancel_legs(&mut self, relay: &mut Relay, id: (u32, u32)) {
-        if !relay.is_invite() {
-            return;
+        relay.stopped = true;
+        if relay.is_invite() {
+            self.cancel_all(relay, id);
         }
+    }
+
+    /// Cancels every leg that has not answered.
+    pub(super) fn cancel_all(&mut self, relay: &mut Relay, id: (u32, u32)) {
         for at in 0..relay.legs.len() {
             let Some(leg) = relay.legs.get_mut(at) else {
                 return;
@@ -100,7 +108,8 @@ impl Node {
         let over = Alarm::RingingTooLong(leg_id(slot, generation, at, leg.tries));
         leg.ringing = Some(self.timers.set(self.now.mono, TIMEOUT, over));
         let name = leg_id(slot, generation, at, leg.tries);
-        if let Some(bytes) = of_invite(&leg.sent, Method::Cancel, None, &self.server_limits) {
+        let reason = relay.reason.as_deref();
+        if let Some(bytes) = cancel_of(&leg.sent, reason, &self.server_limits) {
             self.send(flow, bytes);
             if !flow.transport().is_reliable() {
                 self.timers
@@ -123,7 +132,8 @@ impl Node {
         else {
             return;
         };
-        if let Some(bytes) = of_invite(&sent, Method::Cancel, None, &self.server_limits) {
+        let reason = relay.reason.clone();
+        if let Some(bytes) = cancel_of(&sent, reason.as_deref(), &self.server_limits) {
             self.send(flow, bytes);
         }
         let wait = (waited * 2).min(T2);
@@ -137,8 +147,7 @@ impl Node {
             return;
         };
         let Some(flow) = leg.flow else { return };
-        if let Some(bytes) = of_invite(&leg.sent, Method::Ack, Some(response), &self.server_limits)
-        {
+        if let Some(bytes) = ack_of(&leg.sent, response, &self.server_limits) {
             self.send(flow, bytes);
         }
     }
@@ -156,26 +165,42 @@ impl Node {
                 return;
             }
             if leg.cancel == Cancel::No {
+                leg.expired = true;
                 node.send_cancel(relay, id, at);
             } else {
-                node.answer_leg(relay, id, at, 487);
+                let status = if leg.expired { 408 } else { 487 };
+                node.answer_leg(relay, id, at, status);
                 node.conclude(relay, id);
             }
         });
     }
 }
 
-/// Writes the CANCEL or ACK that belongs to an INVITE as it was sent: the same Request-URI, top Via, Route, From and
-/// Call-ID; the To of the response for an ACK.
-fn of_invite(
-    sent: &Bytes,
-    method: Method,
-    response: Option<&Message>,
-    limits: &crate::msg::Limits,
-) -> Option<Bytes> {
+/// Writes the CANCEL of an INVITE as it was sent, with the reason that it has (RFC 3326).
+fn cancel_of(sent: &Bytes, reason: Option<&str>, limits: &Limits) -> Option<Bytes> {
     let invite = Message::parse(sent.clone(), limits).ok()?;
+    let cancel = of_invite(&invite, Method::Cancel, invite.text(Name::To)?)?;
+    let with = |reason| cancel.clone().header(Name::Reason, reason);
+    Some(reason.map_or_else(|| cancel.clone(), with).write())
+}
+
+/// Writes the ACK for a refusal of an INVITE as it was sent.
+fn ack_of(sent: &Bytes, response: &Message, limits: &Limits) -> Option<Bytes> {
+    let invite = Message::parse(sent.clone(), limits).ok()?;
+    Some(of_invite(&invite, Method::Ack, response.text(Name::To)?)?.write())
+}
+
+/// What a request says about why it is sent, all lines as one; `None` if nothing that could be passed on.
+fn reason(request: &Message) -> Option<String> {
+    let lines: Option<Vec<_>> = request.all(Name::Reason).map(|line| line.text()).collect();
+    lines
+        .filter(|lines| !lines.is_empty())
+        .map(|lines| lines.join(", "))
+}
+
+/// Begins the CANCEL or ACK that belongs to an INVITE: the same Request-URI, top Via, Route, From and Call-ID.
+fn of_invite(invite: &Message, method: Method, to: &str) -> Option<Compose> {
     let number = invite.cseq().ok()?.number;
-    let to = response.unwrap_or(&invite).text(Name::To)?;
     let mut compose = Compose::request(method.as_str(), invite.uri());
     compose = compose.header(Name::Via, invite.elements(Name::Via).next()?.text()?);
     for route in invite.all(Name::Route) {
@@ -186,9 +211,5 @@ fn of_invite(
         .header(Name::From, invite.text(Name::From)?)
         .header(Name::To, to);
     compose = compose.header(Name::CallId, invite.call_id().ok()?);
-    Some(
-        compose
-            .header(Name::CSeq, format!("{number} {}", method.as_str()))
-            .write(),
-    )
+    Some(compose.header(Name::CSeq, format!("{number} {}", method.as_str())))
 }

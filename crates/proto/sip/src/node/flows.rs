@@ -2,7 +2,7 @@
 //!
 //! Towards servers flows are few and shared: one that is open to a machine carries everything for it, whoever opened
 //! it (RFC 5923, the name being proven either way). A machine that could not be reached rests: it is tried after all
-//! others, for twice as long after each failure, until a flow to it opens.
+//! others, for twice as long after each failure, until a flow to it opens. One that asks for a rest gets it.
 
 use crate::msg::Framer;
 use base::Mono;
@@ -36,12 +36,24 @@ pub(crate) struct Flow {
     pub(crate) user: Option<Arc<str>>,
     /// Where we asked it to lead.
     hop: Option<Hop>,
-    /// Requests that left on it and are not answered.
-    pub(crate) waiting: BTreeSet<LegId>,
     /// Whether it is to be closed and what still comes on it is ignored.
     pub(crate) closing: bool,
+    ends: Ends,
+}
+
+/// What ends with a flow.
+#[derive(Default)]
+pub(crate) struct Ends {
+    /// Requests that left on it and are not answered.
+    pub(crate) waiting: BTreeSet<LegId>,
     /// Relayed INVITEs that came on it and are not answered.
     pub(crate) calling: BTreeSet<(u32, u32)>,
+}
+
+impl Ends {
+    fn len(&self) -> usize {
+        self.waiting.len() + self.calling.len()
+    }
 }
 
 struct Rest {
@@ -55,6 +67,8 @@ pub(crate) struct Flows {
     all: HashMap<FlowId, Flow>,
     to_server: HashMap<Arc<str>, FlowId>,
     resting: HashMap<Arc<str>, Rest>,
+    /// What ends with flows of other workers; an entry only while there is something.
+    elsewhere: HashMap<FlowId, Ends>,
     opened: u64,
 }
 
@@ -65,6 +79,7 @@ impl Flows {
             all: HashMap::new(),
             to_server: HashMap::new(),
             resting: HashMap::new(),
+            elsewhere: HashMap::new(),
             opened: 0,
         }
     }
@@ -92,9 +107,11 @@ impl Flows {
         flow.link = Some(link);
     }
 
-    /// A flow is gone. Returns it, with what waited for it.
-    pub(crate) fn closed(&mut self, id: FlowId, now: Mono) -> Option<Flow> {
-        let flow = self.all.remove(&id)?;
+    /// A flow is gone, ours or another worker's. Returns how many unfinished bytes it held, and what ends with it.
+    pub(crate) fn closed(&mut self, id: FlowId, now: Mono) -> (usize, Ends) {
+        let Some(flow) = self.all.remove(&id) else {
+            return (0, self.elsewhere.remove(&id).unwrap_or_default());
+        };
         let server = flow.server_name();
         if let Some(name) = &server
             && self.to_server.get(name) == Some(&id)
@@ -106,7 +123,51 @@ impl Flows {
         {
             self.rest(name, now);
         }
-        Some(flow)
+        (flow.held, flow.ends)
+    }
+
+    /// A request has left on a flow.
+    pub(crate) fn await_on(&mut self, id: FlowId, leg: LegId) {
+        if let Some(ends) = self.ends_of(id) {
+            ends.waiting.insert(leg);
+        }
+    }
+
+    /// A request that left on a flow is answered, or not waited for.
+    pub(crate) fn await_no_more(&mut self, id: FlowId, leg: LegId) {
+        if let Some(ends) = self.ends_of(id) {
+            ends.waiting.remove(&leg);
+        }
+        self.forget_empty(id);
+    }
+
+    /// An INVITE that came on a flow is being relayed.
+    pub(crate) fn calls(&mut self, id: FlowId, relay: (u32, u32)) {
+        if let Some(ends) = self.ends_of(id) {
+            ends.calling.insert(relay);
+        }
+    }
+
+    /// An INVITE that came on a flow is answered.
+    pub(crate) fn calls_no_more(&mut self, id: FlowId, relay: (u32, u32)) {
+        if let Some(ends) = self.ends_of(id) {
+            ends.calling.remove(&relay);
+        }
+        self.forget_empty(id);
+    }
+
+    fn ends_of(&mut self, id: FlowId) -> Option<&mut Ends> {
+        if id.worker() == self.worker {
+            self.all.get_mut(&id).map(|flow| &mut flow.ends)
+        } else {
+            Some(self.elsewhere.entry(id).or_default())
+        }
+    }
+
+    fn forget_empty(&mut self, id: FlowId) {
+        if self.elsewhere.get(&id).is_some_and(|ends| ends.len() == 0) {
+            self.elsewhere.remove(&id);
+        }
     }
 
     /// Returns a flow to a server, and the hop to open it with if there was none.
@@ -131,7 +192,15 @@ impl Flows {
         self.resting.get(name).is_some_and(|rest| rest.until > now)
     }
 
-    fn rest(&mut self, name: Arc<str>, now: Mono) {
+    /// A server has asked to be left alone until then.
+    pub(crate) fn rest_until(&mut self, name: Arc<str>, until: Mono) {
+        let next = REST;
+        let rest = self.resting.entry(name).or_insert(Rest { until, next });
+        rest.until = rest.until.max(until);
+    }
+
+    /// A server could not be reached, or says nothing.
+    pub(crate) fn rest(&mut self, name: Arc<str>, now: Mono) {
         let rest = self.resting.entry(name).or_insert(Rest {
             until: now,
             next: REST,
@@ -143,8 +212,8 @@ impl Flows {
     /// Returns how many entries say that something waits for a flow.
     #[expect(clippy::disallowed_methods, reason = "a sum is the same in any order")]
     pub(crate) fn waiting(&self) -> usize {
-        let of = |flow: &Flow| flow.waiting.len() + flow.calling.len();
-        self.all.values().map(of).sum()
+        let here = self.all.values().map(|flow| &flow.ends);
+        here.chain(self.elsewhere.values()).map(Ends::len).sum()
     }
 
     /// Returns how many flows there are.
@@ -162,8 +231,7 @@ impl Flow {
             user: None,
             hop,
             closing: false,
-            waiting: BTreeSet::new(),
-            calling: BTreeSet::new(),
+            ends: Ends::default(),
         }
     }
 

@@ -127,14 +127,12 @@ impl Node {
             return;
         }
         let method = request.method();
-        let may_come_again = method == Method::Invite || !link.transport.is_reliable();
         let handled = if method == Method::Cancel {
             self.cancel(id, link, request)
         } else if method == Method::Ack {
             self.ack(id, link, request)
         } else {
-            may_come_again
-                && (self.request_again(id, link, request) || self.answer_again(id, link, request))
+            self.request_again(id, link, request) || self.answer_again(id, link, request)
         };
         if !handled {
             let decision = self.decide(id, link, request);

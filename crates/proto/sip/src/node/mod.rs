@@ -16,6 +16,7 @@ mod answers;
 mod cancel;
 mod datagram;
 mod flows;
+mod groups;
 mod inbound;
 mod outgoing;
 mod pending;
@@ -130,6 +131,12 @@ enum Alarm {
     Answer(u64, Timer),
     Server(u32, u32, Timer),
     RingingTooLong(LegId),
+    /// A leg has heard nothing yet.
+    Hung(LegId),
+    /// The group of targets that ends here has rung for long enough.
+    NextGroup(u32, u32, usize),
+    /// A non-INVITE request is not answered yet.
+    Trying(u32, u32),
     Sweep,
     Report,
     CommitLate(u64),
@@ -210,15 +217,13 @@ impl Node {
     }
 
     fn flow_closed(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.closed(id, self.now.mono) else {
-            return;
-        };
-        self.unfinished = self.unfinished.saturating_sub(flow.held);
-        for leg in flow.waiting {
+        let (held, ends) = self.flows.closed(id, self.now.mono);
+        self.unfinished = self.unfinished.saturating_sub(held);
+        for leg in ends.waiting {
             self.leg_lost(leg);
         }
         // A server of ours takes a lost flow as the end of the calls that it sent there, and a phone is gone with it.
-        for (slot, generation) in flow.calling {
+        for (slot, generation) in ends.calling {
             self.cancel_relay(slot, generation);
         }
     }
@@ -239,6 +244,9 @@ impl Node {
             Alarm::Answer(key, timer) => self.answer_timer(key, timer),
             Alarm::Server(slot, generation, timer) => self.server_timer(slot, generation, timer),
             Alarm::RingingTooLong(leg) => self.ringing_too_long(leg),
+            Alarm::Hung(leg) => self.hung(leg),
+            Alarm::NextGroup(slot, generation, end) => self.next_group(slot, generation, end),
+            Alarm::Trying(slot, generation) => self.trying(slot, generation),
             Alarm::Sweep => self.sweep(),
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),

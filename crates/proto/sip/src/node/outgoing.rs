@@ -2,8 +2,9 @@
 //! without state (16.11).
 
 use super::Node;
+use super::groups::breadth;
 use crate::config::Address;
-use crate::msg::{Message, Name};
+use crate::msg::{Message, Method, Name};
 use crate::role::route::Ends;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
 use crate::token::{Branch, Token};
@@ -22,6 +23,8 @@ pub(super) struct Passage<'a> {
     pub(super) link: &'a Link,
     pub(super) plan: &'a Plan,
     pub(super) target: &'a Target,
+    /// Into how many branches it may fork from here on (RFC 5393 5.3.3).
+    pub(super) breadth: u32,
 }
 
 impl Node {
@@ -47,7 +50,10 @@ impl Node {
             .ok()
             .flatten()
             .map_or(MAX_FORWARDS, |n| n.saturating_sub(1));
-        edit.set(Name::MaxForwards, hops.to_string());
+        edit.set(Name::MaxForwards, hops);
+        if !matches!(request.method(), Method::Ack | Method::Cancel) {
+            edit.set(Name::MaxBreadth, passage.breadth);
+        }
         if plan.record == Record::Yes {
             edit.push(Name::RecordRoute, self.record_route(passage));
         }
@@ -132,6 +138,7 @@ impl Node {
             link,
             plan,
             target,
+            breadth: breadth(request),
         };
         let bytes = self.write_request(&passage, branch);
         self.stats.relayed_stateless += 1;
@@ -140,7 +147,7 @@ impl Node {
 
     pub(super) fn fail(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
         self.stats.end(why);
-        if request.method() != crate::msg::Method::Ack {
+        if request.method() != Method::Ack {
             self.reply(id, link, request, why.reply(request));
         }
     }

@@ -2,24 +2,27 @@
 //! (RFC 3261 16.2 "response context").
 //!
 //! ```text
-//! request --> relay --leg 0--> hop, on failure the next hop of the same target
-//!                   \-leg 1--> ...
-//! responses: 1xx and 2xx go up at once; of the others the best, when all legs have ended (16.7)
+//! request --> relay --leg 0--> hop, on failure the next hop of the same target, then its next alternative
+//!                   \-leg 1--> ...                 the next group of targets, when all legs have failed
+//! responses: 1xx and 2xx go up at once; of the others the best, when no group is left (16.7)
 //! ```
 //!
 //! A leg moves to the next server of its target when the flow to the first fails or it answers 503, as long as nothing
 //! but 100 has come from it; a call that rings is not placed a second time. A server whose flow was there before gets one
-//! more try, after all others, over a new flow: it may have been restarted.
+//! more try, after all others, over a new flow: it may have been restarted. One that says nothing is left behind
+//! ([`super::groups`], which also has the order of targets).
 
 use super::flows::LegId;
+use super::groups::{HUNG, LATE, breadth};
 use super::outgoing::Passage;
-use super::relays::{Cancel, Leg, Relay, leg_id, legs_for};
+use super::relays::{Cancel, Leg, Relay, leg_id};
 use super::{Alarm, Node};
 use crate::msg::{Message, Method, Reply};
 use crate::role::{Plan, Towards, Why};
 use crate::token::Branch;
 use crate::txn::{ClientTransaction, Do, Kind, ServerTransaction, Steps, Timer};
 use base::net::{FlowId, Hop, Link};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Node {
@@ -29,7 +32,7 @@ impl Node {
         id: FlowId,
         link: &Arc<Link>,
         request: &Message,
-        plan: Box<Plan>,
+        mut plan: Box<Plan>,
     ) {
         if self.relays.len() >= self.config.bounds.relays {
             return self.fail(id, link, request, Why::Overloaded);
@@ -37,32 +40,36 @@ impl Node {
         let invite = request.method() == Method::Invite;
         let reliable = link.transport.is_reliable();
         let kind = if invite { Kind::Invite } else { Kind::Other };
+        plan.targets.sort_by_key(|target| target.order);
         let relay = Relay {
             request: request.detach(),
             came_on: id,
             link: Arc::clone(link),
-            key: (invite || !reliable).then(|| self.transaction_key(id, link, request)),
+            key: Some(self.transaction_key(id, link, request)),
             server: ServerTransaction::new(kind, reliable),
             server_ended: false,
             latest: None,
-            legs: legs_for(&plan, kind),
+            legs: SmallVec::new(),
+            next: 0,
+            stopped: false,
+            breadth: breadth(request),
+            reason: None,
             best: None,
+            challenges: Vec::new(),
             plan,
         };
         let (slot, generation) = self.relays.insert(relay);
         if invite {
-            if let Some(flow) = self.flows.get_mut(id) {
-                flow.calling.insert((slot, generation));
-            }
+            self.flows.calls(id, (slot, generation));
             let trying = Reply::to(request, 100).received(link.remote).write();
             self.with_relay(slot, generation, |node, relay| {
                 node.respond(relay, (slot, generation), 100, trying)
             });
+        } else {
+            let late = Alarm::Trying(slot, generation);
+            self.timers.set(self.now.mono, LATE, late);
         }
         self.with_relay(slot, generation, |node, relay| {
-            for leg in 0..relay.legs.len() {
-                node.try_next(relay, (slot, generation), leg);
-            }
             node.conclude(relay, (slot, generation));
         });
     }
@@ -88,32 +95,49 @@ impl Node {
 
     /// Sends a leg's request to its next hop; answers for the leg if there is none left.
     pub(super) fn try_next(&mut self, relay: &mut Relay, id: (u32, u32), at: usize) {
-        let Some(leg) = relay.legs.get_mut(at) else {
-            return;
-        };
-        let Some(target) = relay.plan.targets.get(leg.target) else {
-            return;
-        };
-        let flow = match &target.towards {
-            Towards::Flow(flow) => {
-                if leg.tries > 0 || !self.flows.may_carry(*flow) {
-                    return self.answer_leg(relay, id, at, Why::FlowGone.status());
+        loop {
+            let towards = relay.legs.get(at).and_then(|leg| relay.way(leg));
+            let unreached = match towards.map(|way| &way.towards) {
+                Some(Towards::Flow(flow)) => {
+                    let flow = *flow;
+                    if self.take_flow(relay, at, flow) {
+                        return self.send_leg(relay, id, at, flow);
+                    }
+                    Why::FlowGone
                 }
-                *flow
+                Some(Towards::Servers(_)) => {
+                    if let Some(flow) = self.take_hop(relay, at) {
+                        return self.send_leg(relay, id, at, flow);
+                    }
+                    relay.plan.unreached
+                }
+                None => return,
+            };
+            if !relay.take_next_way(at) {
+                return self.answer_leg(relay, id, at, unreached.status());
             }
-            Towards::Servers(_) => {
-                self.flows.order(leg.hops.make_contiguous(), self.now.mono);
-                let Some(hop) = leg.hops.pop_front() else {
-                    let unreached = relay.plan.unreached.status();
-                    return self.answer_leg(relay, id, at, unreached);
-                };
-                let flow = self.flow_to(&hop);
-                let was_open = self.flows.get(flow).is_some_and(|f| f.link.is_some());
-                leg.reused = (was_open && !leg.has_tried_again).then_some(hop);
-                flow
-            }
+        }
+    }
+
+    /// Tells whether the leg may go by a client's flow: once, while it is there.
+    fn take_flow(&self, relay: &mut Relay, at: usize, flow: FlowId) -> bool {
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return false;
         };
-        self.send_leg(relay, id, at, flow);
+        leg.hop = None;
+        !std::mem::replace(&mut leg.is_way_used, true) && self.flows.may_carry(flow)
+    }
+
+    /// Returns the flow to the next server that a leg may try.
+    fn take_hop(&mut self, relay: &mut Relay, at: usize) -> Option<FlowId> {
+        let leg = relay.legs.get_mut(at)?;
+        self.flows.order(leg.hops.make_contiguous(), self.now.mono);
+        let hop = leg.hops.pop_front()?;
+        let flow = self.flow_to(&hop);
+        let was_open = self.flows.get(flow).is_some_and(|f| f.link.is_some());
+        leg.reused = (was_open && !leg.has_tried_again).then(|| hop.clone());
+        leg.hop = Some(hop);
+        Some(flow)
     }
 
     fn send_leg(
@@ -126,19 +150,20 @@ impl Node {
         let Some(leg) = relay.legs.get_mut(at) else {
             return;
         };
-        let Some(target) = relay.plan.targets.get(leg.target) else {
-            return;
-        };
         if leg.tries > 0 {
             self.stats.failovers += 1;
         }
         leg.tries = leg.tries.saturating_add(1);
         let name = leg_id(slot, generation, at, leg.tries);
+        let breadth = leg.breadth;
         let branch = Branch::Kept {
             worker: self.config.worker,
             slot,
             generation,
             leg: u16::from(name.leg) << 8 | u16::from(name.tries),
+        };
+        let Some(target) = relay.legs.get(at).and_then(|leg| relay.way(leg)) else {
+            return;
         };
         let passage = Passage {
             request: &relay.request,
@@ -147,8 +172,14 @@ impl Node {
             link: &relay.link,
             plan: &relay.plan,
             target,
+            breadth,
         };
-        leg.sent = self.write_request(&passage, branch);
+        let sent = self.write_request(&passage, branch);
+        let may_leave = self.may_leave(relay, at);
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
+        leg.sent = sent;
         leg.flow = Some(flow);
         let kind = if relay.request.method() == Method::Invite {
             Kind::Invite
@@ -156,8 +187,9 @@ impl Node {
             Kind::Other
         };
         leg.client = ClientTransaction::new(kind, flow.transport().is_reliable());
-        if let Some(flow) = self.flows.get_mut(flow) {
-            flow.waiting.insert(name);
+        self.flows.await_on(flow, name);
+        if may_leave {
+            self.timers.set(self.now.mono, HUNG, Alarm::Hung(name));
         }
         self.stats.forwarded += 1;
         let steps = leg.client.start();
@@ -218,8 +250,8 @@ impl Node {
         {
             self.timers.cancel(timer);
         }
-        if let Some(flow) = leg.flow.and_then(|id| self.flows.get_mut(id)) {
-            flow.waiting.remove(&name);
+        if let Some(flow) = leg.flow {
+            self.flows.await_no_more(flow, name);
         }
     }
 

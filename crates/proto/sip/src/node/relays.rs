@@ -3,7 +3,7 @@
 
 use super::flows::LegId;
 use crate::msg::{Message, Method};
-use crate::role::{Plan, Towards, Why};
+use crate::role::{Plan, Target, Towards, Why};
 use crate::txn::{ClientTransaction, Kind, ServerTransaction};
 use base::net::{FlowId, Hop, Link};
 use base::timers::TimerId;
@@ -13,7 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// More targets of one request are not tried (RFC 5393 5: bounded amplification).
-const MAX_LEGS: usize = 64;
+pub(super) const MAX_LEGS: usize = 64;
 
 /// Whether a leg is being cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,14 @@ pub(super) enum Cancel {
 /// One place that a request was sent to.
 pub(super) struct Leg {
     pub(super) target: usize,
+    /// Which way to the target: 0 is its own, then its alternatives in order.
+    pub(super) way: usize,
+    /// Whether the flow that this way names was tried.
+    pub(super) is_way_used: bool,
+    /// What the request may fork into from here on (RFC 5393 5.3.3).
+    pub(super) breadth: u32,
+    /// The server that is being tried.
+    pub(super) hop: Option<Hop>,
     pub(super) hops: VecDeque<Hop>,
     /// The hop that was sent to over a flow that was there before: such a flow may have ended unnoticed, so that one more
     /// try over a new one is worth it.
@@ -43,6 +51,10 @@ pub(super) struct Leg {
     pub(super) cancel: Cancel,
     /// Something beyond 100 has come.
     pub(super) heard: bool,
+    /// It is not waited for: another way or the next group is tried instead. Only a 2xx of it still counts.
+    pub(super) left: bool,
+    /// It rang too long and was cancelled by us.
+    pub(super) expired: bool,
     /// A final answer is there, ours or theirs.
     pub(super) answered: bool,
     /// The transaction is over.
@@ -50,14 +62,53 @@ pub(super) struct Leg {
 }
 
 impl Leg {
+    /// A leg that nothing was sent on yet.
+    pub(super) fn new(target: usize, way: usize, towards: &Towards, breadth: u32) -> Self {
+        Self {
+            target,
+            way,
+            is_way_used: false,
+            breadth,
+            hop: None,
+            hops: hops_of(towards),
+            reused: None,
+            has_tried_again: false,
+            tries: 0,
+            flow: None,
+            sent: Bytes::new(),
+            client: ClientTransaction::new(Kind::Other, true),
+            give_up: None,
+            ringing: None,
+            cancel: Cancel::No,
+            heard: false,
+            left: false,
+            expired: false,
+            answered: false,
+            ended: false,
+        }
+    }
+
     /// Tells whether another server could be tried.
     pub(super) fn has_more_hops(&self) -> bool {
         !self.hops.is_empty()
+    }
+
+    /// Tells whether the best response need not wait for it.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.answered || self.left
+    }
+}
+
+pub(super) fn hops_of(towards: &Towards) -> VecDeque<Hop> {
+    match towards {
+        Towards::Servers(hops) => hops.iter().cloned().collect(),
+        Towards::Flow(_) => VecDeque::new(),
     }
 }
 
 /// The best final response so far.
 pub(super) struct Best {
+    pub(super) leg: usize,
     pub(super) status: u16,
     pub(super) bytes: Bytes,
 }
@@ -73,7 +124,17 @@ pub(super) struct Relay {
     pub(super) server_ended: bool,
     pub(super) latest: Option<Bytes>,
     pub(super) legs: SmallVec<[Leg; 1]>,
+    /// The first target that is not tried yet.
+    pub(super) next: usize,
+    /// Whether no further group is tried: it was cancelled, accepted, or refused for good.
+    pub(super) stopped: bool,
+    /// The sum of what the legs of one group may fork into.
+    pub(super) breadth: u32,
+    /// Why it is being cancelled, for whom it rings at (RFC 3326).
+    pub(super) reason: Option<String>,
     pub(super) best: Option<Best>,
+    /// Refusals that ask for credentials, by leg (RFC 3261 16.7 step 7).
+    pub(super) challenges: Vec<(usize, Bytes)>,
 }
 
 impl Relay {
@@ -83,11 +144,55 @@ impl Relay {
 
     /// What it means that the flow of a leg is gone.
     pub(super) fn lost(&self, at: usize) -> Why {
-        let target = self.legs.get(at).map(|leg| leg.target);
-        match target.and_then(|target| self.plan.targets.get(target)) {
+        match self.legs.get(at).and_then(|leg| self.way(leg)) {
             Some(target) if matches!(target.towards, Towards::Flow(_)) => Why::FlowGone,
             Some(_) | None => Why::NoServer,
         }
+    }
+
+    /// The way that a leg takes to its target.
+    pub(super) fn way(&self, leg: &Leg) -> Option<&Target> {
+        way_of(&self.plan, leg.target, leg.way)
+    }
+
+    /// Turns a leg to the next way to its target. False if there is none.
+    pub(super) fn take_next_way(&mut self, at: usize) -> bool {
+        let Some(leg) = self.legs.get_mut(at) else {
+            return false;
+        };
+        let Some(next) = way_of(&self.plan, leg.target, leg.way + 1) else {
+            return false;
+        };
+        leg.way += 1;
+        leg.is_way_used = false;
+        leg.hops = hops_of(&next.towards);
+        leg.reused = None;
+        leg.has_tried_again = false;
+        true
+    }
+
+    /// Tells whether a leg has another way to try.
+    pub(super) fn has_more_ways(&self, at: usize) -> bool {
+        let next = |leg: &Leg| way_of(&self.plan, leg.target, leg.way + 1).is_some();
+        self.legs.get(at).is_some_and(next)
+    }
+
+    /// Tells whether a leg has another server or way to try.
+    pub(super) fn has_more(&self, at: usize) -> bool {
+        self.legs.get(at).is_some_and(Leg::has_more_hops) || self.has_more_ways(at)
+    }
+
+    /// Tells whether targets are left that may still be tried.
+    pub(super) fn has_more_groups(&self) -> bool {
+        !self.stopped && self.next < self.plan.targets.len().min(MAX_LEGS)
+    }
+
+    /// Where the group of the next target ends: of an INVITE with the last target of the same order.
+    pub(super) fn group_end(&self) -> usize {
+        let targets = self.plan.targets.get(self.next..).unwrap_or_default();
+        let order = targets.first().map(|target| target.order);
+        let together = |target: &&Target| !self.is_invite() || Some(target.order) == order;
+        (self.next + targets.iter().take_while(together).count()).min(MAX_LEGS)
     }
 }
 
@@ -184,31 +289,11 @@ pub(super) fn leg_id(slot: u32, generation: u32, at: usize, tries: u8) -> LegId 
     }
 }
 
-pub(super) fn legs_for(plan: &Plan, kind: Kind) -> SmallVec<[Leg; 1]> {
-    let leg = |(target, towards): (usize, &Towards)| Leg {
-        target,
-        reused: None,
-        has_tried_again: false,
-        hops: match towards {
-            Towards::Servers(hops) => hops.iter().cloned().collect(),
-            Towards::Flow(_) => VecDeque::new(),
-        },
-        tries: 0,
-        flow: None,
-        sent: Bytes::new(),
-        client: ClientTransaction::new(kind, true),
-        give_up: None,
-        ringing: None,
-        cancel: Cancel::No,
-        heard: false,
-        answered: false,
-        ended: false,
-    };
-    plan.targets
-        .iter()
-        .map(|target| &target.towards)
-        .enumerate()
-        .take(MAX_LEGS)
-        .map(leg)
-        .collect()
+/// A way to a target: its own, or one of its alternatives.
+fn way_of(plan: &Plan, target: usize, way: usize) -> Option<&Target> {
+    let target = plan.targets.get(target)?;
+    match way.checked_sub(1) {
+        None => Some(target),
+        Some(alternative) => target.alternatives.get(alternative),
+    }
 }

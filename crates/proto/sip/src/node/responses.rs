@@ -3,15 +3,21 @@
 use super::flows::LegId;
 use super::outgoing::upwards;
 use super::rank::rank;
-use super::relays::{Best, Cancel, Relay, leg_id};
+use super::relays::{Best, Cancel, Leg, Relay, leg_id};
 use super::{Action, Alarm, Node};
-use crate::msg::{Message, Reply};
+use crate::msg::{Message, Name, Reply};
 use crate::role::Why;
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
 use base::net::{Effect, FlowId, Link, Peer};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A server that asks for a longer rest is tried again after this.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+/// Why the other phones of a user stop ringing (RFC 3326 3.1).
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Node {
     /// Finds what a response belongs to by the branch of our Via.
@@ -102,25 +108,32 @@ impl Node {
         response: &Message,
     ) -> bool {
         match response.status() {
-            100 => self.progressing(relay, id, at),
+            100 => self.progressing(relay, id, at, false),
+            // RFC 4320 4.1: no other provisional to a non-INVITE request; RFC 6026: none of what is not waited for.
+            101..=199 if !relay.is_invite() => {}
             101..=199 => {
-                if let Some(leg) = relay.legs.get_mut(at) {
-                    leg.heard = true;
+                let Some(leg) = relay.legs.get_mut(at) else {
+                    return true;
+                };
+                leg.heard = true;
+                let is_left = leg.left;
+                self.progressing(relay, id, at, true);
+                if !is_left {
+                    self.respond(relay, id, response.status(), upwards(link, response));
                 }
-                self.progressing(relay, id, at);
-                self.respond(relay, id, response.status(), upwards(link, response));
             }
             status @ 200..=299 => self.accepted(relay, id, at, status, upwards(link, response)),
-            503 if self.may_fail_over(relay, at) => {
+            status @ (408 | 430 | 503) if self.may_fail_over(relay, at, status) => {
+                self.rest_after(relay, at, response);
                 if let Some(leg) = relay.legs.get_mut(at) {
                     self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
                 }
                 self.try_next(relay, id, at);
                 return false;
             }
-            // RFC 3261 16.7 step 6: that a phone is overloaded says nothing about us.
-            503 if link.peer == Peer::Client => {
-                let (status, bytes) = self.own_final(relay, 500);
+            503 => {
+                self.rest_after(relay, at, response);
+                let (status, bytes) = self.instead_of_503(relay, response);
                 self.refused(relay, id, at, status, bytes);
             }
             status => self.refused(relay, id, at, status, upwards(link, response)),
@@ -128,8 +141,29 @@ impl Node {
         true
     }
 
-    /// A provisional came: the other side is alive, timer B has done its work and timer C begins (16.7 step 2).
-    fn progressing(&mut self, relay: &mut Relay, id: (u32, u32), at: usize) {
+    /// RFC 3261 16.7 step 6: that the one who was asked is overloaded says nothing about us, so that nobody shall leave
+    /// us for it.
+    fn instead_of_503(&self, relay: &Relay, response: &Message) -> (u16, Bytes) {
+        let tag = self.local_tag(&relay.request);
+        let mut reply = Reply::to(&relay.request, 500).to_tag(&tag);
+        if let Some(wait) = retry_after(response) {
+            reply = reply.header(Name::RetryAfter, wait.as_secs());
+        }
+        (500, reply.received(relay.link.remote).write())
+    }
+
+    /// RFC 3261 21.5.4: a server that says for how long it is out of service is not asked before.
+    fn rest_after(&mut self, relay: &Relay, at: usize, response: &Message) {
+        let hop = relay.legs.get(at).and_then(|leg| leg.hop.as_ref());
+        if let (503, Some(hop), Some(wait)) = (response.status(), hop, retry_after(response)) {
+            let until = self.now.mono.after(wait.min(RETRY_AFTER_MAX));
+            self.flows.rest_until(hop.name.clone(), until);
+        }
+    }
+
+    /// A provisional came: the other side is alive, timer B has done its work and timer C begins, anew with each but a
+    /// 100 (16.7 step 2).
+    fn progressing(&mut self, relay: &mut Relay, id: (u32, u32), at: usize, anew: bool) {
         let invite = relay.is_invite();
         let Some(leg) = relay.legs.get_mut(at) else {
             return;
@@ -142,6 +176,7 @@ impl Node {
             self.timers.cancel(timer);
         }
         match leg.cancel {
+            Cancel::No if leg.ringing.is_some() && !anew => {}
             Cancel::No => {
                 let ring = Alarm::RingingTooLong(name);
                 let timer = self.timers.set(self.now.mono, self.config.timer_c, ring);
@@ -172,32 +207,52 @@ impl Node {
             self.respond(relay, id, status, bytes);
         }
         if first {
+            relay.reason.get_or_insert_with(|| ELSEWHERE.to_owned());
             self.cancel_legs(relay, id);
         }
     }
 
     fn refused(&mut self, relay: &mut Relay, id: (u32, u32), at: usize, status: u16, bytes: Bytes) {
-        if let Some(leg) = relay.legs.get_mut(at) {
-            leg.answered = true;
-            self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
+        let Some(leg) = relay.legs.get_mut(at) else {
+            return;
+        };
+        leg.answered = true;
+        self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
+        if leg.left {
+            return;
         }
-        let better = relay
-            .best
-            .as_ref()
-            .is_none_or(|best| rank(status) < rank(best.status));
-        if better {
-            relay.best = Some(Best { status, bytes });
+        if leg.expired && status == 487 {
+            // We ended it, the caller did not.
+            let (status, bytes) = self.own_final(relay, 408);
+            return self.keep_best(relay, at, status, bytes);
         }
+        if matches!(status, 401 | 407) {
+            relay.challenges.push((at, bytes.clone()));
+        }
+        self.keep_best(relay, at, status, bytes);
         if status >= 600 {
             self.cancel_legs(relay, id);
         }
     }
 
-    fn may_fail_over(&self, relay: &Relay, at: usize) -> bool {
-        relay
-            .legs
-            .get(at)
-            .is_some_and(|leg| leg.has_more_hops() && !leg.heard && leg.cancel == Cancel::No)
+    /// Keeps a final response if it is better than those before it.
+    pub(super) fn keep_best(&self, relay: &mut Relay, leg: usize, status: u16, bytes: Bytes) {
+        let best = relay.best.as_ref();
+        if best.is_none_or(|best| rank(status) < rank(best.status)) {
+            relay.best = Some(Best { leg, status, bytes });
+        }
+    }
+
+    /// A 503 is the business of one server; 408 and 430 mean that this way to a phone is dead, and it may have others
+    /// (RFC 5626 5.3).
+    fn may_fail_over(&self, relay: &Relay, at: usize, status: u16) -> bool {
+        let may = |leg: &Leg| !leg.heard && leg.cancel == Cancel::No && !leg.left;
+        let more = if status == 503 {
+            relay.has_more(at)
+        } else {
+            relay.has_more_ways(at)
+        };
+        more && relay.legs.get(at).is_some_and(may)
     }
 
     /// We answer for a leg that nobody answers.
@@ -209,23 +264,55 @@ impl Node {
         self.refused(relay, id, at, status, bytes);
     }
 
-    /// Sends the best response up once every leg has answered (16.7 step 5).
+    /// Once every leg has answered, tries the next group of targets, or sends the best response up (16.7 step 5).
     pub(super) fn conclude(&mut self, relay: &mut Relay, id: (u32, u32)) {
-        if relay.server.is_answered() || !relay.legs.iter().all(|leg| leg.answered) {
-            return;
+        while !relay.server.is_answered() && relay.legs.iter().all(Leg::is_settled) {
+            if !relay.has_more_groups() {
+                return self.send_best(relay, id);
+            }
+            self.begin_group(relay, id);
         }
-        let best = relay.best.take();
-        let (status, bytes) = match best {
+    }
+
+    fn send_best(&mut self, relay: &mut Relay, id: (u32, u32)) {
+        let (status, bytes) = match relay.best.take() {
+            // RFC 4320 4.2: by now whoever sent a non-INVITE request has given up, and a 408 only makes them think that
+            // it is we who are dead.
+            Some(best) if best.status == 408 && !relay.is_invite() => {
+                relay.server.abandon();
+                relay.server_ended = true;
+                return;
+            }
             Some(best) if best.status == Why::FlowGone.status() => {
                 self.own_final(relay, Why::Unreachable.status())
             }
-            Some(best) => (best.status, best.bytes),
+            Some(best) => (best.status, self.with_all_challenges(relay, &best)),
             None => self.own_final(relay, 500),
         };
         self.respond(relay, id, status, bytes);
     }
 
-    fn own_final(&self, relay: &Relay, status: u16) -> (u16, Bytes) {
+    /// RFC 3261 16.7 step 7: who is asked for credentials by several gets all their challenges at once.
+    fn with_all_challenges(&self, relay: &Relay, best: &Best) -> Bytes {
+        let read = |bytes: &Bytes| Message::parse(bytes.clone(), &self.server_limits).ok();
+        let others = relay.challenges.iter().filter(|(leg, _)| *leg != best.leg);
+        let others: Vec<Message> = others.filter_map(|(_, bytes)| read(bytes)).collect();
+        if others.is_empty() || !matches!(best.status, 401 | 407) {
+            return best.bytes.clone();
+        }
+        let Some(response) = read(&best.bytes) else {
+            return best.bytes.clone();
+        };
+        let mut edit = response.edit();
+        for name in [Name::WwwAuthenticate, Name::ProxyAuthenticate] {
+            for field in others.iter().flat_map(|other| other.all(name)) {
+                edit.append(name, String::from_utf8_lossy(field.value));
+            }
+        }
+        edit.write()
+    }
+
+    pub(super) fn own_final(&self, relay: &Relay, status: u16) -> (u16, Bytes) {
         let tag = self.local_tag(&relay.request);
         let reply = Reply::to(&relay.request, status).to_tag(&tag);
         (status, reply.received(relay.link.remote).write())
@@ -237,10 +324,8 @@ impl Node {
         if steps.contains(&Do::Send) {
             relay.latest = Some(bytes);
         }
-        if status >= 200
-            && let Some(flow) = self.flows.get_mut(relay.came_on)
-        {
-            flow.calling.remove(&id);
+        if status >= 200 {
+            self.flows.calls_no_more(relay.came_on, id);
         }
         self.server_steps(relay, id, &steps);
     }
@@ -296,4 +381,11 @@ impl Node {
             node.server_steps(relay, (slot, generation), &steps);
         });
     }
+}
+
+/// How long the sender of a 503 asks to be left alone (RFC 3261 20.33).
+fn retry_after(response: &Message) -> Option<Duration> {
+    let text = response.text(Name::RetryAfter)?;
+    let digits = text.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok().map(Duration::from_secs)
 }

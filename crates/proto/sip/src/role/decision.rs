@@ -77,7 +77,7 @@ pub(crate) struct Registering {
 
 /// How a request is sent on.
 pub(crate) struct Plan {
-    /// All at once; the first is the most preferred.
+    /// Where to, in groups ([`Target::order`]); within a group all at once.
     pub(crate) targets: Vec<Target>,
     /// What happens to P-Asserted-Identity.
     pub(crate) assert: Assert,
@@ -103,6 +103,25 @@ pub(crate) struct Target {
     pub(crate) route: Vec<String>,
     /// The next hop.
     pub(crate) towards: Towards,
+    /// Which group it is of: an INVITE goes to the lowest first and to the next once that has failed
+    /// (RFC 3261 16.6: q values). Other requests go to all groups at once.
+    pub(crate) order: u16,
+    /// Other ways to the same place, tried one after the other while the one before fails without having been heard
+    /// of: a phone's other flows (RFC 5626 5.3). Their own order and alternatives do not count.
+    pub(crate) alternatives: Vec<Target>,
+}
+
+impl Target {
+    /// A next hop for a request that keeps its Request-URI and has no Route left.
+    pub(crate) const fn at(towards: Towards) -> Self {
+        Self {
+            uri: None,
+            route: Vec::new(),
+            towards,
+            order: 0,
+            alternatives: Vec::new(),
+        }
+    }
 }
 
 /// A next hop.
@@ -158,6 +177,10 @@ pub enum Why {
     WrongIdentity,
     /// Max-Forwards is used up.
     TooManyHops,
+    /// More branches at once than Max-Breadth allows (RFC 5393).
+    TooBroad,
+    /// It was here before and nothing has changed since (RFC 3261 16.3, RFC 5393).
+    Loop,
     /// Proxy-Require names what we do not know.
     Unsupported,
     /// Inside a dialog that we do not know.
@@ -195,8 +218,10 @@ impl Why {
             Self::UnknownUser => 404,
             Self::Unsupported => 420,
             Self::FlowGone => 430,
+            Self::TooBroad => 440,
             Self::Unreachable => 480,
             Self::NoDialog | Self::Stray => 481,
+            Self::Loop => 482,
             Self::TooManyHops => 483,
             Self::NotServed => 501,
             Self::NoServer | Self::NotReady | Self::Overloaded => 503,
@@ -230,6 +255,8 @@ impl Why {
             | Self::UnknownUser
             | Self::Unreachable
             | Self::TooManyHops
+            | Self::TooBroad
+            | Self::Loop
             | Self::Unsupported
             | Self::NoDialog
             | Self::Stray
@@ -256,6 +283,8 @@ impl Why {
             Self::ForeignRoute => "foreign-route",
             Self::WrongIdentity => "wrong-identity",
             Self::TooManyHops => "too-many-hops",
+            Self::TooBroad => "too-broad",
+            Self::Loop => "loop",
             Self::Unsupported => "unsupported",
             Self::NoDialog => "no-dialog",
             Self::Stray => "stray",

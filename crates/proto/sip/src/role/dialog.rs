@@ -55,9 +55,8 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
     let strip_credentials = matches!(towards, Towards::Flow(_));
     Decision::Forward(Box::new(Plan {
         targets: vec![Target {
-            uri: None,
             route,
-            towards,
+            ..Target::at(towards)
         }],
         assert: assert_for(ask),
         record: Record::No,

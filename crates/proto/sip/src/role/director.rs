@@ -54,15 +54,7 @@ fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, user: Arc<str>) -> Decision<'r>
         None => return Decision::refuse(ask, Why::NotServed),
     };
     let towards = Towards::Flow(flow);
-    forward(
-        Target {
-            uri: None,
-            route: Vec::new(),
-            towards,
-        },
-        user,
-        ask,
-    )
+    forward(Target::at(towards), user, ask)
 }
 
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
@@ -84,11 +76,7 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         .is_from_client()
         .then(|| route::path_uri(context, ask.flow));
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target {
-            uri: None,
-            route: Vec::new(),
-            towards,
-        }],
+        targets: vec![Target::at(towards)],
         assert: Assert::User(Arc::clone(&user)),
         record: Record::No,
         path,
@@ -147,15 +135,7 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> De
         return Decision::refuse(ask, Why::UnknownUser);
     };
     let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
-    forward(
-        Target {
-            uri: None,
-            route: Vec::new(),
-            towards,
-        },
-        user,
-        ask,
-    )
+    forward(Target::at(towards), user, ask)
 }
 
 /// The address-of-record in the Request-URI, if we serve its domain.

@@ -40,11 +40,7 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
     // A call that rings outside is cancelled when whoever placed it is lost, and refused when the phone is.
     let call = begins && ask.request.method() == Method::Invite;
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target {
-            uri: None,
-            route: Vec::new(),
-            towards,
-        }],
+        targets: vec![Target::at(towards)],
         assert: Assert::Keep,
         record: if begins {
             record_for(ask.request.method())
@@ -79,11 +75,7 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
         return Decision::refuse(ask, Why::NoServer);
     };
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target {
-            uri: None,
-            route: Vec::new(),
-            towards: Towards::Servers(hops),
-        }],
+        targets: vec![Target::at(Towards::Servers(hops))],
         assert: Assert::Strip,
         record: record_for(ask.request.method()),
         path: register.then(|| route::path_uri(context, ask.flow)),

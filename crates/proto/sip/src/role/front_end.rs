@@ -3,7 +3,7 @@
 //! - REGISTER from a client: Digest, then the registrar; a user of another pool is redirected there. Through a
 //!   Director: its asserted identity is enough. Straight from an Edge (a deployment without Directors): Digest here.
 //! - Other requests: the caller proves who they are or a server asserts it; the callee's bindings become the targets,
-//!   all at once. Who is not found here may be at home, or with the pool that stands in for the home.
+//!   in groups of equal q. Who is not found here may be at home, or with the pool that stands in for the home.
 //! - Inside a dialog: along the recorded route; if the client's flow is gone, to where it registered again.
 
 use super::dialog;
@@ -39,11 +39,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if routes.rest.is_empty()
         && let Some(Leads::To(flow)) = routes.flow
     {
-        let target = Target {
-            uri: None,
-            route: Vec::new(),
-            towards: Towards::Flow(flow),
-        };
+        let target = Target::at(Towards::Flow(flow));
         return forward(ask, caller, vec![target]);
     }
     locate(context, ask, caller)
@@ -140,11 +136,7 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
         .server
         .pool
         .eq_ignore_ascii_case(account.home.as_str());
-    let target = Target {
-        uri: None,
-        route: Vec::new(),
-        towards: Towards::Servers(others),
-    };
+    let target = Target::at(Towards::Servers(others));
     let unreached = if at_home {
         Why::Unreachable
     } else {
@@ -153,6 +145,9 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
     forward_unless(ask, caller, vec![target], unreached)
 }
 
+/// The highest q, in thousandths.
+const Q_MAX: u16 = 1_000;
+
 /// A target for a binding; `None` if its flow is gone.
 fn target_for(context: &mut Context<'_>, binding: &Binding) -> Option<Target> {
     let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
@@ -160,7 +155,8 @@ fn target_for(context: &mut Context<'_>, binding: &Binding) -> Option<Target> {
     Some(Target {
         uri: Some(binding.contact.clone()),
         route: routes.rest,
-        towards,
+        order: Q_MAX.saturating_sub(binding.q),
+        ..Target::at(towards)
     })
 }
 

@@ -60,6 +60,11 @@ impl ServerTransaction {
         }
     }
 
+    /// No response will be sent any more (RFC 4320 4.2).
+    pub const fn abandon(&mut self) {
+        self.state = State::Ended;
+    }
+
     /// The request came again.
     #[must_use]
     pub fn request_again(&self) -> Steps {

@@ -232,14 +232,31 @@ fn a_caller_who_vanishes_while_it_rings_is_cancelled() {
 }
 
 #[test]
-fn nobody_answers_and_the_caller_is_told() {
+fn nobody_answers_a_call_and_the_caller_is_told() {
     let mut d = Deployment::new(46);
+    let mut alice = signed_in(&mut d, "alice", FE1);
+    let mut bob = signed_in(&mut d, "bob", EDGE_OUTSIDE);
+    let sent = alice.request(&mut d, "INVITE", "bob", "");
+    bob.wait_request(&mut d, Method::Invite);
+    let late = alice.wait_final(&mut d, Method::Invite);
+    assert_eq!(late.status(), 408);
+    alice.ack(&mut d, &sent, &late);
+    no_relay_is_left(&mut d);
+}
+
+/// RFC 4320 4.1, 4.2: a 408 would come when the sender has given up already; it is told early to be patient.
+#[test]
+fn nobody_answers_a_message_and_no_408_says_so() {
+    let mut d = Deployment::new(47);
     let mut alice = signed_in(&mut d, "alice", FE1);
     let mut bob = signed_in(&mut d, "bob", EDGE_OUTSIDE);
     alice.request(&mut d, "MESSAGE", "bob", "");
     bob.wait_request(&mut d, Method::Message);
-    assert_eq!(alice.wait_final(&mut d, Method::Message).status(), 408);
+    d.world.run_for(Duration::from_millis(3_000));
+    assert!(alice.has_no(&mut d, |m| m.method() == Method::Message));
+    alice.wait(&mut d, "100", |m| m.status() == 100);
     no_relay_is_left(&mut d);
+    assert!(alice.has_no(&mut d, |m| m.method() == Method::Message));
 }
 
 fn no_relay_is_left(d: &mut Deployment) {

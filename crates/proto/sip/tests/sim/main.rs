@@ -12,6 +12,7 @@ mod deployment;
 mod determinism;
 mod dialog;
 mod faults;
+mod forking;
 mod machines;
 mod phone;
 mod relaying;

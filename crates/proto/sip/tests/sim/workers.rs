@@ -120,10 +120,12 @@ impl Workers {
             to,
             branch,
         } = request;
+        let unless = |name: &str, line: &'static str| if lines.contains(name) { "" } else { line };
+        let contact = unless("Contact:", "Contact: <sip:x@192.168.0.2>\n");
+        let hops = unless("Max-Forwards:", "Max-Forwards: 70\n");
         let text = format!(
-            "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.168.0.2;branch=z9hG4bK{branch}\nMax-Forwards: 70\n\
-             From: {from}\nTo: {to}\nCall-ID: {branch}\nCSeq: 1 {method}\nContact: <sip:x@192.168.0.2>\n\
-             {lines}Content-Length: 0\n\n"
+            "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.168.0.2;branch=z9hG4bK{branch}\n{hops}From: {from}\n\
+             To: {to}\nCall-ID: {branch}\nCSeq: 1 {method}\n{contact}{lines}Content-Length: 0\n\n"
         );
         self.say(flow, &text);
     }
@@ -138,6 +140,11 @@ impl Workers {
 
     /// Signs a user in with a Director's ticket.
     pub fn sign_in(&mut self, flow: FlowId, name: &str) {
+        self.sign_in_with(flow, name, "");
+    }
+
+    /// The same, with header lines that are not always there.
+    pub fn sign_in_with(&mut self, flow: FlowId, name: &str, lines: &str) {
         let aor = format!("sip:{name}@contoso.com");
         let until = self.now.wall.as_secs() + 60;
         let ticket = Ticket::mint(&aor, until, &Key::derive(&[7; 32], "ticket"));
@@ -148,7 +155,7 @@ impl Workers {
             to: &format!("<{aor}>"),
             branch: &format!("{name}-{flow:?}"),
         };
-        self.ask(flow, &register, "");
+        self.ask(flow, &register, lines);
         assert_eq!(self.next(flow).status(), 200);
     }
 
@@ -185,6 +192,11 @@ impl Workers {
     fn drain(&mut self, at: usize) {
         while let Step::Do(action) = self.nodes[at].poll() {
             match action {
+                Action::Net(Effect::Send { flow, .. }) if self.is_gone(flow, at) => {
+                    let why = Closed::ByPeer;
+                    let closed = Input::Net(Event::Closed { flow, why });
+                    self.nodes[at].handle(self.now, closed);
+                }
                 Action::Net(effect) => self.carry_out(effect),
                 Action::Commit { ticket, changes } => {
                     changes.iter().for_each(|change| self.table.apply(change));
@@ -194,6 +206,11 @@ impl Workers {
                 Action::Complain(_) | Action::Report(_) => {}
             }
         }
+    }
+
+    /// Whether a worker sends to a flow of another that is no more; it is told so.
+    fn is_gone(&self, flow: FlowId, sender: usize) -> bool {
+        usize::from(flow.worker().0) != sender && !self.links.contains_key(&flow)
     }
 
     fn carry_out(&mut self, effect: Effect) {
