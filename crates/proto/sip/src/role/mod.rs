@@ -20,6 +20,9 @@ pub(crate) use decision::{
 use crate::msg::{Method, Name, Reply};
 use base::net::{Peer, Role};
 
+/// What a server of ours can be asked under its own name.
+const OWN_METHODS: &str = "OPTIONS, REGISTER";
+
 /// Lets the node's role decide.
 pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
     if let Some(decision) = common(context, ask) {
@@ -41,20 +44,40 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     if !may_speak_sip(&ask.link.peer) {
         return Some(Decision::refuse(ask, Why::Forbidden));
     }
-    if request.method() == Method::Options && is_for_me(context, ask) {
-        return Some(Decision::Reply(Reply::to(request, 200), Why::Answered));
+    if is_for_me(context, ask)
+        && let Some(decision) = to_ourselves(ask)
+    {
+        return Some(decision);
     }
     if request.max_forwards().ok().flatten() == Some(0) {
         return Some(Decision::refuse(ask, Why::TooManyHops));
     }
-    let unknown = request
-        .elements(Name::ProxyRequire)
-        .find_map(|tag| tag.text().map(str::to_owned));
-    if let Some(tag) = unknown {
-        let reply = Reply::to(request, 420).header(Name::Unsupported, &tag);
-        return Some(Decision::Reply(reply, Why::Unsupported));
+    unsupported(ask, Name::ProxyRequire)
+}
+
+/// What we answer as the one who is asked, not as a proxy (RFC 3261 8.2): how we are, and that we know no such method.
+fn to_ourselves<'r>(ask: &Ask<'r>) -> Option<Decision<'r>> {
+    let request = ask.request;
+    if request.method() == Method::Options {
+        let fine = || Some(Decision::Reply(Reply::to(request, 200), Why::Answered));
+        return unsupported(ask, Name::Require).or_else(fine);
     }
-    None
+    let reply = Reply::to(request, 405).header(Name::Allow, OWN_METHODS);
+    let refused = || Decision::Reply(reply, Why::NotServed);
+    (request.method() == Method::Other).then(refused)
+}
+
+/// Refuses a request that demands an extension in this header: there is none that we must know to do our part.
+fn unsupported<'r>(ask: &Ask<'r>, demand: Name) -> Option<Decision<'r>> {
+    let request = ask.request;
+    request.get(demand)?;
+    let reply = request
+        .elements(demand)
+        .filter_map(|tag| tag.text())
+        .fold(Reply::to(request, 420), |reply, tag| {
+            reply.header(Name::Unsupported, tag)
+        });
+    Some(Decision::Reply(reply, Why::Unsupported))
 }
 
 /// Tells whether this peer's word about who somebody is counts: an Edge's does not, nor does a client's.

@@ -1,14 +1,29 @@
 //! RFC 3261: SIP.
 
+mod section_11;
+mod section_12;
+mod section_13;
 mod section_16;
+mod section_20;
+mod section_7;
 mod section_8;
+mod section_9;
 
 use super::{Rfc, run};
 
 const RFC: Rfc = Rfc {
     number: 3261,
-    cases: &[section_8::CASES, section_16::CASES],
-    skipped: &[section_8::SKIPPED],
+    cases: &[
+        section_7::CASES,
+        section_8::CASES,
+        section_9::CASES,
+        section_11::CASES,
+        section_12::CASES,
+        section_13::CASES,
+        section_16::CASES,
+        section_20::CASES,
+    ],
+    skipped: &[section_8::SKIPPED, section_9::SKIPPED],
 };
 
 #[test]

@@ -6,6 +6,16 @@ use crate::conformance::{Case, Site, Skipped, Verdict, ensure, is};
 
 pub(crate) const CASES: &[Case] = &[
     Case {
+        section: "8.2.1",
+        sentence: "a method that a server does not know is answered 405 by that server, with Allow",
+        check: unknown_method,
+    },
+    Case {
+        section: "8.2.2.3",
+        sentence: "options in Require that are not understood are answered 420, and Unsupported lists them all",
+        check: unknown_options,
+    },
+    Case {
         section: "8.2.2.1",
         sentence: "a Request-URI of a scheme that is not understood is answered 416",
         check: unknown_scheme,
@@ -32,6 +42,28 @@ pub(crate) const SKIPPED: &[Skipped] = &[Skipped {
     sentence: "a UAS does not send a provisional answer to a request other than INVITE",
     reason: "a rule for user agents; RFC 4320 has the one for servers",
 }];
+
+fn unknown_method(site: &Site) -> Verdict {
+    let mut agent = site.at_director()?;
+    let request = agent.request("BREW", "sip:dir01.contoso.net");
+    let answer = agent.ask(&request)?;
+    is(&answer, 405)?;
+    ensure!(answer.get(Name::Allow).is_some(), "there is no Allow");
+    Ok(())
+}
+
+fn unknown_options(site: &Site) -> Verdict {
+    let mut agent = site.at_director()?;
+    let request = agent.request("OPTIONS", "sip:dir01.contoso.net");
+    let answer = agent.ask(&request.with("Require", "oneNobodyHas, another"))?;
+    is(&answer, 420)?;
+    let unsupported = system::agent::values(&answer, Name::Unsupported);
+    ensure!(
+        unsupported == ["oneNobodyHas", "another"],
+        "Unsupported says {unsupported:?}"
+    );
+    Ok(())
+}
 
 fn unknown_scheme(site: &Site) -> Verdict {
     let mut agent = site.at_director()?;

@@ -1,0 +1,149 @@
+//! Section 12: dialogs, as those in the middle must leave them.
+
+use sip::msg::Name;
+use system::agent::values;
+
+use crate::conformance::call::Call;
+use crate::conformance::{Case, Site, Verdict, ensure};
+
+pub(crate) const CASES: &[Case] = &[
+    Case {
+        section: "12.1.1",
+        sentence: "the Record-Route of an answer comes to the caller as the callee copied it",
+        check: record_route_comes_back,
+    },
+    Case {
+        section: "12.1.1",
+        sentence: "tags, Call-ID and the Contact of both ends pass untouched",
+        check: identifiers_pass,
+    },
+    Case {
+        section: "12.2.1.1",
+        sentence: "a request along the route set of the caller arrives with the remote target as Request-URI and no Route left",
+        check: caller_to_callee,
+    },
+    Case {
+        section: "12.2.1.1",
+        sentence: "the same from the callee, along the reverse route set",
+        check: callee_to_caller,
+    },
+    Case {
+        section: "12.2.1.1",
+        sentence: "between inside and outside both directions work, too",
+        check: inside_and_outside,
+    },
+    Case {
+        section: "12.2.2",
+        sentence: "481 from an end comes to the other, which decides what it means",
+        check: the_end_decides,
+    },
+    Case {
+        section: "12.2.1.2",
+        sentence: "a target refresh request carries the new Contact, and later requests go there",
+        check: target_refresh,
+    },
+];
+
+fn record_route_comes_back(site: &Site) -> Verdict {
+    let call = Call::between(site.inside()?, site.inside()?)?;
+    let (there, back) = (
+        values(&call.asked, Name::RecordRoute),
+        values(&call.ok, Name::RecordRoute),
+    );
+    ensure!(!there.is_empty(), "no server stays in the route");
+    ensure!(there == back, "it left as {there:?} and came as {back:?}");
+    ensure!(
+        there.iter().all(|entry| entry.contains(";lr")),
+        "an entry has no lr: {there:?}"
+    );
+    Ok(())
+}
+
+fn identifiers_pass(site: &Site) -> Verdict {
+    let call = Call::between(site.inside()?, site.outside()?)?;
+    let (left, came) = (&call.invite, &call.asked);
+    for name in [
+        Name::From,
+        Name::To,
+        Name::CallId,
+        Name::CSeq,
+        Name::Contact,
+    ] {
+        let (left, came) = (left.get(name.as_str()), came.text(name));
+        ensure!(left == came, "{name} left as {left:?} and came as {came:?}");
+    }
+    let (left, came) = (&call.answer, &call.ok);
+    for name in [Name::From, Name::To, Name::Contact] {
+        let (left, came) = (left.get(name.as_str()), came.text(name));
+        ensure!(
+            left == came,
+            "{name} of the answer left as {left:?} and came as {came:?}"
+        );
+    }
+    Ok(())
+}
+
+fn caller_to_callee(site: &Site) -> Verdict {
+    let mut call = Call::between(site.inside()?, site.inside()?)?;
+    let (came, _) = call.caller_asks("INFO", 200)?;
+    ensure!(
+        came.uri() == call.callee.contact(),
+        "the Request-URI is {}",
+        came.uri()
+    );
+    let route = values(&came, Name::Route);
+    ensure!(route.is_empty(), "Route is {route:?}");
+    Ok(())
+}
+
+fn callee_to_caller(site: &Site) -> Verdict {
+    let mut call = Call::between(site.inside()?, site.inside()?)?;
+    let (came, _) = call.callee_asks("INFO", 200)?;
+    ensure!(
+        came.uri() == call.caller.contact(),
+        "the Request-URI is {}",
+        came.uri()
+    );
+    let route = values(&came, Name::Route);
+    ensure!(route.is_empty(), "Route is {route:?}");
+    Ok(())
+}
+
+fn inside_and_outside(site: &Site) -> Verdict {
+    let pairs = [
+        (site.inside()?, site.outside()?),
+        (site.outside()?, site.inside()?),
+        (site.outside()?, site.outside()?),
+    ];
+    for (caller, callee) in pairs {
+        let mut call = Call::between(caller, callee)?;
+        call.caller_asks("INFO", 200)?;
+        call.callee_asks("INFO", 200)?;
+        call.callee_asks("BYE", 200)?;
+    }
+    Ok(())
+}
+
+fn the_end_decides(site: &Site) -> Verdict {
+    let mut call = Call::between(site.inside()?, site.inside()?)?;
+    call.caller_asks("INFO", 481)?;
+    call.callee_asks("INFO", 481)?;
+    Ok(())
+}
+
+fn target_refresh(site: &Site) -> Verdict {
+    let mut call = Call::between(site.inside()?, site.inside()?)?;
+    let moved = format!("{};moved=yes", call.callee.contact());
+    call.callee = call.callee.at(&moved);
+    let (came, _) = call.callee_asks("UPDATE", 200)?;
+    ensure!(
+        came.text(Name::Contact)
+            .is_some_and(|contact| contact.contains(&moved)),
+        "Contact is {:?}",
+        came.text(Name::Contact)
+    );
+    call.caller_end.target.clone_from(&moved);
+    let (came, _) = call.caller_asks("INFO", 200)?;
+    ensure!(came.uri() == moved, "the Request-URI is {}", came.uri());
+    Ok(())
+}
