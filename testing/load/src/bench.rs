@@ -76,7 +76,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     if let Some(file) = &options.markdown {
         let page =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let page = report::place(&page, &report::markdown(&report))
+        let page = report::place(&page, "sip", &report::markdown(&report))
             .with_context(|| format!("{} has no markers", file.display()))?;
         fs::write(file, page)?;
     }

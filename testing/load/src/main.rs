@@ -1,9 +1,11 @@
-//! The load driver: what a unit of SIP work costs, beside Kamailio and beside a bare TLS echo, in one run.
+//! The load driver: what a unit of SIP work costs, beside Kamailio and beside a bare TLS echo, in one run; and what a
+//! million bindings cost.
 //!
-//! `load sip` measures and prints; the other commands are the processes that it starts. Loopback only, free ports,
+//! `load sip` and `load bindings` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
 //! every run bounded in phones and time, every process stopped by its own number. `BENCHMARKS.md` says how to read it.
 
 mod bench;
+mod bindings;
 mod client;
 mod cpu;
 mod digest;
@@ -37,6 +39,19 @@ struct Cli {
 enum Command {
     /// Measures the SIP path: redirect and registration over TLS, beside Kamailio and a TLS echo
     Sip(bench::Options),
+    /// Measures the bindings of a Front End: memory, restart, look-up, refresh
+    Bindings(bindings::Options),
+    /// One phase of `bindings`, in a process of its own
+    #[command(hide = true)]
+    BindingsPhase {
+        /// Which one
+        phase: bindings::Phase,
+        /// The folder of the log
+        folder: PathBuf,
+        /// How many bindings
+        #[arg(long)]
+        count: u32,
+    },
     /// Parses or forwards a sample message so many times, for counting instructions
     Message {
         /// What to do with it
@@ -64,6 +79,12 @@ fn main() -> anyhow::Result<()> {
                 .build()?;
             runtime.block_on(bench::run(options))
         }
+        Command::Bindings(options) => bindings::run(&options),
+        Command::BindingsPhase {
+            phase,
+            folder,
+            count,
+        } => bindings::run_phase(phase, &folder, count),
         Command::Message { case, times } => message::repeat(case, times),
         Command::Echo { certificate, key } => {
             let config = tls::server(&tls::Files { certificate, key })?;

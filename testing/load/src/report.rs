@@ -10,9 +10,6 @@ use crate::message::MessageRow;
 use crate::peer::Name;
 use crate::rounds::Row;
 
-const BEGIN: &str = "<!-- begin: cargo xtask bench sip -->\n";
-const END: &str = "<!-- end: cargo xtask bench sip -->";
-
 /// Everything that one run found.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
@@ -69,14 +66,17 @@ pub(crate) fn markdown(report: &Report) -> String {
     text
 }
 
-/// Puts text between the markers of a page; `None` if the page has no markers.
-pub(crate) fn place(page: &str, text: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+/// Puts text between the markers of one benchmark in a page; `None` if the page has none.
+pub(crate) fn place(page: &str, bench: &str, text: &str) -> Option<String> {
+    let begin = format!("<!-- begin: cargo xtask bench {bench} -->\n");
+    let end = format!("<!-- end: cargo xtask bench {bench} -->");
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{text}\n{end}{after}"))
 }
 
-fn on(machine: &Machine) -> String {
+/// The line that says on what a run was made.
+pub(crate) fn on(machine: &Machine) -> String {
     let Machine {
         load_before,
         date,
@@ -173,7 +173,7 @@ fn message_cells(row: &MessageRow) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BEGIN, END, Report, markdown, place, table};
+    use super::{Report, markdown, place, table};
     use crate::machine::Machine;
     use crate::message::MessageRow;
     use crate::peer::Name;
@@ -181,11 +181,15 @@ mod tests {
 
     #[test]
     fn a_page_keeps_what_stands_outside_the_markers() {
-        let page = format!("head\n{BEGIN}old\n{END}\ntail\n");
-        let once = place(&page, "new").expect("markers");
-        assert_eq!(once, format!("head\n{BEGIN}\nnew\n{END}\ntail\n"));
-        assert_eq!(place(&once, "new").as_deref(), Some(once.as_str()));
-        assert_eq!(place("no markers", "new"), None);
+        let (begin, end) = (
+            "<!-- begin: cargo xtask bench sip -->\n",
+            "<!-- end: cargo xtask bench sip -->",
+        );
+        let page = format!("head\n{begin}old\n{end}\ntail\n");
+        let once = place(&page, "sip", "new").expect("markers");
+        assert_eq!(once, format!("head\n{begin}\nnew\n{end}\ntail\n"));
+        assert_eq!(place(&once, "sip", "new").as_deref(), Some(once.as_str()));
+        assert_eq!(place("no markers", "sip", "new"), None);
     }
 
     #[test]
