@@ -70,6 +70,9 @@ const SINGLE: u128 = bit(Name::From)
     | bit(Name::Expires)
     | bit(Name::Event);
 
+/// Every name has a bit of its own: the last of the table is the one for all others.
+const _: () = assert!((Name::Other as u8) < 128);
+
 const fn bit(name: Name) -> u128 {
     1 << name as u8
 }

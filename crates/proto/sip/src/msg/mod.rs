@@ -30,6 +30,7 @@ mod scan;
 mod status;
 mod text;
 mod uri;
+mod value;
 mod via;
 
 #[cfg(test)]
@@ -46,6 +47,10 @@ pub use name::Name;
 pub use reply::{Compose, Reply};
 pub use status::reason_phrase;
 pub use uri::{Scheme, Uri};
+pub use value::{
+    DialogId, Event, MediaRange, MediaType, Privacy, RAck, Reason, Refresher, RetryAfter,
+    SessionExpires, SubscriptionState, Substate, Timestamp, Warning, date, unix_seconds,
+};
 pub use via::{CSeq, Via};
 
 /// How large messages may be. What is larger is answered 413 or 513, or its connection is closed.

@@ -35,9 +35,11 @@ names! {
     AcceptContact "Accept-Contact" "a";
     AcceptEncoding "Accept-Encoding";
     AcceptLanguage "Accept-Language";
+    AcceptResourcePriority "Accept-Resource-Priority";
     AlertInfo "Alert-Info";
     Allow "Allow";
     AllowEvents "Allow-Events" "u";
+    AnswerMode "Answer-Mode";
     AuthenticationInfo "Authentication-Info";
     Authorization "Authorization";
     CallId "Call-ID" "i";
@@ -45,6 +47,7 @@ names! {
     Contact "Contact" "m";
     ContentDisposition "Content-Disposition";
     ContentEncoding "Content-Encoding" "e";
+    ContentId "Content-ID";
     ContentLanguage "Content-Language";
     ContentLength "Content-Length" "l";
     ContentType "Content-Type" "c";
@@ -53,56 +56,86 @@ names! {
     ErrorInfo "Error-Info";
     Event "Event" "o";
     Expires "Expires";
+    FeatureCaps "Feature-Caps";
     FlowTimer "Flow-Timer";
     From "From" "f";
+    Geolocation "Geolocation";
+    GeolocationError "Geolocation-Error";
+    GeolocationRouting "Geolocation-Routing";
     HistoryInfo "History-Info";
     Identity "Identity" "y";
+    IdentityInfo "Identity-Info" "n";
+    InfoPackage "Info-Package";
     InReplyTo "In-Reply-To";
+    Join "Join";
     MaxBreadth "Max-Breadth";
     MaxForwards "Max-Forwards";
     MimeVersion "MIME-Version";
     MinExpires "Min-Expires";
     MinSe "Min-SE";
     Organization "Organization";
+    PAccessNetworkInfo "P-Access-Network-Info";
+    PAnswerState "P-Answer-State";
     PAssertedIdentity "P-Asserted-Identity";
-    PPreferredIdentity "P-Preferred-Identity";
+    PAssociatedUri "P-Associated-URI";
     Path "Path";
+    PCalledPartyId "P-Called-Party-ID";
+    PChargingVector "P-Charging-Vector";
+    PEarlyMedia "P-Early-Media";
+    PermissionMissing "Permission-Missing";
+    PMediaAuthorization "P-Media-Authorization";
+    PPreferredIdentity "P-Preferred-Identity";
     Priority "Priority";
     Privacy "Privacy";
+    PrivAnswerMode "Priv-Answer-Mode";
     ProxyAuthenticate "Proxy-Authenticate";
     ProxyAuthorization "Proxy-Authorization";
     ProxyRequire "Proxy-Require";
+    PServedUser "P-Served-User";
+    PVisitedNetworkId "P-Visited-Network-ID";
     RAck "RAck";
     Reason "Reason";
     RecordRoute "Record-Route";
-    ReferTo "Refer-To" "r";
+    RecvInfo "Recv-Info";
     ReferredBy "Referred-By" "b";
+    ReferSub "Refer-Sub";
+    ReferTo "Refer-To" "r";
     RejectContact "Reject-Contact" "j";
+    RemotePartyId "Remote-Party-ID";
     Replaces "Replaces";
     ReplyTo "Reply-To";
     RequestDisposition "Request-Disposition" "d";
     Require "Require";
+    ResourcePriority "Resource-Priority";
     RetryAfter "Retry-After";
     Route "Route";
     RSeq "RSeq";
+    SecurityClient "Security-Client";
+    SecurityServer "Security-Server";
+    SecurityVerify "Security-Verify";
     Server "Server";
     ServiceRoute "Service-Route";
     SessionExpires "Session-Expires" "x";
+    SessionId "Session-ID";
     SipEtag "SIP-ETag";
     SipIfMatch "SIP-If-Match";
     Subject "Subject" "s";
     SubscriptionState "Subscription-State";
     Supported "Supported" "k";
+    SuppressIfMatch "Suppress-If-Match";
+    TargetDialog "Target-Dialog";
     Timestamp "Timestamp";
     To "To" "t";
+    TriggerConsent "Trigger-Consent";
     Unsupported "Unsupported";
     UserAgent "User-Agent";
+    UserToUser "User-to-User";
     Via "Via" "v";
     Warning "Warning";
     WwwAuthenticate "WWW-Authenticate";
 }
 
-const SLOTS: usize = 256;
+const SLOTS: usize = 512;
 
 /// One more than the index into [`TABLE`]; zero is an empty slot. Collisions move on to the next slot.
 static HASHED: [u8; SLOTS] = hashed();
@@ -207,12 +240,12 @@ const fn hash(len: usize, words: [u64; 3]) -> usize {
     /// Makes letters lower case; what it does to other bytes is undone by the comparison.
     const FOLD: u64 = 0x2020_2020_2020_2020;
     /// Odd, with bits all over; searched for so that no two names of the table collide. One that is added may.
-    const SPREAD: u64 = 0x6d51_9035_3664_cd6b;
+    const SPREAD: u64 = 0x1dcd_14dc_c5b5_142b;
     let sum = (words[0] | FOLD)
         .wrapping_add((words[1] | FOLD).rotate_left(20))
         .wrapping_add((words[2] | FOLD).rotate_left(40))
         .wrapping_add(len as u64);
-    (sum.wrapping_mul(SPREAD) >> 56) as usize % SLOTS
+    (sum.wrapping_mul(SPREAD) >> 55) as usize % SLOTS
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler only")]
