@@ -1,15 +1,19 @@
 //! Whose names are whose: the trust list of the topology.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use base::net::{Face, Peer, Server};
+use base::net::{Face, Peer, Server, Transport};
 use runtime::tls::{Identify, Stranger};
-use topology::View;
+use topology::{Gateway, PlainTransport, View};
 
-/// The names of the deployment's machines and pools.
+/// The names of the deployment's machines and pools, and who may speak to this machine without TLS.
 pub struct TrustList {
     servers: BTreeMap<String, Arc<Server>>,
+    /// The gateways of this machine's pool.
+    gateways: BTreeMap<IpAddr, Arc<str>>,
+    plain: Vec<PlainTransport>,
 }
 
 impl TrustList {
@@ -20,8 +24,13 @@ impl TrustList {
             .trust
             .iter()
             .map(|(name, server)| (name.as_str().to_owned(), Arc::clone(server)));
+        let is_ours = |gateway: &&Gateway| view.machine.pools.contains(&gateway.pool);
+        let gateways = view.gateways.iter().filter(is_ours);
+        let gateways = gateways.map(|g| (g.address, Arc::from(g.fqdn.as_str())));
         Self {
             servers: servers.collect(),
+            gateways: gateways.collect(),
+            plain: view.sip.plain.clone(),
         }
     }
 }
@@ -46,5 +55,38 @@ impl Identify for TrustList {
         found
             .map(|server| Peer::Server(Arc::clone(server)))
             .ok_or(Stranger)
+    }
+
+    /// Gateways by their address; anyone else is a client, where clients are offered that transport at all.
+    fn plain(&self, address: IpAddr, transport: Transport) -> Option<Peer> {
+        if let Some(name) = self.gateways.get(&address.to_canonical()) {
+            return Some(Peer::Gateway(Arc::clone(name)));
+        }
+        let offered = match transport {
+            Transport::Tls => false,
+            Transport::Tcp => self.plain.contains(&PlainTransport::Tcp),
+            Transport::Udp => self.plain.contains(&PlainTransport::Udp),
+        };
+        offered.then_some(Peer::Client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use topology::Topology;
+
+    const GATEWAY: &str = include_str!("../../../examples/gateway.toml");
+
+    #[test]
+    fn a_gateway_is_known_by_its_address_and_others_are_clients_where_they_are_served() {
+        let topology = Topology::parse(GATEWAY, "sample").unwrap();
+        let known = TrustList::of(&topology.view("home.example.net").unwrap());
+        let who = |address: &str, transport| known.plain(address.parse().unwrap(), transport);
+        let gateway = Some(Peer::Gateway("gw1.example.net".into()));
+        assert_eq!(who("192.168.10.21", Transport::Udp), gateway);
+        assert_eq!(who("::ffff:192.168.10.21", Transport::Tcp), gateway);
+        assert_eq!(who("192.168.10.99", Transport::Udp), Some(Peer::Client));
+        assert_eq!(who("192.168.10.99", Transport::Tcp), None);
     }
 }

@@ -137,6 +137,7 @@ fn config() -> Config {
         },
         outside: None,
         plain: None,
+        gateways: Vec::new(),
         pools: vec![Pool {
             name: HOME.into(),
             role: Role::FrontEnd,

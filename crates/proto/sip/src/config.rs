@@ -31,6 +31,26 @@ pub struct Pool {
     pub backup: Option<Arc<str>>,
 }
 
+/// A gateway to another telephone system, reached without TLS.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Its name and where it is.
+    pub hop: Hop,
+    /// The Front End pool that speaks with it.
+    pub pool: Arc<str>,
+    /// Patterns of the users that are reached by it, with `*` for any text.
+    pub users: Vec<String>,
+}
+
+impl Gateway {
+    /// Tells whether the user of this name is reached by it.
+    #[must_use]
+    pub fn reaches(&self, user: &str) -> bool {
+        let mut patterns = self.users.iter();
+        patterns.any(|pattern| glob(pattern.as_bytes(), user.as_bytes()))
+    }
+}
+
 /// What happens to a user inside who signs in at a Director.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InternalSignIn {
@@ -158,6 +178,8 @@ pub struct Config {
     pub plain: Option<Address>,
     /// Every pool that speaks SIP, our own included.
     pub pools: Vec<Pool>,
+    /// Every gateway, whichever pool speaks with it; the first that fits is preferred.
+    pub gateways: Vec<Gateway>,
     /// Where an Edge sends what comes from outside.
     pub next_hop: Option<Arc<str>>,
     /// How users sign in.

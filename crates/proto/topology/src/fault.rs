@@ -73,11 +73,13 @@ pub enum Rule {
     SipRoles,
     /// Two roles of one machine would open the same port on the same address.
     PortClash,
+    /// A pattern can match nothing.
+    Pattern,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::FileTooLarge,
         Self::Syntax,
         Self::UnknownKey,
@@ -108,6 +110,7 @@ impl Rule {
         Self::DirectoryMaster,
         Self::SipRoles,
         Self::PortClash,
+        Self::Pattern,
     ];
 
     /// Returns the rule's stable name.
@@ -144,6 +147,7 @@ impl Rule {
             Self::DirectoryMaster => "directory-master",
             Self::SipRoles => "sip-roles",
             Self::PortClash => "port-clash",
+            Self::Pattern => "pattern",
         }
     }
 }

@@ -69,6 +69,10 @@ pub enum End {
     OtherFrontEnds,
     /// The shared store of a pool.
     Store,
+    /// Gateways to other telephone systems.
+    Gateways,
+    /// The Front Ends of the pools that speak with gateways.
+    GatewayPools,
 }
 
 /// What is spoken.

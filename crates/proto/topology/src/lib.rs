@@ -15,6 +15,7 @@ mod certificates;
 mod check;
 mod fault;
 pub mod flows;
+mod gateway;
 mod loopback;
 mod model;
 mod name;
@@ -30,6 +31,7 @@ mod view;
 
 pub use certificates::CertificateNeed;
 pub use fault::{Fault, Faults, Rule};
+pub use gateway::Gateway;
 pub use model::{
     Balancing, Machine, Network, Pool, ROLES, SimpleUrl, SimpleUrls, Topology, WebNames, role_name,
 };

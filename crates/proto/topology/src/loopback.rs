@@ -11,10 +11,10 @@ const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 0);
 const HOST_BITS: u32 = 24;
 
 impl Topology {
-    /// Returns the same topology with each machine and VIP on its own loopback address, from `base` on.
+    /// Returns the same topology with each machine, VIP and gateway on its own loopback address, from `base` on.
     ///
     /// Addresses are given in the order of the file: machines first, each with its inside and then its outside ones,
-    /// then the VIPs. The first and the last address of 127.0.0.0/8 are left out. All clients are inside.
+    /// then the VIPs, then the gateways. The first and the last address of 127.0.0.0/8 are left out. All clients are inside.
     #[must_use]
     pub fn on_loopback(&self, base: Ipv4Addr) -> Self {
         let mut next = Addresses {
@@ -26,6 +26,9 @@ impl Topology {
         }
         for pool in &mut moved.pools {
             pool.vip = pool.vip.map(|_| next.take());
+        }
+        for gateway in &mut moved.gateways {
+            gateway.address = next.take();
         }
         moved.client_networks = vec![Network {
             address: IpAddr::V4(LOOPBACK),

@@ -10,7 +10,7 @@ use base::net::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fqdn, Limits, Ports, Sip};
+use crate::{Fqdn, Gateway, Limits, Ports, Sip};
 
 /// A whole deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Topology {
     pub(crate) sites: Vec<String>,
     pub(crate) pools: Vec<Pool>,
     pub(crate) machines: Vec<Machine>,
+    pub(crate) gateways: Vec<Gateway>,
     pub(crate) client_networks: Vec<Network>,
     pub(crate) simple_urls: SimpleUrls,
     pub(crate) ports: Ports,

@@ -71,6 +71,9 @@ pub(crate) struct Raw {
     /// The machines.
     #[serde(default)]
     pub(crate) machine: Vec<At<RawMachine>>,
+    /// Gateways to other telephone systems: hosts inside that speak SIP without TLS.
+    #[serde(default)]
+    pub(crate) gateway: Vec<At<RawGateway>>,
     /// The networks of clients inside, in CIDR form. Default: the private networks of RFC 1918. An empty list means none.
     pub(crate) client_networks: Option<Vec<At<String>>>,
     /// The short addresses that people click on.
@@ -210,6 +213,29 @@ pub(crate) struct RawMachine {
     pub(crate) external: Option<At<String>>,
     /// Where its reverse proxy listens outside. Default: `external`. Needed where the machine is an edge as well.
     pub(crate) published: Option<At<String>>,
+}
+
+/// A gateway to another telephone system, known by its address alone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Gateway")]
+pub(crate) struct RawGateway {
+    /// Its name.
+    #[schemars(required)]
+    pub(crate) fqdn: Option<At<String>>,
+    /// Its address on the organisation's network; what comes from there is the gateway's.
+    #[schemars(required)]
+    pub(crate) address: Option<At<String>>,
+    /// How it speaks. Default: `udp`.
+    pub(crate) transport: Option<PlainTransport>,
+    /// The port where it listens. Default: the port `sip_plain`.
+    #[schemars(extend("minimum" = 1))]
+    pub(crate) port: Option<At<u16>>,
+    /// The front_end pool that speaks with it. Default: the first one.
+    pub(crate) pool: Option<At<String>>,
+    /// Which users are reached by it: texts in which `*` stands for any characters, held against the part before the @.
+    /// Users of the directory come first. Default: none, so that calls only come from it.
+    pub(crate) users: Option<Vec<At<String>>>,
 }
 
 /// The short addresses that people click on: host and path, always HTTPS, no port.

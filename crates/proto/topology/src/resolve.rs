@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use base::net::{Face, Role};
 
 use crate::flows::{Carrier, End, Flow, Leg, Service, TABLE};
-use crate::{Balancing, Fqdn, Machine, PlainTransport, Pool, Port, Topology};
+use crate::{Balancing, Fqdn, Gateway, Machine, Pool, Port, Topology};
 
 /// An address at which somebody speaks or listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Topology {
     }
 
     fn instance(&self, flow: &'static Flow, leg: &Leg, service: Service) -> Option<Instance> {
-        if !self.is_offered(service) {
+        if !self.is_offered(leg, service) {
             return None;
         }
         let face = if leg.from.contains(&End::Outside) {
@@ -117,13 +117,13 @@ impl Topology {
         let sources: Vec<Party> = leg
             .from
             .iter()
-            .flat_map(|end| self.speakers(*end))
+            .flat_map(|end| self.speakers(*end, service))
             .filter(is_somebody)
             .collect();
         let destinations: Vec<Party> = leg
             .to
             .iter()
-            .flat_map(|end| self.listeners_at(*end, service.port, face))
+            .flat_map(|end| self.listeners_at(*end, service, face))
             .filter(is_somebody)
             .collect();
         let alone = leg.to != [End::Itself] && is_one_machine(&sources, &destinations);
@@ -138,18 +138,20 @@ impl Topology {
         })
     }
 
-    fn is_offered(&self, service: Service) -> bool {
-        let plain = match service.carrier {
-            Carrier::Tcp => PlainTransport::Tcp,
-            Carrier::Udp => PlainTransport::Udp,
-        };
-        service.port != Port::SipPlain || self.sip.plain.contains(&plain)
+    /// Plain SIP is for those who are written: transports for clients, gateways each with its own.
+    fn is_offered(&self, leg: &Leg, service: Service) -> bool {
+        let for_clients = leg.from.contains(&End::Clients);
+        let is_plain = service.port == Port::SipPlain;
+        !(is_plain && for_clients) || self.sip.plain.contains(&service.carrier.into())
     }
 
     /// Who opens connections: always the machines themselves, never a VIP.
-    fn speakers(&self, end: End) -> Vec<Party> {
+    fn speakers(&self, end: End, service: Service) -> Vec<Party> {
+        if end == End::Gateways {
+            return vec![self.gateway_party(service.carrier)];
+        }
         let hosts = self
-            .machines_of(end)
+            .machines_of(end, service.carrier)
             .into_iter()
             .map(|m| own_host(m, m.address, Face::Inside));
         vec![Party {
@@ -160,8 +162,12 @@ impl Topology {
         }]
     }
 
-    fn listeners_at(&self, end: End, port: Port, face: Face) -> Vec<Party> {
-        let pools = self.pools_of_end(end);
+    fn listeners_at(&self, end: End, service: Service, face: Face) -> Vec<Party> {
+        if end == End::Gateways {
+            return vec![self.gateway_party(service.carrier)];
+        }
+        let port = service.port;
+        let pools = self.pools_of_end(end, service.carrier);
         let (vips, direct): (Vec<&Pool>, Vec<&Pool>) = match end {
             End::Behind(_) => (Vec::new(), held(&pools, |pool| fronted(pool, port))),
             End::Probed(_) => (Vec::new(), held(&pools, |pool| pool.vip.is_some())),
@@ -172,7 +178,9 @@ impl Topology {
             | End::EveryMachine
             | End::Itself
             | End::OtherFrontEnds
-            | End::Store => (Vec::new(), pools),
+            | End::Store
+            | End::Gateways
+            | End::GatewayPools => (Vec::new(), pools),
         };
         let at_vip: Vec<Host> = vips.iter().filter_map(|pool| self.vip_host(pool)).collect();
         let machines = if matches!(end, End::EveryMachine | End::Itself) {
@@ -195,15 +203,16 @@ impl Topology {
             .collect()
     }
 
-    fn machines_of(&self, end: End) -> Vec<&Machine> {
+    fn machines_of(&self, end: End, carrier: Carrier) -> Vec<&Machine> {
         match end {
             End::EveryMachine | End::Itself => self.machines.iter().collect(),
-            End::Outside | End::Clients | End::Anyone | End::Store => Vec::new(),
-            End::Of(_)
+            End::Outside | End::Clients | End::Anyone | End::Store | End::Gateways => Vec::new(),
+            End::GatewayPools
+            | End::Of(_)
             | End::Behind(_)
             | End::Probed(_)
             | End::DirectoryMaster
-            | End::OtherFrontEnds => self.machines_in(&self.pools_of_end(end)),
+            | End::OtherFrontEnds => self.machines_in(&self.pools_of_end(end, carrier)),
         }
     }
 
@@ -213,9 +222,12 @@ impl Topology {
         self.machines.iter().filter(belongs).collect()
     }
 
-    fn pools_of_end(&self, end: End) -> Vec<&Pool> {
+    fn pools_of_end(&self, end: End, carrier: Carrier) -> Vec<&Pool> {
         let front_ends = self.pools_of(Role::FrontEnd);
         match end {
+            End::GatewayPools => front_ends
+                .filter(|pool| self.gateways_over(carrier).any(|g| g.pool == pool.fqdn))
+                .collect(),
             End::Of(role) | End::Behind(role) | End::Probed(role) => self.pools_of(role).collect(),
             End::DirectoryMaster => front_ends.filter(|pool| pool.masters_directory).collect(),
             End::OtherFrontEnds => front_ends.filter(|pool| !pool.masters_directory).collect(),
@@ -224,8 +236,31 @@ impl Topology {
             | End::Anyone
             | End::EveryMachine
             | End::Itself
-            | End::Store => Vec::new(),
+            | End::Store
+            | End::Gateways => Vec::new(),
         }
+    }
+
+    /// The gateways that speak over this carrier.
+    fn gateway_party(&self, carrier: Carrier) -> Party {
+        let host = |gateway: &Gateway| Host {
+            name: gateway.fqdn.clone(),
+            address: gateway.address,
+            face: Face::Inside,
+            machines: Vec::new(),
+            vip_of: None,
+        };
+        Party {
+            end: End::Gateways,
+            vip: false,
+            face: Face::Inside,
+            hosts: self.gateways_over(carrier).map(host).collect(),
+        }
+    }
+
+    fn gateways_over(&self, carrier: Carrier) -> impl Iterator<Item = &Gateway> {
+        let fits = move |gateway: &&Gateway| gateway.transport == carrier.into();
+        self.gateways.iter().filter(fits)
     }
 
     fn vip_host(&self, pool: &Pool) -> Option<Host> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::flows::Carrier;
+
 /// What a Director does with a client inside that has signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +55,15 @@ pub enum PlainTransport {
     Tcp,
     /// UDP.
     Udp,
+}
+
+impl From<Carrier> for PlainTransport {
+    fn from(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Tcp => Self::Tcp,
+            Carrier::Udp => Self::Udp,
+        }
+    }
 }
 
 /// How users sign in.

@@ -6,9 +6,9 @@
 use base::net::{Face, Role};
 use serde::Serialize;
 
-use crate::Topology;
 use crate::flows::{Carrier, End, Lang, Origin, Protocol, Security, Text};
-use crate::resolve::{Instance, Party};
+use crate::resolve::{Host, Instance, Party};
+use crate::{Port, Topology};
 
 /// What of the summary is wanted; everything unless narrowed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,21 +118,21 @@ impl Topology {
             carrier: instance.service.carrier,
             port: self.ports.number(instance.service.port),
             source: label(&instance.sources, lang),
-            source_hosts: self.hosts(&instance.sources),
+            source_hosts: self.hosts(&instance.sources, false),
             destination: label(&instance.destinations, lang),
-            destination_hosts: self.hosts(&instance.destinations),
+            destination_hosts: self.hosts(&instance.destinations, true),
             purpose: instance.flow.purpose.get(lang),
             note: instance.flow.note.get(lang),
             origin: instance.flow.origin,
         }
     }
 
-    fn hosts(&self, parties: &[Party]) -> Vec<HostLine> {
+    fn hosts(&self, parties: &[Party], listening: bool) -> Vec<HostLine> {
         let mut lines: Vec<HostLine> = Vec::new();
         for party in parties {
             let hosts = party.hosts.iter().map(|host| HostLine {
                 name: host.name.to_string(),
-                address: host.address.to_string(),
+                address: self.address_of(host, listening && party.end == End::Gateways),
             });
             lines.extend(hosts);
             if party.end == End::Clients {
@@ -144,6 +144,19 @@ impl Topology {
             }
         }
         lines
+    }
+
+    /// A gateway's port may be another than the row says.
+    fn address_of(&self, host: &Host, is_gateway: bool) -> String {
+        let own_port = self.gateways.iter().find(|gateway| {
+            is_gateway
+                && gateway.fqdn == host.name
+                && gateway.port != self.ports.number(Port::SipPlain)
+        });
+        own_port.map_or_else(
+            || host.address.to_string(),
+            |gateway| gateway.socket().to_string(),
+        )
     }
 }
 
@@ -178,6 +191,14 @@ fn party_name(party: &Party) -> Text {
         End::Itself => Text {
             en: "The machine itself",
             ko: "해당 컴퓨터 자신",
+        },
+        End::Gateways => Text {
+            en: "Gateway",
+            ko: "게이트웨이",
+        },
+        End::GatewayPools => Text {
+            en: "Front End Server",
+            ko: "프런트 엔드 서버",
         },
         End::Store => Text {
             en: "Store of the pool",

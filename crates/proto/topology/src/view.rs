@@ -13,7 +13,7 @@ use crate::certificates::CertificateNeed;
 use crate::flows::{Carrier, End, Protocol, Security};
 use crate::records::Record;
 use crate::resolve::{Instance, Party};
-use crate::{Fqdn, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip, Topology};
+use crate::{Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip, Topology};
 
 /// The topology as one machine sees it.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct View {
     pub trust: BTreeMap<Fqdn, Arc<Server>>,
     /// Every pool of the deployment, its own included.
     pub pools: Vec<PoolView>,
+    /// The gateways of the deployment, whichever pool speaks with them.
+    pub gateways: Vec<Gateway>,
     /// The pool to which it sends what comes from outside, if it is an Edge.
     pub next_hop: Option<Fqdn>,
     /// The pool that takes over for its own, if it is a Front End.
@@ -143,6 +145,7 @@ impl Topology {
             listeners: self.listeners(machine),
             trust: self.trust(),
             pools: self.pools.iter().map(|pool| self.pool_view(pool)).collect(),
+            gateways: self.gateways.clone(),
             next_hop: own(Role::Edge).and_then(|pool| pool.next_hop.clone()),
             backup: own(Role::FrontEnd).and_then(|pool| pool.backup.clone()),
             directory_master: self.directory_master().map(name),

@@ -3,11 +3,13 @@
 use base::net::{Face, Role};
 use topology::{Balancing, Digest, SignIn, Topology};
 
-use crate::{REFERENCE, SHORTEST, SINGLE_DIRECTOR, SMALL_OFFICE, broken, parse, reference};
+use crate::{
+    GATEWAY, REFERENCE, SHORTEST, SINGLE_DIRECTOR, SMALL_OFFICE, broken, parse, reference,
+};
 
 #[test]
 fn every_machine_of_every_example_has_a_view() {
-    for text in [REFERENCE, SINGLE_DIRECTOR, SMALL_OFFICE, SHORTEST] {
+    for text in [REFERENCE, SINGLE_DIRECTOR, SMALL_OFFICE, GATEWAY, SHORTEST] {
         let topology = parse(text);
         for machine in topology.machines() {
             let view = topology.view(machine.fqdn.as_str()).unwrap();

@@ -6,7 +6,7 @@ use base::net::Role;
 use topology::flows::{Lang, Origin, TABLE};
 use topology::{Filter, Line, Port};
 
-use crate::{SHORTEST, SINGLE_DIRECTOR, parse, reference};
+use crate::{GATEWAY, SHORTEST, SINGLE_DIRECTOR, parse, reference};
 
 /// The nine rows of the Director's port table: protocol, transport and port; source; destination.
 const SEED: [(&str, &str, &str); 9] = [
@@ -89,7 +89,7 @@ fn both_languages_tell_the_same_lines() {
 #[test]
 fn rows_are_numbered_without_gaps_and_each_says_something() {
     let ids: Vec<u8> = TABLE.iter().map(|flow| flow.id).collect();
-    assert_eq!(ids, (1..=25).collect::<Vec<u8>>());
+    assert_eq!(ids, (1..=27).collect::<Vec<u8>>());
     for flow in TABLE {
         assert!(
             !flow.legs.is_empty() && !flow.services.is_empty(),
@@ -170,6 +170,44 @@ fn plain_sip_is_listed_only_where_it_is_written() {
         plain(&format!("{SHORTEST}\n[sip]\nplain = [\"udp\"]")),
         ["SIP/UDP/5060"]
     );
+}
+
+#[test]
+fn a_gateway_has_rows_in_both_directions_and_its_pool_listens_for_it() {
+    let topology = parse(GATEWAY);
+    let filter = Filter {
+        machine: Some("home.example.net"),
+        ..Filter::default()
+    };
+    let lines = topology.summary(Lang::En, filter);
+    let rows: Vec<(u8, String, Vec<String>)> = lines
+        .iter()
+        .filter(|line| line.id > 24)
+        .map(|line| {
+            let hosts = if line.id == 27 {
+                &line.destination_hosts
+            } else {
+                &line.source_hosts
+            };
+            let hosts = hosts.iter().map(|host| host.address.clone());
+            (line.id, line.service(), hosts.collect())
+        })
+        .collect();
+    let row = |id, service: &str, host: &str| (id, service.to_owned(), vec![host.to_owned()]);
+    assert_eq!(
+        rows,
+        [
+            row(25, "SIP/UDP/5060", "192.168.10.0/24"),
+            row(26, "SIP/TCP/5060", "192.168.10.22"),
+            row(26, "SIP/UDP/5060", "192.168.10.21"),
+            row(27, "SIP/TCP/5060", "192.168.10.22:5080"),
+            row(27, "SIP/UDP/5060", "192.168.10.21"),
+        ]
+    );
+    let view = topology.view("home.example.net").unwrap();
+    let plain = view.listeners.iter().filter(|l| l.port == Port::SipPlain);
+    let plain: Vec<_> = plain.map(|l| (l.flows.clone(), l.clients)).collect();
+    assert_eq!(plain, [(vec![26], false), (vec![25, 26], true)]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use base::net::Transport;
 use topology::Topology;
 
-use crate::{REFERENCE, SINGLE_DIRECTOR, SMALL_OFFICE, parse, reference};
+use crate::{GATEWAY, REFERENCE, SINGLE_DIRECTOR, SMALL_OFFICE, parse, reference};
 
 const BASE: Ipv4Addr = Ipv4Addr::new(127, 40, 7, 1);
 
@@ -35,8 +35,19 @@ fn every_machine_and_vip_has_its_own_address_in_the_order_of_the_file() {
 }
 
 #[test]
+fn gateways_have_addresses_behind_all_others() {
+    let topology = parse(GATEWAY).on_loopback(BASE);
+    let sockets: Vec<String> = topology
+        .gateways()
+        .iter()
+        .map(|gateway| gateway.socket().to_string())
+        .collect();
+    assert_eq!(sockets, ["127.40.7.2:5060", "127.40.7.3:5080"]);
+}
+
+#[test]
 fn no_two_machines_open_the_same_socket() {
-    for text in [REFERENCE, SINGLE_DIRECTOR, SMALL_OFFICE] {
+    for text in [REFERENCE, SINGLE_DIRECTOR, SMALL_OFFICE, GATEWAY] {
         let topology = parse(text).on_loopback(BASE);
         let mut seen: BTreeSet<(SocketAddr, bool)> = BTreeSet::new();
         for listener in listeners(&topology) {

@@ -12,6 +12,7 @@ use topology::Topology;
 
 const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 const SINGLE_DIRECTOR: &str = include_str!("../../../../examples/single-director.toml");
+const GATEWAY: &str = include_str!("../../../../examples/gateway.toml");
 const SMALL_OFFICE: &str = include_str!("../../../../examples/small-office.toml");
 
 /// The shortest file that is in order.

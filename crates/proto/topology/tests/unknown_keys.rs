@@ -6,7 +6,7 @@ use topology::Topology;
 use crate::{REFERENCE, SHORTEST, parse};
 
 /// One text for each table of the schema, with `KEY` where a key of that table stands.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("Topology", "KEY = 1\nREST"),
     ("Site", "REST\n[[site]]\nname = \"main\"\nKEY = 1"),
     (
@@ -18,6 +18,10 @@ const TABLES: [(&str, &str); 10] = [
         "REST\n[[pool]]\nfqdn = \"d.contoso.net\"\nrole = \"director\"\nweb = { KEY = 1 }",
     ),
     ("Machine", "REST\nKEY = 1"),
+    (
+        "Gateway",
+        "REST\n[[gateway]]\nfqdn = \"gw.contoso.net\"\naddress = \"10.9.9.9\"\nKEY = 1",
+    ),
     ("SimpleUrls", "REST\n[simple_urls]\nKEY = 1"),
     ("Ports", "REST\n[ports]\nKEY = 1"),
     ("Sip", "REST\n[sip]\nKEY = 1"),

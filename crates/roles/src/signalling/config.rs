@@ -4,14 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::net::{Face, Hop, Role, Server, WorkerId};
+use base::net::{Face, Hop, Role, Server, Transport, WorkerId};
 use directory::Algorithm;
 use sip::config::{
-    Address, Bounds, Config, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule,
+    Address, Bounds, Config, Gateway, InternalSignIn, Keys, Pool, Registrations, SignIn,
+    UserAgentRule,
 };
 use sip::msg::Limits;
 use sip::token::Key;
-use topology::{Digest, PoolView, Port, View, has_sip};
+use topology::{Digest, PlainTransport, PoolView, Port, View, has_sip};
 
 /// How long a nonce may be used: longer than a phone takes to answer, shorter than is worth stealing.
 const NONCE_LIFE: Duration = Duration::from_secs(300);
@@ -96,6 +97,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             .filter(|pool| has_sip(pool.pool.role))
             .map(|pool| sip_pool(view, pool))
             .collect(),
+        gateways: view.gateways.iter().map(gateway).collect(),
         next_hop: view.next_hop.as_ref().map(|name| Arc::from(name.as_str())),
         sign_in: sign_in(view),
         registrations: Registrations {
@@ -171,6 +173,21 @@ fn sip_pool(view: &View, pool: &PoolView) -> Pool {
             .backup
             .as_ref()
             .map(|name| Arc::from(name.as_str())),
+    }
+}
+
+fn gateway(gateway: &topology::Gateway) -> Gateway {
+    let hop = Hop {
+        transport: match gateway.transport {
+            PlainTransport::Tcp => Transport::Tcp,
+            PlainTransport::Udp => Transport::Udp,
+        },
+        ..Hop::inside(gateway.fqdn.as_str(), gateway.socket())
+    };
+    Gateway {
+        hop,
+        pool: Arc::from(gateway.pool.as_str()),
+        users: gateway.users.clone(),
     }
 }
 

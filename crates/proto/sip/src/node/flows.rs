@@ -192,6 +192,11 @@ impl Flows {
         self.resting.get(name).is_some_and(|rest| rest.until > now)
     }
 
+    /// A gateway answers.
+    pub(crate) fn answers(&mut self, name: &str) {
+        self.resting.remove(name);
+    }
+
     /// A server has asked to be left alone until then.
     pub(crate) fn rest_until(&mut self, name: Arc<str>, until: Mono) {
         let next = REST;

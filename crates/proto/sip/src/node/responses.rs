@@ -107,6 +107,14 @@ impl Node {
         link: &Link,
         response: &Message,
     ) -> bool {
+        // Of a gateway no open connection says that it is well.
+        if let Peer::Gateway(name) = &link.peer {
+            if response.status() == 503 {
+                self.flows.rest(Arc::clone(name), self.now.mono);
+            } else {
+                self.flows.answers(name);
+            }
+        }
         match response.status() {
             100 => self.progressing(relay, id, at, false),
             // RFC 4320 4.1: no other provisional to a non-INVITE request; RFC 6026: none of what is not waited for.

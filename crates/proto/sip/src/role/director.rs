@@ -9,6 +9,7 @@
 //! It keeps no users and no dialogs. Inside a dialog it follows the recorded route.
 
 use super::dialog;
+use super::gateway;
 use super::identity;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
@@ -132,7 +133,10 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> De
         Err(why) => return Decision::refuse(ask, why),
     };
     let Some(account) = context.users.find(&aor) else {
-        return Decision::refuse(ask, Why::UnknownUser);
+        return match gateway::target(context, ask, &aor, &user) {
+            Some(target) => forward(target, user, ask),
+            None => Decision::refuse(ask, Why::UnknownUser),
+        };
     };
     let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
     forward(Target::at(towards), user, ask)
@@ -142,7 +146,7 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> De
 pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<String, Why> {
     let uri = Uri::parse(ask.request.uri()).map_err(|_| Why::Malformed)?;
     if !context.config.is_our_domain(uri.host) {
-        return Err(Why::NotOurDomain);
+        return gateway::callee(context, ask, &uri).ok_or(Why::NotOurDomain);
     }
     uri.aor().ok_or(Why::UnknownUser)
 }

@@ -8,12 +8,13 @@
 
 use super::dialog;
 use super::director::{callee, record_for, redirect_home};
+use super::gateway;
 use super::identity;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Registering, Target, Towards, Why};
 use crate::location::Binding;
 use crate::msg::{Method, Name, Reply, Uri};
-use base::net::Role;
+use base::net::{Peer, Role};
 use directory::User;
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         Ok(routes) => routes,
         Err(why) => return Decision::refuse(ask, why),
     };
+    if let Peer::Gateway(name) = &ask.link.peer {
+        return gateway::decide(context, ask, routes, name);
+    }
     if ask.request.method() == Method::Register {
         return register(context, ask);
     }
@@ -110,13 +114,20 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registeri
 }
 
 /// Finds where the callee is.
-fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Decision<'r> {
+pub(crate) fn locate<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    caller: Arc<str>,
+) -> Decision<'r> {
     let aor = match callee(context, ask) {
         Ok(aor) => aor,
         Err(why) => return Decision::refuse(ask, why),
     };
     let Some(account) = context.users.find(&aor) else {
-        return Decision::refuse(ask, Why::UnknownUser);
+        return match gateway::target(context, ask, &aor, &caller) {
+            Some(target) => forward(ask, caller, vec![target]),
+            None => Decision::refuse(ask, Why::UnknownUser),
+        };
     };
     let bindings = context.locations.find(&aor, context.now.wall);
     let targets: Vec<Target> = bindings
@@ -136,7 +147,10 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
         .server
         .pool
         .eq_ignore_ascii_case(account.home.as_str());
-    let target = Target::at(Towards::Servers(others));
+    let target = Target {
+        uri: gateway::uri_for(context, ask, &aor),
+        ..Target::at(Towards::Servers(others))
+    };
     let unreached = if at_home {
         Why::Unreachable
     } else {
@@ -182,13 +196,13 @@ fn forward_unless<'r>(
     }))
 }
 
-fn inside<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+pub(crate) fn inside<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
     let gone = routes.rest.is_empty() && routes.flow == Some(Leads::Nowhere);
     if !gone && let Some(decision) = dialog::follow(context, ask, routes) {
         return decision;
     }
     let why = if gone { Why::FlowGone } else { Why::NoDialog };
-    match registered_again(context, ask) {
+    match registered_again(context, ask).or_else(|| gateway::again(context, ask)) {
         Some(target) => dialog::send(ask, target.route, target.towards),
         None => Decision::refuse(ask, why),
     }

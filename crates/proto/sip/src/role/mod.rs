@@ -9,6 +9,7 @@ pub(crate) mod dialog;
 pub(crate) mod director;
 pub(crate) mod edge;
 pub(crate) mod front_end;
+pub(crate) mod gateway;
 pub(crate) mod identity;
 pub(crate) mod route;
 
@@ -41,7 +42,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
 /// What every role does alike (RFC 3261 16.3): Max-Forwards, Proxy-Require, and being asked how it is.
 fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     let request = ask.request;
-    if !may_speak_sip(&ask.link.peer) {
+    if !may_speak_sip(context, &ask.link.peer) {
         return Some(Decision::refuse(ask, Why::Forbidden));
     }
     if is_for_me(context, ask)
@@ -87,11 +88,12 @@ pub(crate) fn may_assert(peer: &Peer) -> bool {
 
 /// Machines that have no business with SIP are refused, good certificate or not; so are partners, who are the Edge's to
 /// admit.
-fn may_speak_sip(peer: &Peer) -> bool {
+fn may_speak_sip(context: &Context<'_>, peer: &Peer) -> bool {
     match peer {
+        Peer::Gateway(_) => context.config.server.role == Role::FrontEnd,
         Peer::Client => true,
         Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd | Role::Edge),
-        Peer::Partner(_) | Peer::Gateway(_) => false,
+        Peer::Partner(_) => false,
     }
 }
 

@@ -1,10 +1,10 @@
 //! The machines of the reference deployment and what each is told.
 
-use base::net::{Hop, Role, Server, WorkerId};
+use base::net::{Hop, Role, Server, Transport, WorkerId};
 use directory::Algorithm;
 use sip::Config;
 use sip::config::{
-    Address, Bounds, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule,
+    Address, Bounds, Gateway, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule,
 };
 use sip::token::Key;
 use std::net::SocketAddr;
@@ -92,6 +92,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
             port: 5060,
         }),
         pools: pools(),
+        gateways: gateways(),
         next_hop: (machine.role == Role::Edge).then(|| "dirpool01.contoso.net".into()),
         sign_in: SignIn {
             internal,
@@ -120,6 +121,21 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
         ticket_life: Duration::from_secs(60),
         timer_c: Duration::from_secs(200),
     }
+}
+
+pub const GATEWAYS: [&str; 2] = ["10.0.0.31:5060", "10.0.0.32:5060"];
+
+fn gateways() -> Vec<Gateway> {
+    let gateway = |(at, name): (&str, &str)| Gateway {
+        hop: Hop {
+            transport: Transport::Udp,
+            ..Hop::inside(name, addr(at))
+        },
+        pool: "fepool01.contoso.net".into(),
+        users: vec!["+82*".to_owned()],
+    };
+    let names = ["gw01.contoso.net", "gw02.contoso.net"];
+    GATEWAYS.into_iter().zip(names).map(gateway).collect()
 }
 
 fn pools() -> Vec<Pool> {

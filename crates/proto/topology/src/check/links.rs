@@ -359,7 +359,7 @@ pub(super) fn addresses(raw: &Raw, pools: &[Pool], drafts: &[Draft<'_>], sink: &
     let mut claim = |owner: &str, at: &Range<usize>, address: IpAddr| {
         if let Some(other) = owners.insert(address, owner.to_owned()) {
             let message = format!("address {address} of {owner} is used by {other} already");
-            let help = "every machine, face and VIP has an address of its own; one machine may have several pools";
+            let help = "every machine, face, VIP and gateway has an address of its own; one machine may have several pools";
             sink.report(at, Rule::Duplicate, message, help);
         }
     };
@@ -379,6 +379,15 @@ pub(super) fn addresses(raw: &Raw, pools: &[Pool], drafts: &[Draft<'_>], sink: &
             if let Some(address) = crate::units::address(&text.value) {
                 claim(owner, &text.span, address);
             }
+        }
+    }
+    for At { value: gateway, .. } in &raw.gateway {
+        if let Some(text) = &gateway.address
+            && let Some(address) = crate::units::address(&text.value)
+        {
+            let owner = gateway.fqdn.as_ref();
+            let owner = owner.map_or("a gateway", |fqdn| fqdn.value.as_str());
+            claim(owner, &text.span, address);
         }
     }
     for (pool, draft) in pools.iter().zip(drafts) {

@@ -1,10 +1,11 @@
 //! From the shape of a file to its meaning: every rule that the types alone cannot hold.
 //!
 //! The steps: names of domains and sites; pools by name and role ([`pools`]); machines ([`machines`]); what refers to
-//! pools and follows from convention ([`links`]); settings ([`settings`]); last, what only the whole can break: two
+//! pools and follows from convention ([`links`]); gateways ([`gateways`]); settings ([`settings`]); last, what only the whole can break: two
 //! roles that would open the same port. Each step tells what is wrong and goes on with what is right, so that one run
 //! tells everything; a fault that only follows from another one is left out where that can be known.
 
+mod gateways;
 mod links;
 mod machines;
 mod pools;
@@ -45,6 +46,7 @@ pub(crate) fn check(raw: &Raw, sink: &mut Sink) -> Topology {
                 .map(|(port, at)| (*port, at.value))
                 .collect(),
         ),
+        gateways: gateways::gateways(raw, &known, &machines.placed, sink),
         machines: machines.placed,
         domains,
         sites,

@@ -24,6 +24,8 @@ const fn udp(protocol: Protocol, security: Security, port: Port) -> Service {
 }
 
 const SIP: Service = tcp(Protocol::Sip, Security::Mutual, Port::Sip);
+const PLAIN_TCP: Service = tcp(Protocol::Sip, Security::Plain, Port::SipPlain);
+const PLAIN_UDP: Service = udp(Protocol::Sip, Security::Plain, Port::SipPlain);
 const WEB_HTTP: Service = tcp(Protocol::Http, Security::Plain, Port::WebHttp);
 const WEB_HTTPS: Service = tcp(Protocol::Https, Security::Tls, Port::WebHttps);
 const EXTERNAL_HTTP: Service = tcp(Protocol::Http, Security::Plain, Port::WebExternalHttp);
@@ -482,18 +484,49 @@ pub const TABLE: &[Flow] = &[
             from: &[End::Clients],
             to: &[DIRECTOR, FRONT_END],
         }],
-        services: &[
-            tcp(Protocol::Sip, Security::Plain, Port::SipPlain),
-            udp(Protocol::Sip, Security::Plain, Port::SipPlain),
-        ],
+        services: &[PLAIN_TCP, PLAIN_UDP],
         origin: Origin::Derived,
         purpose: Text {
             en: "plain SIP inside",
             ko: "내부 일반 SIP",
         },
         note: Text {
-            en: "For old phones and gateways; off unless the topology asks for it.",
-            ko: "오래된 전화기와 게이트웨이용이며 토폴로지에서 요청할 때만 켜집니다.",
+            en: "For old phones; off unless the topology asks for it.",
+            ko: "오래된 전화기용이며 토폴로지에서 요청할 때만 켜집니다.",
+        },
+    },
+    Flow {
+        id: 26,
+        legs: &[Leg {
+            from: &[End::Gateways],
+            to: &[End::GatewayPools],
+        }],
+        services: &[PLAIN_TCP, PLAIN_UDP],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "calls from gateways",
+            ko: "게이트웨이에서 오는 통화",
+        },
+        note: Text {
+            en: "A gateway is known by its address alone; let nobody else use it.",
+            ko: "게이트웨이는 주소로만 식별되므로 다른 장치가 그 주소를 사용하지 못하게 하십시오.",
+        },
+    },
+    Flow {
+        id: 27,
+        legs: &[Leg {
+            from: &[End::GatewayPools],
+            to: &[End::Gateways],
+        }],
+        services: &[PLAIN_TCP, PLAIN_UDP],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "calls to gateways",
+            ko: "게이트웨이로 가는 통화",
+        },
+        note: Text {
+            en: "A gateway that listens on another port has it beside its address.",
+            ko: "다른 포트에서 수신하는 게이트웨이는 주소 옆에 포트를 표시합니다.",
         },
     },
 ];
