@@ -113,6 +113,7 @@ fn director(now: Now) -> Node {
     };
     users.apply(Revision(1), Change::Put(user));
     let shared = Shared {
+        guard: Arc::default(),
         users,
         locations: Arc::new(Table::default()),
     };

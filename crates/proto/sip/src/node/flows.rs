@@ -34,6 +34,8 @@ pub(crate) struct Flow {
     pub(crate) held: usize,
     /// The user who proved themself on it.
     pub(crate) user: Option<Arc<str>>,
+    /// Whether somebody proved themself on it and nobody offended since; only for clients.
+    pub(crate) trusted: bool,
     /// Where we asked it to lead.
     hop: Option<Hop>,
     /// Whether it is to be closed and what still comes on it is ignored.
@@ -229,6 +231,7 @@ impl Flow {
             framer: Framer::new(),
             held: 0,
             user: None,
+            trusted: false,
             hop,
             closing: false,
             ends: Ends::default(),

@@ -2,6 +2,7 @@
 
 use super::registering::Register;
 use super::{Action, Complaint, Fault, Node};
+use crate::guard::Offence;
 use crate::msg::{Frame, Framer, Message, Method, Reply};
 use crate::role::{self, Ask, Context, Decision, Why};
 use base::net::{FlowId, Link, Transport};
@@ -65,6 +66,7 @@ impl Node {
                 fatal,
             })) => {
                 self.stats.malformed += 1;
+                self.misbehaved(id, link, Offence::Malformed);
                 if let Some(reply) = reply {
                     self.send(id, reply);
                 }
@@ -76,6 +78,7 @@ impl Node {
             }
             Err(error) => {
                 self.stats.malformed += 1;
+                self.misbehaved(id, link, Offence::Malformed);
                 self.close_for_cause(id, link, Fault::Frame(error));
                 return false;
             }
@@ -118,8 +121,12 @@ impl Node {
     }
 
     fn request(&mut self, id: FlowId, link: &Arc<Link>, request: &Message) {
+        if let Some(decision) = self.stopped(id, link, request) {
+            return self.carry_out(id, link, request, decision);
+        }
         if let Err(invalid) = request.check() {
             self.stats.malformed += 1;
+            self.misbehaved(id, link, Offence::Malformed);
             self.complain(link, Fault::Message(invalid));
             if request.method() != Method::Ack {
                 self.reply(id, link, request, Reply::to(request, invalid.status()));
@@ -169,17 +176,22 @@ impl Node {
     ) {
         match decision {
             Decision::Reply(reply, why) => {
-                self.stats.end(why);
+                self.ended(id, link, request, why);
                 self.reply(id, link, request, reply);
             }
             Decision::Welcome(reply, user) => {
                 self.stats.end(Why::Redirected);
                 self.signed_in(id, user);
+                self.proven(id, link, request);
                 self.reply(id, link, request, reply);
             }
-            Decision::Drop(why) => self.stats.end(why),
+            Decision::Drop(why) => {
+                self.ended(id, link, request, why);
+                self.shut_out(id, why);
+            }
             Decision::Register(registering) => {
                 self.signed_in(id, Arc::clone(&registering.aor));
+                self.proven(id, link, request);
                 self.register(Register {
                     flow: id,
                     link: Arc::clone(link),
@@ -190,6 +202,7 @@ impl Node {
             Decision::Forward(plan) => {
                 if let Some(user) = &plan.user {
                     self.signed_in(id, Arc::clone(user));
+                    self.proven(id, link, request);
                 }
                 if plan.stateless {
                     self.send_stateless(id, link, request, &plan);

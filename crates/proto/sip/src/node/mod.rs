@@ -7,6 +7,7 @@
 //!
 //! - [`flows`](self): connections, unfinished messages, reuse, resting servers.
 //! - `inbound`, `datagram`: what arrives. `answers`: our own answers over UDP, kept for requests that come again. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
+//! - `watch`: what strangers do that they should not, and what follows from it.
 //! - Decisions are the roles' ([`crate::role`]); this module carries them out.
 //!
 //! Invariants: a response is sent only to the flow that its request came on, or to another flow of the same server; a
@@ -26,6 +27,7 @@ mod relay;
 mod relays;
 mod responses;
 mod stats;
+mod watch;
 
 pub(crate) use flows::Flows;
 pub use pending::Pending;
@@ -33,6 +35,7 @@ pub use stats::Stats;
 
 use crate::auth::Nonces;
 use crate::config::Config;
+use crate::guard::Guard;
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
@@ -121,6 +124,8 @@ pub struct Shared {
     pub users: Directory,
     /// Where they are.
     pub locations: Arc<dyn Locations>,
+    /// Who behaves badly.
+    pub guard: Arc<Guard>,
 }
 
 /// What a timer of the node is for.

@@ -199,6 +199,12 @@ pub enum Why {
     Overloaded,
     /// The message breaks a rule.
     Malformed,
+    /// Its source has offended too often, or asks too much: later.
+    Slowed,
+    /// Its source has offended so often that it gets no answer.
+    Ignored,
+    /// It is what scanners send.
+    Scanner,
 }
 
 impl Why {
@@ -224,7 +230,12 @@ impl Why {
             Self::Loop => 482,
             Self::TooManyHops => 483,
             Self::NotServed => 501,
-            Self::NoServer | Self::NotReady | Self::Overloaded => 503,
+            Self::NoServer
+            | Self::NotReady
+            | Self::Overloaded
+            | Self::Slowed
+            | Self::Ignored
+            | Self::Scanner => 503,
         }
     }
 
@@ -264,7 +275,10 @@ impl Why {
             | Self::Forbidden
             | Self::NotReady
             | Self::Overloaded
-            | Self::Malformed => None,
+            | Self::Malformed
+            | Self::Slowed
+            | Self::Ignored
+            | Self::Scanner => None,
         }
     }
 
@@ -294,6 +308,9 @@ impl Why {
             Self::NotReady => "not-ready",
             Self::Overloaded => "overloaded",
             Self::Malformed => "malformed",
+            Self::Slowed => "slowed",
+            Self::Ignored => "ignored",
+            Self::Scanner => "scanner",
         }
     }
 }
