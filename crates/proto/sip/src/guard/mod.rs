@@ -24,6 +24,7 @@ mod tests;
 
 pub(crate) use scanner::is_scanner;
 
+use crate::auth::Uses;
 use crate::token::Key;
 use base::{Mono, Source};
 use record::{Decaying, Record};
@@ -147,6 +148,7 @@ pub struct Guard {
     sources: Table<Record>,
     /// Failures of one user from one source.
     pairs: Table<Decaying>,
+    uses: Uses,
 }
 
 /// Guards nothing in particular: for nodes that stand alone.
@@ -165,6 +167,7 @@ impl Guard {
             key,
             sources: Table::new(),
             pairs: Table::new(),
+            uses: Uses::default(),
         }
     }
 
@@ -278,6 +281,12 @@ impl Guard {
         all.sort_by(|a, b| b.points.total_cmp(&a.points).then(a.source.cmp(&b.source)));
         all.truncate(most);
         all
+    }
+
+    /// Returns the nonces that were used.
+    #[must_use]
+    pub const fn uses(&self) -> &Uses {
+        &self.uses
     }
 
     /// Returns how many sources are known.

@@ -27,8 +27,12 @@ impl Node {
             return self.datagram(id, &link, bytes);
         }
         flow.framer.push(bytes);
-        while self.next_frame(id, &link) {}
+        let mut framed = false;
+        while self.next_frame(id, &link) {
+            framed = true;
+        }
         let held = self.account(id);
+        self.progressed(id, framed);
         if self.unfinished > self.config.bounds.unfinished && held > 0 {
             self.close_for_cause(id, &link, Fault::Unfinished);
         }
@@ -86,7 +90,7 @@ impl Node {
         true
     }
 
-    fn close_for_cause(&mut self, id: FlowId, link: &Link, fault: Fault) {
+    pub(super) fn close_for_cause(&mut self, id: FlowId, link: &Link, fault: Fault) {
         self.stats.closed_for_cause += 1;
         self.complain(link, fault);
         if let Some(flow) = self.flows.get_mut(id) {
@@ -111,6 +115,9 @@ impl Node {
     }
 
     pub(super) fn message(&mut self, id: FlowId, link: &Arc<Link>, message: &Message) {
+        if let Some(flow) = self.flows.get_mut(id) {
+            flow.has_spoken = true;
+        }
         if message.is_request() {
             self.stats.requests += 1;
             self.request(id, link, message);
@@ -161,6 +168,7 @@ impl Node {
             locations: &*self.shared.locations,
             flows: &self.flows,
             nonces: &self.nonces,
+            uses: self.shared.guard.uses(),
             random: &mut self.random,
             now: self.now,
         };

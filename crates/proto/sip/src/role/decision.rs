@@ -1,6 +1,6 @@
 //! The vocabulary of decisions.
 
-use crate::auth::Nonces;
+use crate::auth::{Nonces, Uses};
 use crate::config::Config;
 use crate::location::Locations;
 use crate::msg::{Message, Name, Reply};
@@ -21,6 +21,7 @@ pub(crate) struct Context<'a> {
     pub(crate) locations: &'a dyn Locations,
     pub(crate) flows: &'a Flows,
     pub(crate) nonces: &'a Nonces,
+    pub(crate) uses: &'a Uses,
     pub(crate) random: &'a mut Random,
     pub(crate) now: Now,
 }
