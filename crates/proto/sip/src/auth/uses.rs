@@ -71,9 +71,10 @@ impl Uses {
     /// Enters a use; false if it was used so before. `life` is how long a nonce is good.
     pub fn enter(&self, one: Use, now: UnixMillis, life: Duration) -> bool {
         let at = usize::try_from(one.nonce.noise % PARTS).unwrap_or(0);
-        let mut part = self.parts[at]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let Some(part) = self.parts.get(at) else {
+            return false;
+        };
+        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         part.enter(one, now, life)
     }
 
