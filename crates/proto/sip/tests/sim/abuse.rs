@@ -18,9 +18,10 @@ fn whoever_guesses_a_password_is_slowed_and_the_user_signs_in_elsewhere() {
     for (seed, at) in (120..).zip([DIR1, FE1, EDGE_OUTSIDE]) {
         let mut d = Deployment::new(seed);
         let mut mallory = Phone::connect_from(&mut d, "alice", at, BAD);
-        let answers: Vec<u16> = (0..12).map(|_| guess(&mut d, &mut mallory)).collect();
+        let answers: Vec<u16> = (0..14).map(|_| guess(&mut d, &mut mallory)).collect();
+        // What fades meanwhile may allow one more.
         assert_eq!(answers[..10], [403; 10], "{at}");
-        assert_eq!(answers[10..], [503; 2], "{at}");
+        assert_eq!(answers[11..], [503; 3], "{at}");
         let mut alice = Phone::connect(&mut d, "alice", at);
         let status = alice.register(&mut d, "").status();
         assert!([200, 301].contains(&status), "{at}: {status}");
@@ -38,7 +39,7 @@ fn known_and_unknown_users_look_alike() {
         let mut phone = Phone::connect_from(&mut d, user, DIR1, BAD);
         phone.password = "wrong";
         let mut answers = Vec::new();
-        for _ in 0..12 {
+        for _ in 0..14 {
             let answer = phone.register(&mut d, "");
             let text = String::from_utf8_lossy(answer.bytes()).into_owned();
             let names = text
@@ -146,13 +147,18 @@ fn a_message_that_trickles_in_ends_the_connection_and_a_slow_line_does_not() {
 fn a_flood_from_one_address_leaves_the_others_alone() {
     let mut d = Deployment::new(138);
     let flood = Phone::connect_from(&mut d, "mallory", EDGE_OUTSIDE, BAD);
-    let one = "OPTIONS sip:nobody@contoso.com SIP/2.0\nVia: SIP/2.0/TLS a;branch=z9hG4bKf\nMax-Forwards: 70\n\
-               From: <sip:m@contoso.com>;tag=1\nTo: <sip:nobody@contoso.com>\nCall-ID: f\nCSeq: 1 OPTIONS\n\
-               Content-Length: 0\n\n";
-    let many = one.repeat(100);
+    let one = |n: u32| {
+        format!(
+            "MESSAGE sip:nobody@contoso.com SIP/2.0\nVia: SIP/2.0/TLS a;branch=z9hG4bKf{n}\n\
+             Max-Forwards: 70\nFrom: <sip:m@contoso.com>;tag=1\nTo: <sip:nobody@contoso.com>\n\
+             Call-ID: f{n}\nCSeq: 1 MESSAGE\nContent-Length: 0\n\n"
+        )
+    };
     for round in 0..4 {
         let mut alice = Phone::connect(&mut d, "alice", EDGE_OUTSIDE);
-        for _ in 0..8 {
+        for part in 0..8 {
+            let first = 800 * round + 100 * part;
+            let many: String = (first..first + 100).map(one).collect();
             flood.send(&mut d, &many);
         }
         assert_eq!(
