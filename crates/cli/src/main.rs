@@ -5,6 +5,7 @@
 
 mod certs;
 mod check;
+mod limits;
 mod loopback;
 mod operate;
 mod output;
@@ -64,6 +65,8 @@ enum Command {
     User(user::User),
     Run(run::Run),
     Status(status::Status),
+    #[command(subcommand)]
+    Limits(limits::Limits),
     Reload(operate::Reload),
     Drain(operate::Drain),
     Schema(schema::Schema),
@@ -79,6 +82,7 @@ impl Command {
             Self::User(command) => command.run(output),
             Self::Run(command) => command.run(output),
             Self::Status(command) => command.run(output),
+            Self::Limits(command) => command.run(output),
             Self::Reload(command) => command.run(output),
             Self::Drain(command) => command.run(output),
             Self::Schema(command) => command.run(output),

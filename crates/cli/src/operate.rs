@@ -17,10 +17,10 @@ use crate::status;
 pub(crate) struct Scope {
     /// Only this machine; without it all that run.
     #[arg(long, value_name = "FQDN")]
-    machine: Option<String>,
+    pub(crate) machine: Option<String>,
     /// The state directory of the machines.
     #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
-    state: PathBuf,
+    pub(crate) state: PathBuf,
 }
 
 /// Have running machines read certificates, CA bundles and revocation lists again; connections stay.
@@ -57,7 +57,12 @@ impl Drain {
 }
 
 impl Scope {
-    fn tell(&self, request: &Request, done: &str, output: &Output) -> anyhow::Result<Outcome> {
+    pub(crate) fn tell(
+        &self,
+        request: &Request,
+        done: &str,
+        output: &Output,
+    ) -> anyhow::Result<Outcome> {
         let state = State::new(&self.state);
         let names = status::machines(&state, self.machine.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -15,7 +15,8 @@ use crate::topology_file;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Ends with 1 if a machine that has state here is not running. Cert. is the time until the
-first certificate of the machine expires. With --json it also tells listeners, flows and counters.")]
+first certificate of the machine expires. With --json it also tells listeners, flows, counters
+and sources that behave badly.")]
 pub(crate) struct Status {
     /// Only this machine.
     #[arg(long, value_name = "FQDN")]
@@ -26,7 +27,7 @@ pub(crate) struct Status {
 }
 
 /// What came of asking one machine.
-enum Answer {
+pub(crate) enum Answer {
     Running(Box<MachineStatus>),
     NotRunning,
     Failed(String),
@@ -35,28 +36,33 @@ enum Answer {
 impl Status {
     /// Prints the answers; not all is well unless every machine asked is running.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
-        let state = State::new(&self.state);
-        let names = machines(&state, self.machine.as_deref())?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let mut answers = Vec::new();
-        for name in names {
-            let socket = state.machine(&name).join(CONTROL_SOCKET);
-            let answer = match runtime.block_on(call(&socket, &Request::Status)) {
-                Ok(Reply::Status(status)) => Answer::Running(status),
-                Ok(_) => Answer::Failed("it answered something else than was asked".to_owned()),
-                Err(ControlError::NotRunning { .. }) => Answer::NotRunning,
-                Err(error) => Answer::Failed(format!("{:#}", anyhow::Error::new(error))),
-            };
-            answers.push((name, answer));
-        }
+        let answers = ask(&State::new(&self.state), self.machine.as_deref())?;
         print(&answers, output)?;
         let well = answers
             .iter()
             .all(|(_, answer)| matches!(answer, Answer::Running(_)));
         Ok(if well { Outcome::Done } else { Outcome::Faults })
     }
+}
+
+/// Asks the machines that have state here, or the one of them that is named, how they are.
+pub(crate) fn ask(state: &State, named: Option<&str>) -> anyhow::Result<Vec<(String, Answer)>> {
+    let names = machines(state, named)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut answers = Vec::new();
+    for name in names {
+        let socket = state.machine(&name).join(CONTROL_SOCKET);
+        let answer = match runtime.block_on(call(&socket, &Request::Status)) {
+            Ok(Reply::Status(status)) => Answer::Running(status),
+            Ok(_) => Answer::Failed("it answered something else than was asked".to_owned()),
+            Err(ControlError::NotRunning { .. }) => Answer::NotRunning,
+            Err(error) => Answer::Failed(format!("{:#}", anyhow::Error::new(error))),
+        };
+        answers.push((name, answer));
+    }
+    Ok(answers)
 }
 
 /// The machines that have state here, or the one of them that is named.
@@ -115,7 +121,28 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
             Answer::Failed(reason) => down(name, reason),
         });
     }
-    output.table(&table)
+    output.table(&table)?;
+    answers.iter().try_for_each(|(name, answer)| match answer {
+        Answer::Running(status) => abuse(name, status, output),
+        Answer::NotRunning | Answer::Failed(_) => Ok(()),
+    })
+}
+
+/// One line about a machine that has sources it does not serve.
+fn abuse(name: &str, status: &MachineStatus, output: &Output) -> anyhow::Result<()> {
+    let Some(abuse) = &status.abuse else {
+        return Ok(());
+    };
+    let shut = abuse
+        .sources
+        .iter()
+        .filter(|source| source.gets != "served");
+    match shut.count() {
+        0 => Ok(()),
+        count => output.line(format!(
+            "{name}: {count} sources are not served as usual; `vestibule limits show` tells which"
+        )),
+    }
 }
 
 fn json((name, answer): &(String, Answer)) -> serde_json::Value {

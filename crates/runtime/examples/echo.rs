@@ -88,6 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         inside: Origin::default(),
         outside: Origin::default(),
         identify: Arc::new(Nobody),
+        doorman: None,
         limits: Limits {
             per_source: 100_000,
             ..Limits::default()

@@ -211,6 +211,7 @@ impl Rig {
             },
             outside: Origin::default(),
             identify: Arc::new(Known),
+            doorman: None,
             limits: plan.limits,
             clock,
         };

@@ -4,7 +4,7 @@
 //! done, so a refusal shows at the first read, not at [`Wire::connect`].
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 
 use crate::authority::Identity;
@@ -107,6 +108,16 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, WireErr
     }
 }
 
+fn dial(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(from) = from else {
+        return TcpStream::connect_timeout(&to, PATIENCE);
+    };
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from, 0).into())?;
+    socket.connect_timeout(&to.into(), PATIENCE)?;
+    Ok(socket.into())
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Wire {
@@ -119,11 +130,24 @@ impl Wire {
     /// # Errors
     /// Fails when nobody listens, when the server's certificate does not prove `name`, or when the server refuses.
     pub fn connect(manner: &Manner, to: SocketAddr, name: &str) -> Result<Self, WireError> {
+        Self::connect_from(manner, to, name, None)
+    }
+
+    /// The same from an address of one's own choice.
+    ///
+    /// # Errors
+    /// As [`Wire::connect`], and when the address is not ours.
+    pub fn connect_from(
+        manner: &Manner,
+        to: SocketAddr,
+        name: &str,
+        from: Option<IpAddr>,
+    ) -> Result<Self, WireError> {
         let name = ServerName::try_from(name.to_owned())
             .map_err(|error| WireError::Setup(rustls::Error::General(error.to_string())))?;
         let session = ClientConnection::new(Arc::clone(&manner.0), name);
         let session = session.map_err(WireError::Setup)?;
-        let tcp = TcpStream::connect_timeout(&to, PATIENCE).map_err(WireError::Broken)?;
+        let tcp = dial(to, from).map_err(WireError::Broken)?;
         tcp.set_nodelay(true).map_err(WireError::Broken)?;
         tcp.set_read_timeout(Some(PATIENCE))
             .map_err(WireError::Broken)?;

@@ -10,8 +10,10 @@
 mod machine;
 pub mod net;
 pub mod random;
+mod source;
 mod time;
 pub mod timers;
 
 pub use machine::{Machine, Step};
+pub use source::Source;
 pub use time::{Mono, Now, UnixMillis};

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use directory::{Algorithm, Aor, Change, Directory, PoolName, Revision, User, Verifier};
 use sip::auth::{Nonces, Proof, ha1, response};
 use sip::config::{Address, Bounds, Config, InternalSignIn, Keys, Pool, Registrations, SignIn};
+use sip::guard::{Allowance, Guard};
 use sip::location::Table;
 use sip::msg::Limits;
 use sip::token::Key;
@@ -113,10 +114,20 @@ fn director(now: Now) -> Node {
     };
     users.apply(Revision(1), Change::Put(user));
     let shared = Shared {
+        guard: Arc::new(unlimited()),
         users,
         locations: Arc::new(Table::default()),
     };
     Node::new(Arc::new(config()), shared, [3; 32], now)
+}
+
+/// One address asks more than any may.
+fn unlimited() -> Guard {
+    let allowance = Allowance {
+        requests: f64::MAX,
+        ..Allowance::default()
+    };
+    Guard::new(allowance, Key::derive(&SECRET, "guard"))
 }
 
 fn config() -> Config {

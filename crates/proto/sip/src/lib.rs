@@ -2,6 +2,7 @@
 //!
 //! - [`msg`]: messages as spans over received bytes, and deltas over them.
 //! - [`auth`]: Digest. [`txn`]: transactions. [`token`]: what we sign into Via, Path and Record-Route.
+//! - [`guard`]: who behaves badly, and what they still get.
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
 //! - [`Node`]: the machine that carries decisions out, one per worker.
@@ -11,6 +12,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod guard;
 pub mod location;
 pub mod msg;
 mod node;

@@ -302,6 +302,18 @@ pub(crate) struct RawLimits {
     pub(crate) endpoints_per_user: Option<At<u32>>,
     /// How many connections one source address may hold on one machine. Default: 1000.
     pub(crate) connections_per_source: Option<At<u32>>,
+    /// How many handshakes a second one source address may begin on one machine, over ten seconds. Default: 100.
+    pub(crate) handshakes_per_source: Option<At<u32>>,
+    /// How many requests a second one source address may send to one machine, over ten seconds. Default: 1000.
+    pub(crate) requests_per_source: Option<At<u32>>,
+    /// After how many failures in about five minutes a source address is slowed; after twice as many it gets no answer,
+    /// after four times as many no connection. Default: 100.
+    pub(crate) failures_per_source: Option<At<u32>>,
+    /// After how many wrong passwords in about five minutes a user is slowed at that source address, and only there.
+    /// Default: 10.
+    pub(crate) failures_per_user: Option<At<u32>>,
+    /// Whether what scanners are known to send is dropped without an answer. Default: true.
+    pub(crate) drop_scanners: Option<bool>,
     /// After how long of silence a connection is closed. Default: 1800s.
     #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
     pub(crate) idle: Option<At<String>>,

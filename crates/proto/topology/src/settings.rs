@@ -117,6 +117,16 @@ pub struct Limits {
     pub endpoints_per_user: usize,
     /// How many connections one source address may hold on one machine.
     pub connections_per_source: usize,
+    /// How many handshakes a second one source address may begin on one machine.
+    pub handshakes_per_source: u32,
+    /// How many requests a second one source address may send to one machine.
+    pub requests_per_source: u32,
+    /// After how many failures in about five minutes a source address is slowed.
+    pub failures_per_source: u32,
+    /// After how many wrong passwords in about five minutes a user is slowed at that source address.
+    pub failures_per_user: u32,
+    /// Whether what scanners are known to send is dropped without an answer.
+    pub drop_scanners: bool,
     /// After how long of silence a connection is closed.
     pub idle: Duration,
 }

@@ -1,5 +1,6 @@
 //! What an operator asks of a running machine over its control socket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,11 @@ pub enum Request {
     Status,
     /// Something about the directory of users.
     Users(UserRequest),
+    /// Forget what is held against an address.
+    Forgive {
+        /// Which one.
+        address: IpAddr,
+    },
     /// Load certificates and revocation lists again.
     Reload,
     /// Finish what was begun and end.
@@ -55,6 +61,7 @@ pub(super) async fn answer(
     match request {
         Request::Status => Reply::Status(Box::new(shared.status())),
         Request::Users(request) => users(shared, request).await,
+        Request::Forgive { address } => forgive(&shared, address),
         Request::Reload => match spawn_blocking(move || shared.reload()).await {
             Ok(Ok(())) => Reply::Done,
             Ok(Err(error)) => Reply::Failed {
@@ -69,6 +76,16 @@ pub(super) async fn answer(
             Reply::Done
         }
     }
+}
+
+fn forgive(shared: &Shared, address: IpAddr) -> Reply {
+    let guard = shared.node.as_ref().map(|node| node.guard());
+    if guard.is_some_and(|guard| guard.forgive(address)) {
+        tracing::info!(%address, "an operator forgave what was held against it");
+        return Reply::Done;
+    }
+    let reason = format!("nothing is known of {address} here");
+    Reply::Failed { reason }
 }
 
 async fn users(shared: Arc<Shared>, request: UserRequest) -> Reply {

@@ -16,6 +16,22 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
     }
     if let Some(node) = &shared.node {
         write_sip(&node.total(), machine, page);
+        let guard = node.guard();
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        gauge(
+            page,
+            "vestibule_abuse_sources",
+            "Sources whose limits are kept.",
+            &own,
+            count(guard.known()),
+        );
+        gauge(
+            page,
+            "vestibule_abuse_nonces",
+            "Used nonces that are remembered.",
+            &own,
+            count(guard.uses().len()),
+        );
     }
     if let Some(directory) = &shared.directory {
         let users = u64::try_from(directory.directory().len()).unwrap_or(u64::MAX);

@@ -29,7 +29,8 @@ pub use flows::{FlowLive, FlowStatus};
 pub use services::ServiceError;
 pub use start::{CONTROL_SOCKET, Options, StartError};
 pub use status::{
-    BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus, SipStatus,
+    AbuseStatus, BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus,
+    SipStatus, SourceStatus,
 };
 
 use crate::directory_admin::Admin;

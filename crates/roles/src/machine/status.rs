@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use base::net::Face;
 use serde::{Deserialize, Serialize};
+use sip::guard::{Standing, Verdict};
 use topology::role_name;
 
 use super::Shared;
@@ -28,6 +29,8 @@ pub struct MachineStatus {
     pub flows: Vec<FlowStatus>,
     /// Its SIP side, if it has one.
     pub sip: Option<SipStatus>,
+    /// Who behaved badly towards its SIP side, if it has one.
+    pub abuse: Option<AbuseStatus>,
     /// Its users, if it knows them.
     pub directory: Option<DirectoryStatus>,
     /// Its registrations, if it keeps them.
@@ -77,6 +80,41 @@ pub struct SipStatus {
     /// What the runtime counted.
     pub network: BTreeMap<String, u64>,
 }
+
+/// Who behaved badly, and what became of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AbuseStatus {
+    /// Requests answered 503 because of who sent them.
+    pub slowed: u64,
+    /// Requests not answered because of who sent them.
+    pub ignored: u64,
+    /// Requests of scanners, not answered.
+    pub scanners: u64,
+    /// Requests with wrong credentials.
+    pub bad_credentials: u64,
+    /// Connections refused because of who asked for them.
+    pub refused: u64,
+    /// Sources that are known, good ones too.
+    pub known: usize,
+    /// The worst of them, at most [`WORST`].
+    pub sources: Vec<SourceStatus>,
+}
+
+/// How one source stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Its address, or network.
+    pub source: String,
+    /// Its points; half of them fade in five minutes.
+    pub points: f64,
+    /// What it did since it is known.
+    pub offences: u64,
+    /// What it gets: `served`, `slowed`, `ignored` or `refused`.
+    pub gets: String,
+}
+
+/// Sources that `status` names.
+const WORST: usize = 10;
 
 /// The users that a machine knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -132,6 +170,7 @@ impl Shared {
             listeners: self.listeners.clone(),
             flows: flow_statuses(&self.topology, &self.view, &self.listeners),
             sip: self.sip_status(),
+            abuse: self.abuse_status(),
             directory: self.directory_status(),
             bindings: self.binding_status(),
             certificates: self.certificate_statuses(),
@@ -165,6 +204,23 @@ impl Shared {
                 .map(|(why, count)| ((*why).to_owned(), *count))
                 .collect(),
             network: named.collect(),
+        })
+    }
+
+    fn abuse_status(&self) -> Option<AbuseStatus> {
+        let node = self.node.as_ref()?;
+        let ended = node.total().ended;
+        let count = |why: &str| ended.get(why).copied().unwrap_or_default();
+        let refused = self.counters.as_ref().map(|read| read().refused_penalty);
+        let worst = node.guard().worst(self.clock.now().mono, WORST);
+        Some(AbuseStatus {
+            slowed: count("slowed"),
+            ignored: count("ignored"),
+            scanners: count("scanner"),
+            bad_credentials: count("bad-credentials"),
+            refused: refused.unwrap_or_default(),
+            known: node.guard().known(),
+            sources: worst.into_iter().map(source_status).collect(),
         })
     }
 
@@ -212,6 +268,21 @@ impl Shared {
             })
         };
         faces.into_iter().filter_map(read).collect()
+    }
+}
+
+fn source_status(standing: Standing) -> SourceStatus {
+    let gets = match standing.verdict {
+        _ if standing.refused => "refused",
+        Verdict::Pass | Verdict::Watch => "served",
+        Verdict::Slow => "slowed",
+        Verdict::Ignore => "ignored",
+    };
+    SourceStatus {
+        source: standing.source.to_string(),
+        points: (standing.points * 10.0).round() / 10.0,
+        offences: standing.offences,
+        gets: gets.to_owned(),
     }
 }
 

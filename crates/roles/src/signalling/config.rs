@@ -28,7 +28,7 @@ const HEAD_MAX: usize = 16 << 10;
 pub struct Secrets {
     pool: [u8; 32],
     ticket: [u8; 32],
-    process: [u8; 32],
+    pub(super) process: [u8; 32],
 }
 
 impl Secrets {

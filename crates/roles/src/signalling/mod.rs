@@ -4,6 +4,7 @@
 
 mod bindings;
 mod config;
+mod doorman;
 mod listeners;
 mod plug;
 
@@ -50,7 +51,8 @@ impl Signalling {
     /// # Errors
     /// When the system has no thread or event loop left.
     pub fn start(self) -> io::Result<(Workers<Input>, Arc<NodeStats>)> {
-        let stats = Arc::new(NodeStats::new(self.workers));
+        let guard = Arc::new(doorman::guard(&self.view, &self.secrets));
+        let stats = Arc::new(NodeStats::new(self.workers, Arc::clone(&guard)));
         let bindings = self
             .bindings
             .unwrap_or_else(|| Arc::new(Bindings::in_memory()));
@@ -58,6 +60,7 @@ impl Signalling {
         let shared = Shared {
             users: self.users,
             locations,
+            guard: Arc::clone(&guard),
         };
         let limits = worker::Limits {
             per_source: self.view.limits.connections_per_source,
@@ -83,6 +86,7 @@ impl Signalling {
             },
             outside: Origin::default(),
             identify: Arc::new(crate::identify::TrustList::of(&self.view)),
+            doorman: Some(Arc::new(doorman::ByGuard(guard))),
             limits,
             clock: self.clock,
         };

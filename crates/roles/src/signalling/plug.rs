@@ -5,31 +5,43 @@ use std::time::{Duration, Instant};
 
 use base::net::{Effect, Event, WorkerId};
 use runtime::worker::{Mailbox, Plug};
+use sip::guard::Guard;
 use sip::{Action, Complaint, Input, Node, Stats};
 
 use super::Bindings;
 
-/// The latest counters of every worker's node.
-#[derive(Debug)]
-pub struct NodeStats(Vec<Mutex<Stats>>);
+/// The latest counters of every worker's node, and the guard that they share.
+pub struct NodeStats {
+    workers: Vec<Mutex<Stats>>,
+    guard: Arc<Guard>,
+}
 
 impl NodeStats {
-    pub(super) fn new(workers: u8) -> Self {
-        Self((0..workers).map(|_| Mutex::default()).collect())
+    pub(super) fn new(workers: u8, guard: Arc<Guard>) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Mutex::default()).collect(),
+            guard,
+        }
+    }
+
+    /// Returns the guard.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// Returns the counters of all workers together.
     #[must_use]
     pub fn total(&self) -> Stats {
         let mut total = Stats::default();
-        for one in &self.0 {
+        for one in &self.workers {
             total.add(&one.lock().unwrap_or_else(PoisonError::into_inner));
         }
         total
     }
 
     fn set(&self, worker: WorkerId, stats: &Stats) {
-        if let Some(slot) = self.0.get(usize::from(worker.0)) {
+        if let Some(slot) = self.workers.get(usize::from(worker.0)) {
             slot.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone_from(stats);

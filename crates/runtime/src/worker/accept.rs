@@ -65,11 +65,12 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 fn welcome<P: Plug>(hub: &Rc<Hub<P>>, door: &Rc<Door>, stream: TcpStream, remote: SocketAddr) {
     let stats = hub.net.stats();
     stats.accepted.add(1);
-    let admission = match hub.net.gate().admit(remote.ip()) {
+    let admission = match hub.net.gate().admit(remote.ip(), hub.net.look().mono) {
         Ok(admission) => admission,
         Err(Crowded::Full) => return stats.refused_full.add(1),
         Err(Crowded::Source) => return stats.refused_source.add(1),
         Err(Crowded::Busy) => return stats.refused_busy.add(1),
+        Err(Crowded::Unwelcome) => return stats.refused_penalty.add(1),
     };
     hub.net.spawn(receive(
         Rc::clone(hub),
@@ -115,6 +116,9 @@ async fn receive<P: Plug>(
             hub.converse(&flow, link, early).await;
         }
         Err(refused) => {
+            if refused.is_their_doing() {
+                admission.failed(net.mono(), matches!(refused, Refused::Slow));
+            }
             net.refuse(remote, &refused);
             // A failed handshake leaves an alert behind, and a refused stranger is told that it is over.
             flow.queue_farewell(&net);

@@ -148,7 +148,7 @@ impl<P: Plug> Hub<P> {
     fn meet(self: &Rc<Self>, socket: &Rc<DatagramSocket>, remote: SocketAddr) -> Option<FlowId> {
         let gate = self.net.datagrams().gate.clone()?;
         let peer = self.wiring.identify.plain(remote.ip(), Transport::Udp)?;
-        let mut place = gate.admit(remote.ip()).ok()?;
+        let mut place = gate.admit(remote.ip(), self.net.mono()).ok()?;
         place.shaken();
         let flow = self.net.next_id(Transport::Udp);
         let link = self.enter(flow, socket, remote, (peer, Some(place)));

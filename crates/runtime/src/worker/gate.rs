@@ -1,11 +1,25 @@
-//! Admission: how many accepted connections there are, in all and per source.
+//! Admission: how many accepted connections there are, in all and per source, and who is not welcome at all.
 //!
 //! It is one lock for all workers, taken when a connection comes and goes and never in between. Connections that the machine
 //! opens are not counted: they follow from the topology, not from whoever knocks.
+//!
+//! A source may have as many handshakes under way as places are left. One that begins all it can holds half of them, two
+//! a third each, and whoever comes with the first finds room.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::{Mono, Source};
+
+/// Knows who is not welcome; asked before anything is spent on a connection.
+pub trait Doorman: Send + Sync {
+    /// Tells whether a source may begin a handshake.
+    fn admits(&self, from: Source, now: Mono) -> bool;
+
+    /// Hears that a handshake failed, and whether it was for want of time.
+    fn failed(&self, from: Source, now: Mono, slow: bool);
+}
 
 /// Why a connection was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +30,16 @@ pub(crate) enum Crowded {
     Source,
     /// Too many handshakes under way.
     Busy,
+    /// This source is not welcome.
+    Unwelcome,
 }
 
 /// Counts admitted connections; shared by the workers.
-#[derive(Debug)]
 pub(crate) struct Gate {
     most: usize,
     most_per_source: usize,
     most_shaking: usize,
+    doorman: Option<Arc<dyn Doorman>>,
     inner: Mutex<Counts>,
 }
 
@@ -31,7 +47,14 @@ pub(crate) struct Gate {
 struct Counts {
     all: usize,
     shaking: usize,
-    sources: HashMap<IpAddr, usize>,
+    sources: HashMap<Source, Held>,
+}
+
+/// What one source holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    connections: usize,
+    shaking: usize,
 }
 
 impl Gate {
@@ -40,25 +63,39 @@ impl Gate {
             most,
             most_per_source,
             most_shaking,
+            doorman: None,
             inner: Mutex::default(),
         }
     }
 
+    /// Has a doorman asked first.
+    pub(crate) fn guarded(self, doorman: Option<Arc<dyn Doorman>>) -> Self {
+        Self { doorman, ..self }
+    }
+
     /// Admits one connection, which starts with its handshake.
-    pub(crate) fn admit(self: &Arc<Self>, from: IpAddr) -> Result<Admission, Crowded> {
-        let source = network(from);
+    pub(crate) fn admit(self: &Arc<Self>, from: IpAddr, now: Mono) -> Result<Admission, Crowded> {
+        let source = Source::of(from);
+        let doorman = self.doorman.as_ref();
+        if doorman.is_some_and(|doorman| !doorman.admits(source, now)) {
+            return Err(Crowded::Unwelcome);
+        }
         let mut counts = self.counts();
+        let held = counts.sources.get(&source).copied().unwrap_or_default();
         if counts.all >= self.most {
             return Err(Crowded::Full);
         }
-        if counts.shaking >= self.most_shaking {
+        if counts.shaking + held.shaking >= self.most_shaking {
             return Err(Crowded::Busy);
         }
-        let of_source = counts.sources.get(&source).copied().unwrap_or(0);
-        if of_source >= self.most_per_source {
+        if held.connections >= self.most_per_source {
             return Err(Crowded::Source);
         }
-        counts.sources.insert(source, of_source + 1);
+        let more = Held {
+            connections: held.connections + 1,
+            shaking: held.shaking + 1,
+        };
+        counts.sources.insert(source, more);
         counts.all += 1;
         counts.shaking += 1;
         Ok(Admission {
@@ -75,10 +112,9 @@ impl Gate {
 }
 
 /// One admitted connection; dropping it gives its place back.
-#[derive(Debug)]
 pub(crate) struct Admission {
     gate: Arc<Gate>,
-    source: IpAddr,
+    source: Source,
     shaking: bool,
 }
 
@@ -86,7 +122,18 @@ impl Admission {
     /// Gives the place among the handshakes back.
     pub(crate) fn shaken(&mut self) {
         if std::mem::take(&mut self.shaking) {
-            self.gate.counts().shaking -= 1;
+            let mut counts = self.gate.counts();
+            counts.shaking -= 1;
+            if let Some(held) = counts.sources.get_mut(&self.source) {
+                held.shaking -= 1;
+            }
+        }
+    }
+
+    /// Tells the doorman that the handshake failed.
+    pub(crate) fn failed(&self, now: Mono, slow: bool) {
+        if let Some(doorman) = &self.gate.doorman {
+            doorman.failed(self.source, now, slow);
         }
     }
 }
@@ -96,23 +143,12 @@ impl Drop for Admission {
         self.shaken();
         let mut counts = self.gate.counts();
         counts.all -= 1;
-        if let Some(of_source) = counts.sources.get_mut(&self.source) {
-            *of_source -= 1;
-            if *of_source == 0 {
+        if let Some(held) = counts.sources.get_mut(&self.source) {
+            held.connections -= 1;
+            if held.connections == 0 {
                 counts.sources.remove(&self.source);
             }
         }
-    }
-}
-
-/// One household of IPv6 has a /64 and could otherwise come as 2^64 sources.
-fn network(addr: IpAddr) -> IpAddr {
-    match addr.to_canonical() {
-        IpAddr::V6(addr) => {
-            let prefix = u128::from(addr) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(prefix))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -127,35 +163,59 @@ mod tests {
     #[test]
     fn places_are_counted_in_all_and_per_source_and_given_back() {
         let gate = Arc::new(Gate::new(3, 2, 9));
-        let first = gate.admit(addr("192.0.2.1")).unwrap();
-        let _second = gate.admit(addr("192.0.2.1")).unwrap();
-        assert_eq!(gate.admit(addr("192.0.2.1")).unwrap_err(), Crowded::Source);
-        let _third = gate.admit(addr("192.0.2.2")).unwrap();
-        assert_eq!(gate.admit(addr("192.0.2.3")).unwrap_err(), Crowded::Full);
+        let first = gate.admit(addr("192.0.2.1"), Mono::ZERO).unwrap();
+        let _second = gate.admit(addr("192.0.2.1"), Mono::ZERO).unwrap();
+        assert_eq!(
+            gate.admit(addr("192.0.2.1"), Mono::ZERO).err(),
+            Some(Crowded::Source)
+        );
+        let _third = gate.admit(addr("192.0.2.2"), Mono::ZERO).unwrap();
+        assert_eq!(
+            gate.admit(addr("192.0.2.3"), Mono::ZERO).err(),
+            Some(Crowded::Full)
+        );
         drop(first);
-        gate.admit(addr("192.0.2.1")).unwrap();
+        gate.admit(addr("192.0.2.1"), Mono::ZERO).unwrap();
         assert_eq!(gate.counts().sources.len(), 2);
     }
 
     #[test]
     fn a_finished_handshake_makes_room_for_another() {
         let gate = Arc::new(Gate::new(9, 9, 1));
-        let mut first = gate.admit(addr("192.0.2.1")).unwrap();
-        assert_eq!(gate.admit(addr("192.0.2.1")).unwrap_err(), Crowded::Busy);
+        let mut first = gate.admit(addr("192.0.2.1"), Mono::ZERO).unwrap();
+        assert_eq!(
+            gate.admit(addr("192.0.2.1"), Mono::ZERO).err(),
+            Some(Crowded::Busy)
+        );
         first.shaken();
-        gate.admit(addr("192.0.2.1")).unwrap();
+        gate.admit(addr("192.0.2.1"), Mono::ZERO).unwrap();
     }
 
     #[test]
-    fn one_ipv6_network_is_one_source_and_a_mapped_address_is_its_ipv4_self() {
-        assert_eq!(
-            network(addr("2001:db8::1")),
-            network(addr("2001:db8::2:3:4"))
-        );
-        assert_ne!(
-            network(addr("2001:db8::1")),
-            network(addr("2001:db8:0:1::1"))
-        );
-        assert_eq!(network(addr("::ffff:192.0.2.1")), addr("192.0.2.1"));
+    fn one_source_leaves_half_of_the_handshakes_to_others() {
+        let gate = Arc::new(Gate::new(99, 99, 8));
+        let admit = |from: &str| gate.admit(addr(from), Mono::ZERO);
+        let greedy: Vec<_> = std::iter::from_fn(|| admit("192.0.2.1").ok()).collect();
+        assert_eq!(greedy.len(), 4);
+        let second: Vec<_> = std::iter::from_fn(|| admit("192.0.2.2").ok()).collect();
+        assert_eq!(second.len(), 2);
+        let _third = admit("192.0.2.3").unwrap();
+        drop(greedy);
+        admit("192.0.2.2").unwrap();
+    }
+
+    #[test]
+    fn who_is_not_welcome_takes_no_place() {
+        struct Strict;
+        impl Doorman for Strict {
+            fn admits(&self, from: Source, _: Mono) -> bool {
+                from.addr() != addr("192.0.2.1")
+            }
+            fn failed(&self, _: Source, _: Mono, _: bool) {}
+        }
+        let gate = Arc::new(Gate::new(1, 1, 1).guarded(Some(Arc::new(Strict))));
+        let refused = gate.admit(addr("192.0.2.1"), Mono::ZERO);
+        assert_eq!(refused.err(), Some(Crowded::Unwelcome));
+        assert!(gate.admit(addr("192.0.2.2"), Mono::ZERO).is_ok());
     }
 }

@@ -41,6 +41,7 @@ mod wire;
 use base::Machine;
 use base::net::{Effect, Event};
 
+pub use gate::Doorman;
 pub use limits::Limits;
 pub use listen::{Bound, Listener, Security};
 pub use mailbox::{Full, Mailbox};

@@ -49,6 +49,19 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
+    /// Tells whether whoever knocked is to blame. A connection that just ends, as a probe's does, is nobody's fault.
+    pub(crate) const fn is_their_doing(&self) -> bool {
+        match self {
+            Self::Tls(_)
+            | Self::Names(_)
+            | Self::Stranger(_)
+            | Self::WrongName
+            | Self::Slow
+            | Self::TooLarge => true,
+            Self::Gone | Self::Broken(_) | Self::Unwanted => false,
+        }
+    }
+
     /// Returns the counter of such refusals.
     #[expect(
         clippy::wildcard_enum_match_arm,

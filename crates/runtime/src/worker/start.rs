@@ -19,7 +19,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::accept::{Door, accept_for_ever};
-use super::gate::Gate;
+use super::gate::{Doorman, Gate};
 use super::hub::Hub;
 use super::listen::Listener;
 use super::mailbox::{Letter, Mailbox};
@@ -56,6 +56,8 @@ pub struct Setup {
     pub outside: Origin,
     /// Knows whose names are whose.
     pub identify: Arc<dyn Identify>,
+    /// Knows who is not welcome; without one everybody is.
+    pub doorman: Option<Arc<dyn Doorman>>,
     /// The bounds.
     pub limits: Limits,
     /// The clock of the process.
@@ -191,6 +193,7 @@ where
         inside,
         outside,
         identify,
+        doorman,
         limits,
         clock,
     } = setup;
@@ -200,11 +203,8 @@ where
         inside,
         outside,
     });
-    let gate = Arc::new(Gate::new(
-        limits.connections,
-        limits.per_source,
-        limits.handshakes,
-    ));
+    let gate = Gate::new(limits.connections, limits.per_source, limits.handshakes);
+    let gate = Arc::new(gate.guarded(doorman));
     // A gate of its own, so that forged senders of datagrams keep nobody from connecting.
     let pairs = Arc::new(Gate::new(limits.pairs, limits.per_source, limits.pairs));
     let (grace, asked) = watch::channel(None);

@@ -70,6 +70,7 @@ stats! {
     refused_full: Counter, "Connections refused because there were too many in all.";
     refused_source: Counter, "Connections refused because their source had too many.";
     refused_busy: Counter, "Connections refused because too many handshakes were under way.";
+    refused_penalty: Counter, "Connections refused because their source has offended or connects too often.";
     refused_not_tls: Counter, "Handshakes refused because what came was not TLS.";
     refused_no_certificate: Counter, "Handshakes refused for want of a certificate.";
     refused_certificate: Counter, "Handshakes refused because of the certificate.";

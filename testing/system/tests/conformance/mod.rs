@@ -30,6 +30,7 @@ mod call;
 mod fault;
 mod rfc3261;
 mod rfc3428;
+mod rfc8760;
 mod run;
 mod site;
 

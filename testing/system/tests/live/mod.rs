@@ -1,5 +1,6 @@
 //! The running product on loopback: what an operator, a client and a stranger see of it.
 
+mod abuse;
 mod bad_input;
 mod durability;
 mod failover;

@@ -12,6 +12,7 @@ mod credentials;
 mod hash;
 mod nonce;
 mod params;
+mod uses;
 
 #[cfg(test)]
 mod tests;
@@ -19,3 +20,4 @@ mod tests;
 pub use credentials::{BadCredentials, Challenge, Credentials, challenge};
 pub use hash::{Proof, ha1, response};
 pub use nonce::{NonceState, Nonces};
+pub use uses::{Minted, Use, Uses};

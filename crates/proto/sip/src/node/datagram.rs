@@ -5,6 +5,7 @@
 
 use super::inbound::PONG;
 use super::{Fault, Node};
+use crate::guard::Offence;
 use crate::msg::{Frame, datagram};
 use crate::stun;
 use base::net::{FlowId, Link};
@@ -22,6 +23,7 @@ impl Node {
             Ok(Frame::Message(message)) => self.message(id, link, &message),
             Ok(Frame::Garbled { error, reply, .. }) => {
                 self.stats.malformed += 1;
+                self.misbehaved(id, link, Offence::Malformed);
                 self.complain(link, Fault::Message(error));
                 if let Some(reply) = reply {
                     self.send(id, reply);
@@ -29,6 +31,7 @@ impl Node {
             }
             Err(error) => {
                 self.stats.malformed += 1;
+                self.misbehaved(id, link, Offence::Malformed);
                 self.complain(link, Fault::Frame(error));
             }
         }

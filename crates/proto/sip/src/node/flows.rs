@@ -32,8 +32,16 @@ pub(crate) struct Flow {
     pub(crate) framer: Framer,
     /// Bytes of it that are counted as unfinished.
     pub(crate) held: usize,
+    /// Since when it has been sending a message that is not whole; only for clients.
+    pub(crate) unfinished: Option<Mono>,
+    /// Whether an alarm looks after that.
+    pub(crate) is_timed: bool,
+    /// Whether a message has come.
+    pub(crate) has_spoken: bool,
     /// The user who proved themself on it.
     pub(crate) user: Option<Arc<str>>,
+    /// Whether somebody proved themself on it and nobody offended since; only for clients.
+    pub(crate) trusted: bool,
     /// Where we asked it to lead.
     hop: Option<Hop>,
     /// Whether it is to be closed and what still comes on it is ignored.
@@ -233,7 +241,11 @@ impl Flow {
             link: None,
             framer: Framer::new(),
             held: 0,
+            unfinished: None,
+            is_timed: false,
+            has_spoken: false,
             user: None,
+            trusted: false,
             hop,
             closing: false,
             ends: Ends::default(),

@@ -2,6 +2,7 @@
 
 use super::registering::Register;
 use super::{Action, Complaint, Fault, Node};
+use crate::guard::Offence;
 use crate::msg::{Frame, Framer, Message, Method, Reply};
 use crate::role::{self, Ask, Context, Decision, Why};
 use base::net::{FlowId, Link, Transport};
@@ -26,8 +27,12 @@ impl Node {
             return self.datagram(id, &link, bytes);
         }
         flow.framer.push(bytes);
-        while self.next_frame(id, &link) {}
+        let mut framed = false;
+        while self.next_frame(id, &link) {
+            framed = true;
+        }
         let held = self.account(id);
+        self.progressed(id, framed);
         if self.unfinished > self.config.bounds.unfinished && held > 0 {
             self.close_for_cause(id, &link, Fault::Unfinished);
         }
@@ -65,6 +70,7 @@ impl Node {
                 fatal,
             })) => {
                 self.stats.malformed += 1;
+                self.misbehaved(id, link, Offence::Malformed);
                 if let Some(reply) = reply {
                     self.send(id, reply);
                 }
@@ -76,6 +82,7 @@ impl Node {
             }
             Err(error) => {
                 self.stats.malformed += 1;
+                self.misbehaved(id, link, Offence::Malformed);
                 self.close_for_cause(id, link, Fault::Frame(error));
                 return false;
             }
@@ -83,7 +90,7 @@ impl Node {
         true
     }
 
-    fn close_for_cause(&mut self, id: FlowId, link: &Link, fault: Fault) {
+    pub(super) fn close_for_cause(&mut self, id: FlowId, link: &Link, fault: Fault) {
         self.stats.closed_for_cause += 1;
         self.complain(link, fault);
         if let Some(flow) = self.flows.get_mut(id) {
@@ -108,6 +115,9 @@ impl Node {
     }
 
     pub(super) fn message(&mut self, id: FlowId, link: &Arc<Link>, message: &Message) {
+        if let Some(flow) = self.flows.get_mut(id) {
+            flow.has_spoken = true;
+        }
         if message.is_request() {
             self.stats.requests += 1;
             self.request(id, link, message);
@@ -118,8 +128,12 @@ impl Node {
     }
 
     fn request(&mut self, id: FlowId, link: &Arc<Link>, request: &Message) {
+        if let Some(decision) = self.stopped(id, link, request) {
+            return self.carry_out(id, link, request, decision);
+        }
         if let Err(invalid) = request.check() {
             self.stats.malformed += 1;
+            self.misbehaved(id, link, Offence::Malformed);
             self.complain(link, Fault::Message(invalid));
             if request.method() != Method::Ack {
                 self.reply(id, link, request, Reply::to(request, invalid.status()));
@@ -154,6 +168,7 @@ impl Node {
             locations: &*self.shared.locations,
             flows: &self.flows,
             nonces: &self.nonces,
+            uses: self.shared.guard.uses(),
             random: &mut self.random,
             now: self.now,
         };
@@ -169,17 +184,22 @@ impl Node {
     ) {
         match decision {
             Decision::Reply(reply, why) => {
-                self.stats.end(why);
+                self.ended(id, link, request, why);
                 self.reply(id, link, request, reply);
             }
             Decision::Welcome(reply, user) => {
                 self.stats.end(Why::Redirected);
                 self.signed_in(id, user);
+                self.proven(id, link, request);
                 self.reply(id, link, request, reply);
             }
-            Decision::Drop(why) => self.stats.end(why),
+            Decision::Drop(why) => {
+                self.ended(id, link, request, why);
+                self.shut_out(id, why);
+            }
             Decision::Register(registering) => {
                 self.signed_in(id, Arc::clone(&registering.aor));
+                self.proven(id, link, request);
                 self.register(Register {
                     flow: id,
                     link: Arc::clone(link),
@@ -190,6 +210,7 @@ impl Node {
             Decision::Forward(plan) => {
                 if let Some(user) = &plan.user {
                     self.signed_in(id, Arc::clone(user));
+                    self.proven(id, link, request);
                 }
                 if plan.stateless {
                     self.send_stateless(id, link, request, &plan);

@@ -7,6 +7,8 @@
 //!
 //! - [`flows`](self): connections, unfinished messages, reuse, resting servers.
 //! - `inbound`, `datagram`: what arrives. `answers`: our own answers over UDP, kept for requests that come again. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
+//! - `slow`: clients that take their time.
+//! - `watch`: what strangers do that they should not, and what follows from it.
 //! - Decisions are the roles' ([`crate::role`]); this module carries them out.
 //!
 //! Invariants: a response is sent only to the flow that its request came on, or to another flow of the same server; a
@@ -25,7 +27,9 @@ mod registering;
 mod relay;
 mod relays;
 mod responses;
+mod slow;
 mod stats;
+mod watch;
 
 pub(crate) use flows::Flows;
 pub use pending::Pending;
@@ -33,6 +37,7 @@ pub use stats::Stats;
 
 use crate::auth::Nonces;
 use crate::config::Config;
+use crate::guard::Guard;
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
@@ -109,6 +114,12 @@ pub enum Fault {
     /// The bytes are no SIP; the connection is closed.
     #[error("not SIP: {0}")]
     Frame(FrameError),
+    /// A message was not whole in time; the connection is closed.
+    #[error("a message took too long")]
+    Slow,
+    /// No message came in time; the connection is closed.
+    #[error("nothing was said")]
+    Silent,
     /// Unfinished messages hold more memory than allowed; the connection is closed.
     #[error("unfinished messages hold too much memory")]
     Unfinished,
@@ -121,6 +132,8 @@ pub struct Shared {
     pub users: Directory,
     /// Where they are.
     pub locations: Arc<dyn Locations>,
+    /// Who behaves badly.
+    pub guard: Arc<Guard>,
 }
 
 /// What a timer of the node is for.
@@ -137,6 +150,8 @@ enum Alarm {
     NextGroup(u32, u32, usize),
     /// A non-INVITE request is not answered yet.
     Trying(u32, u32),
+    Unfinished(FlowId),
+    Silent(FlowId),
     Sweep,
     Report,
     CommitLate(u64),
@@ -169,7 +184,7 @@ impl Node {
     /// Makes a node. `seed` decides every random choice it will make.
     #[must_use]
     pub fn new(config: Arc<Config>, shared: Shared, seed: [u8; 32], now: Now) -> Self {
-        let nonces = Nonces::new(config.keys.nonce, config.nonce_life);
+        let nonces = Nonces::new(config.keys.nonce, config.nonce_life).of_run(config.boot);
         let mut node = Self {
             flows: Flows::new(config.worker),
             unfinished: 0,
@@ -209,7 +224,10 @@ impl Node {
 
     fn net(&mut self, event: Event) {
         match event {
-            Event::Opened { flow, link } => self.flows.opened(flow, link),
+            Event::Opened { flow, link } => {
+                self.expect_words(flow, &link);
+                self.flows.opened(flow, link);
+            }
             Event::Received { flow, bytes } => self.received(flow, bytes),
             Event::Closed { flow, .. } => self.flow_closed(flow),
             Event::Passed { flow, link, bytes } => self.passed(flow, &link, bytes),
@@ -247,6 +265,8 @@ impl Node {
             Alarm::Hung(leg) => self.hung(leg),
             Alarm::NextGroup(slot, generation, end) => self.next_group(slot, generation, end),
             Alarm::Trying(slot, generation) => self.trying(slot, generation),
+            Alarm::Unfinished(flow) => self.unfinished_alarm(flow),
+            Alarm::Silent(flow) => self.silent_alarm(flow),
             Alarm::Sweep => self.sweep(),
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),

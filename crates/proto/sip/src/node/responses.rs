@@ -333,6 +333,7 @@ impl Node {
             relay.latest = Some(bytes);
         }
         if status >= 200 {
+            self.learn(relay, status);
             self.flows.calls_no_more(relay.came_on, id);
         }
         self.server_steps(relay, id, &steps);

@@ -1,6 +1,6 @@
 //! The vocabulary of decisions.
 
-use crate::auth::Nonces;
+use crate::auth::{Nonces, Uses};
 use crate::config::Config;
 use crate::location::Locations;
 use crate::msg::{Message, Name, Reply};
@@ -21,6 +21,7 @@ pub(crate) struct Context<'a> {
     pub(crate) locations: &'a dyn Locations,
     pub(crate) flows: &'a Flows,
     pub(crate) nonces: &'a Nonces,
+    pub(crate) uses: &'a Uses,
     pub(crate) random: &'a mut Random,
     pub(crate) now: Now,
 }
@@ -199,6 +200,12 @@ pub enum Why {
     Overloaded,
     /// The message breaks a rule.
     Malformed,
+    /// Its source has offended too often, or asks too much: later.
+    Slowed,
+    /// Its source has offended so often that it gets no answer.
+    Ignored,
+    /// It is what scanners send.
+    Scanner,
 }
 
 impl Why {
@@ -224,7 +231,12 @@ impl Why {
             Self::Loop => 482,
             Self::TooManyHops => 483,
             Self::NotServed => 501,
-            Self::NoServer | Self::NotReady | Self::Overloaded => 503,
+            Self::NoServer
+            | Self::NotReady
+            | Self::Overloaded
+            | Self::Slowed
+            | Self::Ignored
+            | Self::Scanner => 503,
         }
     }
 
@@ -264,7 +276,10 @@ impl Why {
             | Self::Forbidden
             | Self::NotReady
             | Self::Overloaded
-            | Self::Malformed => None,
+            | Self::Malformed
+            | Self::Slowed
+            | Self::Ignored
+            | Self::Scanner => None,
         }
     }
 
@@ -294,6 +309,9 @@ impl Why {
             Self::NotReady => "not-ready",
             Self::Overloaded => "overloaded",
             Self::Malformed => "malformed",
+            Self::Slowed => "slowed",
+            Self::Ignored => "ignored",
+            Self::Scanner => "scanner",
         }
     }
 }

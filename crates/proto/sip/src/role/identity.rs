@@ -2,11 +2,14 @@
 //!
 //! The realm is the user's SIP domain and the user name the part before the `@`, so credentials name one account.
 //! A wrong password, an unknown user and a disabled one get the same answer after the same work. The `uri` parameter
-//! enters the hash as it was sent and is not compared with the Request-URI: phones that were redirected differ in what
-//! they write there, and TLS protects the request line.
+//! names what the Request-URI does, our own names being one: phones that were redirected differ in which they write.
+//!
+//! Right credentials are good once ([`crate::auth::Uses`]); the same again are answered as those of a stale nonce, which
+//! costs an honest client one more request. An ACK carries those of its INVITE (RFC 3261 22.1) and is no use of its own.
 
 use super::{Ask, Context, Decision, Why, may_assert};
-use crate::auth::{Credentials, NonceState, challenge};
+use crate::auth::{Credentials, Minted, NonceState, Use, challenge};
+use crate::config::Pool;
 use crate::msg::{Message, Method, Name, Reply, Uri};
 use crate::token::Ticket;
 use directory::{Revision, User};
@@ -57,11 +60,11 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
     if !offered.contains(&credentials.algorithm) {
         return Proof::Missing;
     }
-    match context.nonces.check(&credentials.nonce, context.now.wall) {
+    let nonce = match context.nonces.check(&credentials.nonce, context.now.wall) {
         NonceState::Forged => return Proof::Missing,
         NonceState::Stale => return Proof::Stale,
-        NonceState::Fresh => {}
-    }
+        NonceState::Fresh(minted) => minted,
+    };
     let aor = format!(
         "sip:{}@{}",
         credentials.username,
@@ -77,10 +80,57 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
     let ha1 = verifier.map_or(nobody, |verifier| verifier.ha1());
     // Computed in any case, so that a user who does not exist takes as long.
     let fits = credentials.verify(ask.request.method_token(), ha1) && verifier.is_some();
+    let fits = fits && names_the_same(context, &credentials.uri, ask.request.uri());
     match user {
+        Some(_) if fits && !is_first_use(context, ask, credentials, nonce) => Proof::Stale,
         Some(user) if fits => Proof::User(user),
         Some(_) | None => Proof::Wrong,
     }
+}
+
+/// Whether the `uri` of credentials and the Request-URI name the same (RFC 3261 22.4, RFC 7616 3.4.6): the same user at
+/// the same host, or at any of our names.
+fn names_the_same(context: &Context<'_>, claimed: &str, asked: &str) -> bool {
+    if claimed == asked {
+        return true;
+    }
+    let (Ok(claimed), Ok(asked)) = (Uri::parse(claimed), Uri::parse(asked)) else {
+        return false;
+    };
+    let is_ours = |uri: &Uri<'_>| {
+        let config = context.config;
+        let of_pool = |pool: &Pool| {
+            let mut members = pool.members.iter();
+            pool.name.eq_ignore_ascii_case(uri.host)
+                || members.any(|hop| hop.name.eq_ignore_ascii_case(uri.host))
+        };
+        config.is_our_domain(uri.host) || config.is_me(uri.host) || config.pools.iter().any(of_pool)
+    };
+    let same_host = claimed.host.eq_ignore_ascii_case(asked.host);
+    claimed.user == asked.user && (same_host || is_ours(&claimed) && is_ours(&asked))
+}
+
+fn is_first_use(
+    context: &Context<'_>,
+    ask: &Ask<'_>,
+    credentials: &Credentials<'_>,
+    nonce: Minted,
+) -> bool {
+    let request = ask.request;
+    if matches!(request.method(), Method::Ack | Method::Cancel) {
+        return true;
+    }
+    let parts = [Name::Via, Name::CallId, Name::CSeq].map(|name| {
+        let field = request.get(name);
+        field.map(|field| field.value).unwrap_or_default()
+    });
+    let one = Use {
+        nonce,
+        count: credentials.count(),
+        request: context.config.keys.branch.checksum(&parts),
+    };
+    let config = context.config;
+    context.uses.enter(one, context.now.wall, config.nonce_life)
 }
 
 /// Settles who sent a request that begins something, or says how to answer.

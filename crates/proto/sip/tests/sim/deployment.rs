@@ -149,6 +149,7 @@ fn node(
 ) -> NodeHost {
     let config = Arc::new(config(machine, internal, boot));
     let shared = Shared {
+        guard: Arc::default(),
         users: users.clone(),
         locations: Arc::clone(&table) as _,
     };

@@ -7,6 +7,7 @@
     reason = "stories told with helpers; a panic is how they fail"
 )]
 
+mod abuse;
 mod calls;
 mod deployment;
 mod determinism;

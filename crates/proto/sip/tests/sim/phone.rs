@@ -26,17 +26,26 @@ pub struct Phone {
 
 impl Phone {
     pub fn connect(deployment: &mut Deployment, user: &'static str, to: &str) -> Self {
+        Self::connect_from(deployment, user, to, "192.0.2.7")
+    }
+
+    pub fn connect_from(
+        deployment: &mut Deployment,
+        user: &'static str,
+        to: &str,
+        from: &str,
+    ) -> Self {
         let port =
             40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 20_000).unwrap();
-        let from = addr(&format!("192.0.2.7:{port}"));
-        let flow = deployment.world.connect(from, addr(to));
+        let at = addr(&format!("{from}:{port}"));
+        let flow = deployment.world.connect(at, addr(to));
         deployment.world.run_for(Duration::from_millis(20));
         Self {
             user,
             flow,
             agent: "phone",
             password: PASSWORD,
-            contact: format!("sip:{user}@192.0.2.7:{port};transport=tls"),
+            contact: format!("sip:{user}@{from}:{port};transport=tls"),
             domain_uri: "sip:contoso.com".to_owned(),
             framer: Framer::new(),
             inbox: Vec::new(),

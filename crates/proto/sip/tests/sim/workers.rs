@@ -45,6 +45,7 @@ impl Workers {
             config.worker = WorkerId(worker);
             config.workers = workers;
             let shared = Shared {
+                guard: Arc::default(),
                 users: users.clone(),
                 locations: Arc::clone(&table) as _,
             };

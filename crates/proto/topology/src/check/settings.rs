@@ -25,6 +25,14 @@ const REGISTRATION_BOUNDS: (Duration, Duration) =
 const ENDPOINTS: u32 = 8;
 /// Many phones share one address behind a branch's NAT.
 const CONNECTIONS: u32 = 1000;
+/// All of them come back within seconds when the branch's power does: a burst is ten times this.
+const HANDSHAKES: u32 = 100;
+/// A phone sends some requests a minute; a branch, or a busy application, some hundred a second.
+const REQUESTS: u32 = 1000;
+/// A phone with an old password tries it twice a minute for days, and there are several in a branch.
+const FAILURES: u32 = 100;
+/// People mistype a password a few times; whoever guesses gets two tries a minute.
+const FAILURES_OF_USER: u32 = 10;
 /// Longer than the 20 minutes between keep-alives that clients of the topology may take.
 const IDLE: Duration = Duration::from_secs(1800);
 const IDLE_BOUNDS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(24 * 3600));
@@ -230,8 +238,14 @@ pub(super) fn limits(raw: &Raw, sink: &mut Sink) -> Limits {
         registration_min: min,
         registration_default: default,
         registration_max: max,
-        endpoints_per_user: count(&raw.limits.endpoints_per_user, ENDPOINTS, sink),
-        connections_per_source: count(&raw.limits.connections_per_source, CONNECTIONS, sink),
+        endpoints_per_user: count(&raw.limits.endpoints_per_user, ENDPOINTS, sink) as usize,
+        connections_per_source: count(&raw.limits.connections_per_source, CONNECTIONS, sink)
+            as usize,
+        handshakes_per_source: count(&raw.limits.handshakes_per_source, HANDSHAKES, sink),
+        requests_per_source: count(&raw.limits.requests_per_source, REQUESTS, sink),
+        failures_per_source: count(&raw.limits.failures_per_source, FAILURES, sink),
+        failures_per_user: count(&raw.limits.failures_per_user, FAILURES_OF_USER, sink),
+        drop_scanners: raw.limits.drop_scanners.unwrap_or(true),
         idle: duration(&raw.limits.idle, IDLE, IDLE_BOUNDS, sink),
     }
 }
@@ -276,7 +290,7 @@ fn size(text: &At<String>, sink: &mut Sink) -> Option<usize> {
     None
 }
 
-fn count(at: &Option<At<u32>>, usual: u32, sink: &mut Sink) -> usize {
+fn count(at: &Option<At<u32>>, usual: u32, sink: &mut Sink) -> u32 {
     if let Some(at) = at.as_ref().filter(|at| at.value == 0) {
         sink.report(
             &at.span,
@@ -285,7 +299,7 @@ fn count(at: &Option<At<u32>>, usual: u32, sink: &mut Sink) -> usize {
             "write 1 or more",
         );
     }
-    at.as_ref().map_or(usual, |at| at.value) as usize
+    at.as_ref().map_or(usual, |at| at.value)
 }
 
 /// Returns the networks of clients inside; a list that is empty means none.
