@@ -3,6 +3,7 @@
 mod bad_input;
 mod durability;
 mod failover;
+mod kill;
 mod reload;
 pub(crate) mod site;
 mod status;
