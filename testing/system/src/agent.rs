@@ -30,6 +30,7 @@
 //!
 //! What it sends is a [`Draft`], in which a script replaces, adds or drops any line before it goes out.
 
+mod call;
 mod dialog;
 mod doors;
 mod draft;
@@ -50,6 +51,7 @@ use crate::deployment::User;
 use crate::digest::{self, Known};
 use crate::tls::{PATIENCE, WireError};
 
+pub use call::{Call, SDP};
 pub use dialog::Dialog;
 pub use doors::Doors;
 pub use draft::Draft;
@@ -112,6 +114,7 @@ pub struct Agent {
     registrations: u32,
     user: Option<User>,
     known: Option<Known>,
+    patience: Duration,
 }
 
 impl Agent {
@@ -135,6 +138,7 @@ impl Agent {
             registrations: 0,
             user: None,
             known: None,
+            patience: PATIENCE,
         })
     }
 
@@ -142,6 +146,13 @@ impl Agent {
     #[must_use]
     pub fn acting_for(mut self, user: &User) -> Self {
         self.user = Some(user.clone());
+        self
+    }
+
+    /// Waits only so long for what it expects.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -410,7 +421,7 @@ impl Agent {
     /// # Errors
     /// Fails when none comes in time.
     pub fn expect(&mut self, method: &str) -> Result<Message, AgentError> {
-        self.take(PATIENCE, method, |message| {
+        self.take(self.patience, method, |message| {
             message.is_request() && message.method_token() == method
         })
     }
@@ -421,7 +432,7 @@ impl Agent {
     /// Fails when another final response comes, or none in time.
     pub fn expect_status(&mut self, request: &Draft, status: u16) -> Result<Message, AgentError> {
         let answers = answers(request);
-        let got = self.take(PATIENCE, &status.to_string(), |message| {
+        let got = self.take(self.patience, &status.to_string(), |message| {
             answers(message) && (message.status() == status || message.status() >= 200)
         })?;
         if got.status() == status {
@@ -437,7 +448,7 @@ impl Agent {
     /// Fails when none comes in time.
     pub fn expect_final(&mut self, request: &Draft) -> Result<Message, AgentError> {
         let answers = answers(request);
-        self.take(PATIENCE, "a final response", |message| {
+        self.take(self.patience, "a final response", |message| {
             answers(message) && message.status() >= 200
         })
     }

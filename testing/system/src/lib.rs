@@ -11,6 +11,7 @@
 pub mod agent;
 pub mod authority;
 pub mod block;
+pub mod callers;
 pub mod deployment;
 pub mod digest;
 pub mod kamailio;

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use sip::msg::{Name, Uri};
+use sip::msg::Uri;
 
-use super::{Agent, AgentError, Link, values};
+use super::{Agent, AgentError, Link};
 use crate::deployment::{Deployment, Entrance, User};
 use crate::names::Names;
+use crate::sip_client::contacts;
 use crate::tls::{Manner, Wire, WireError};
 
 /// What an agent has to know of a deployment to connect to it.
@@ -30,6 +31,17 @@ impl Doors {
             inside: product.facts().inside.clone(),
             outside: product.facts().outside.clone(),
         })
+    }
+
+    /// The same where each machine runs alone and none of them says it.
+    #[must_use]
+    pub const fn new(manner: Manner, names: Names, inside: Entrance, outside: Entrance) -> Self {
+        Self {
+            manner,
+            names,
+            inside,
+            outside,
+        }
     }
 
     /// Connects over TLS to the first address of a name that answers.
@@ -74,16 +86,21 @@ impl Doors {
         if redirection.status() != 301 {
             return Err(AgentError::status(301, &redirection));
         }
-        let home = values(&redirection, Name::Contact)
-            .into_iter()
-            .find_map(|value| {
-                let address = sip::msg::Address::parse(&value).ok()?;
-                Some(address.uri.to_owned())
-            });
-        let home = home.ok_or_else(|| AgentError::status(301, &redirection))?;
-        let uri = Uri::parse(&home).map_err(AgentError::Garbled)?;
-        let mut agent =
-            Agent::new(self.tls(uri.host, uri.port.unwrap_or(self.inside.port))?)?.acting_for(user);
+        // The home pool stands first, its backup behind it.
+        let mut last = AgentError::status(301, &redirection);
+        for home in contacts(&redirection) {
+            match self.sign_in_at(user, &home) {
+                Ok(agent) => return Ok(agent),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn sign_in_at(&self, user: &User, home: &str) -> Result<Agent, AgentError> {
+        let uri = Uri::parse(home).map_err(AgentError::Garbled)?;
+        let link = self.tls(uri.host, uri.port.unwrap_or(self.inside.port))?;
+        let mut agent = Agent::new(link)?.acting_for(user);
         let sent = agent.registration();
         agent.sign_in(sent.start(format!("REGISTER {home} SIP/2.0")))?;
         Ok(agent)

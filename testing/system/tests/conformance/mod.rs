@@ -26,7 +26,6 @@
 //! not kill anything. A case that needs another topology makes its own `live::site::Site`. A case that cannot fail when
 //! the product is wrong is none.
 
-mod call;
 mod fault;
 mod rfc3261;
 mod rfc3428;

@@ -4,6 +4,7 @@ mod abuse;
 mod bad_input;
 mod durability;
 mod failover;
+mod kill;
 mod reload;
 pub(crate) mod site;
 mod status;

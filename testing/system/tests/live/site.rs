@@ -13,6 +13,7 @@ pub(crate) const DIR01: &str = "dir01.contoso.net";
 pub(crate) const DIR02: &str = "dir02.contoso.net";
 pub(crate) const EDGE01: &str = "edge01.contoso.net";
 pub(crate) const FE01: &str = "fe01.contoso.net";
+pub(crate) const FE02: &str = "fe02.contoso.net";
 /// The name that the Edge proves outside.
 pub(crate) const OUTSIDE: &str = "sip.contoso.com";
 pub(crate) const FEPOOL01: &str = "fepool01.contoso.net";
@@ -76,16 +77,27 @@ impl Site {
 
     /// Adds users that are at home in the first Front End pool, while their machine runs or not.
     pub(crate) fn import(&self, count: usize) -> Vec<User> {
-        let users: Vec<User> = (0..count)
-            .map(|number| User {
-                uri: format!("sip:user{number}@contoso.com"),
-                password: format!("secret-{number}"),
-            })
-            .collect();
+        self.import_into([FEPOOL01, FEPOOL02], [count, 0])[0].clone()
+    }
+
+    /// Adds so many users to each of two pools.
+    pub(crate) fn import_into(&self, pools: [&str; 2], counts: [usize; 2]) -> [Vec<User>; 2] {
         let mut file = String::from("aor,password,pool\n");
-        for User { uri, password } in &users {
-            file.push_str(&format!("{uri},{password},{FEPOOL01}\n"));
-        }
+        let mut number = 0;
+        let mut some = |pool: &str, count: usize| {
+            let mut users = Vec::with_capacity(count);
+            for _ in 0..count {
+                let user = User {
+                    uri: format!("sip:user{number}@contoso.com"),
+                    password: format!("secret-{number}"),
+                };
+                file.push_str(&format!("{},{},{pool}\n", user.uri, user.password));
+                users.push(user);
+                number += 1;
+            }
+            users
+        };
+        let users = [some(pools[0], counts[0]), some(pools[1], counts[1])];
         let path = self.folder.path().join("users.csv");
         std::fs::write(&path, file).unwrap();
         let (path, topology) = (path.to_str().unwrap(), topology());

@@ -196,6 +196,17 @@ impl Flows {
         hops.sort_by_key(|hop| self.is_resting(&hop.name, now));
     }
 
+    /// Does the same for what can be sent only once: before all others stand those to whom a flow is open, since with a
+    /// flow that does not come to be it would be lost.
+    pub(crate) fn order_for_one_try(&self, hops: &mut [Hop], now: Mono) {
+        hops.sort_by_key(|hop| (!self.is_open(&hop.name), self.is_resting(&hop.name, now)));
+    }
+
+    fn is_open(&self, name: &str) -> bool {
+        let flow = self.to_server.get(name).and_then(|id| self.get(*id));
+        flow.is_some_and(|flow| flow.link.is_some() && !flow.closing)
+    }
+
     fn is_resting(&self, name: &str, now: Mono) -> bool {
         self.resting.get(name).is_some_and(|rest| rest.until > now)
     }

@@ -117,7 +117,7 @@ impl Node {
             Towards::Flow(flow) => *flow,
             Towards::Servers(hops) => {
                 let mut hops = hops.clone();
-                self.flows.order(&mut hops, self.now.mono);
+                self.flows.order_for_one_try(&mut hops, self.now.mono);
                 let Some(hop) = hops.first() else {
                     return self.fail(id, link, request, Why::NoServer);
                 };

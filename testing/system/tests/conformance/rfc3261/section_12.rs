@@ -1,9 +1,8 @@
 //! Section 12: dialogs, as those in the middle must leave them.
 
 use sip::msg::Name;
-use system::agent::values;
+use system::agent::{Call, values};
 
-use crate::conformance::call::Call;
 use crate::conformance::{Case, Site, Verdict, ensure};
 
 pub(crate) const CASES: &[Case] = &[

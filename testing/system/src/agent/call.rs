@@ -1,33 +1,40 @@
-//! A call between two agents, as many cases need one: placed, answered, ended.
+//! A call between two agents: placed, answered, used by either side, ended.
 
 use sip::msg::Message;
-use system::agent::{Agent, AgentError, Dialog, Draft};
 
-use super::Fault;
+use super::{Agent, AgentError, Dialog, Draft};
 
 /// A session description of the usual size.
-pub(crate) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
                               m=audio 49170 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\n";
 
 /// Both ends of an answered call, and what made it.
-pub(crate) struct Call {
-    pub(crate) caller: Agent,
-    pub(crate) callee: Agent,
+#[derive(Debug)]
+pub struct Call {
+    /// Who called.
+    pub caller: Agent,
+    /// Who was called.
+    pub callee: Agent,
     /// The INVITE as it left.
-    pub(crate) invite: Draft,
+    pub invite: Draft,
     /// The INVITE as it came.
-    pub(crate) asked: Message,
+    pub asked: Message,
     /// The 200 as it left.
-    pub(crate) answer: Draft,
+    pub answer: Draft,
     /// The 200 as it came.
-    pub(crate) ok: Message,
-    pub(crate) caller_end: Dialog,
-    pub(crate) callee_end: Dialog,
+    pub ok: Message,
+    /// What the caller remembers.
+    pub caller_end: Dialog,
+    /// What the callee remembers.
+    pub callee_end: Dialog,
 }
 
 impl Call {
     /// Calls, answers and acknowledges.
-    pub(crate) fn between(mut caller: Agent, mut callee: Agent) -> Result<Self, Fault> {
+    ///
+    /// # Errors
+    /// Fails when anything of that does not come about.
+    pub fn between(mut caller: Agent, mut callee: Agent) -> Result<Self, AgentError> {
         let invite = caller.request("INVITE", callee.aor());
         let invite = caller.begin(invite.body("application/sdp", SDP))?;
         let asked = callee.expect("INVITE")?;
@@ -51,21 +58,27 @@ impl Call {
     }
 
     /// Has the caller ask something within the dialog; returns the request and its answer as they came.
-    pub(crate) fn caller_asks(
+    ///
+    /// # Errors
+    /// Fails when anything of that does not come about.
+    pub fn caller_asks(
         &mut self,
         method: &str,
         status: u16,
-    ) -> Result<(Message, Message), Fault> {
+    ) -> Result<(Message, Message), AgentError> {
         let (end, from, to) = (&mut self.caller_end, &mut self.caller, &mut self.callee);
         exchange(end, from, to, method, status)
     }
 
     /// Has the callee ask something within the dialog; returns the request and its answer as they came.
-    pub(crate) fn callee_asks(
+    ///
+    /// # Errors
+    /// Fails when anything of that does not come about.
+    pub fn callee_asks(
         &mut self,
         method: &str,
         status: u16,
-    ) -> Result<(Message, Message), Fault> {
+    ) -> Result<(Message, Message), AgentError> {
         let (end, from, to) = (&mut self.callee_end, &mut self.callee, &mut self.caller);
         exchange(end, from, to, method, status)
     }
@@ -77,7 +90,7 @@ fn exchange(
     to: &mut Agent,
     method: &str,
     status: u16,
-) -> Result<(Message, Message), Fault> {
+) -> Result<(Message, Message), AgentError> {
     let request = from.within(end, method);
     let request = from.begin(request)?;
     let came = to.expect(method)?;
