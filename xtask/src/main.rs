@@ -9,6 +9,7 @@
 
 mod bench;
 mod conformance;
+mod fuzz;
 mod layers;
 mod packages;
 mod sizes;
@@ -26,6 +27,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   sizes          the length of every source file
   conformance    the cases of each RFC against the running product, and their count
   bench sip ...  the load driver, in release mode; further arguments are passed on
+  fuzz ...       the fuzz targets: [target] [--minutes N]; needs the nightly compiler and cargo-fuzz
   packages       installs the Debian packages that the tests drive (as root)";
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn run(words: &[String]) -> Result<()> {
         Some("layers") => layers::run(&root),
         Some("sizes") => sizes::run(&root),
         Some("conformance") => conformance::run(&root),
+        Some("fuzz") => fuzz::run(&root, &words[1..]),
         Some("bench") => bench::run(&root, &words[1..]),
         Some("packages") => packages::install(),
         Some(other) => bail!("there is no task {other:?}\n\n{USAGE}"),

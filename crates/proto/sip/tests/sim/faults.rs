@@ -2,28 +2,12 @@
 
 use crate::deployment::{DIR1, Deployment, EDGE_OUTSIDE, FE1};
 use crate::phone::Phone;
+use model::nothing_is_left;
 use sip::Pending;
 use sip::config::InternalSignIn;
 use sip::msg::{Message, Method};
 use std::time::Duration;
 use testkit::HostId;
-
-/// Longer than any call rings and any transaction lasts after it.
-const AFTERWARDS: Duration = Duration::from_secs(300);
-
-pub fn nothing_is_left(d: &mut Deployment, what: &str) {
-    d.world.run_for(AFTERWARDS);
-    for id in [d.edge, d.dir1, d.dir2, d.fe1, d.fe2] {
-        if let Some(host) = d.world.host(id) {
-            assert_eq!(
-                host.node.pending(),
-                Pending::default(),
-                "{what}: {id:?} {:?}",
-                host.node.stats()
-            );
-        }
-    }
-}
 
 fn signed_in(d: &mut Deployment, user: &'static str, at: &str) -> Phone {
     let mut phone = Phone::connect(d, user, at);

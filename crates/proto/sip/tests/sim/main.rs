@@ -9,16 +9,14 @@
 
 mod abuse;
 mod calls;
-mod deployment;
 mod determinism;
-mod dialog;
 mod faults;
 mod forking;
-mod machines;
-mod phone;
 mod relaying;
 mod sign_in;
 mod transactions;
 mod trust;
 mod walk;
 mod workers;
+
+use model::{deployment, dialog, machines, phone};

@@ -5,6 +5,7 @@ mod framing;
 mod properties;
 mod reading;
 mod torture;
+mod torture_files;
 
 use bytes::Bytes;
 

@@ -7,24 +7,33 @@ use sip::msg::{Frame, Framer, Limits, Message, Method, Name};
 use std::time::Duration;
 use testkit::ClientFlow;
 
+/// Longer than any answer takes.
 pub const LONG: Duration = Duration::from_secs(40);
 
+/// A phone on one connection.
 pub struct Phone {
+    /// Who uses it.
     pub user: &'static str,
+    /// Its connection.
     pub flow: ClientFlow,
+    /// Its User-Agent.
     pub agent: &'static str,
+    /// What it believes is the password.
     pub password: &'static str,
+    /// Its Contact URI.
     pub contact: String,
     /// The Request-URI of a REGISTER.
     pub domain_uri: String,
     framer: Framer,
     inbox: Vec<Message>,
     call_id: String,
+    /// The number of its latest request.
     pub cseq: u32,
     branch: u32,
 }
 
 impl Phone {
+    /// Connects.
     pub fn connect(deployment: &mut Deployment, user: &'static str, to: &str) -> Self {
         Self::connect_from(deployment, user, to, "192.0.2.7")
     }
@@ -55,10 +64,12 @@ impl Phone {
         }
     }
 
+    /// The address of its user.
     pub fn aor(&self) -> String {
         format!("sip:{}@contoso.com", self.user)
     }
 
+    /// A branch that it has not used.
     pub fn fresh_branch(&mut self) -> String {
         self.branch += 1;
         format!("z9hG4bK{}{}{}", self.user, self.flow_number(), self.branch)
@@ -71,6 +82,7 @@ impl Phone {
             .collect()
     }
 
+    /// Sends this text, with its line ends made those of SIP.
     pub fn send(&self, deployment: &mut Deployment, text: &str) {
         deployment
             .world
@@ -101,12 +113,14 @@ impl Phone {
         found.unwrap_or_else(|| panic!("{} waited in vain for {what}; has {:?}", self.user, seen()))
     }
 
+    /// Waits for a final response to this method.
     pub fn wait_final(&mut self, deployment: &mut Deployment, method: Method) -> Message {
         self.wait(deployment, "a final response", |m| {
             !m.is_request() && m.status() >= 200 && m.method() == method
         })
     }
 
+    /// Waits for a request.
     pub fn wait_request(&mut self, deployment: &mut Deployment, method: Method) -> Message {
         self.wait(deployment, method.as_str(), |m| {
             m.is_request() && m.method() == method
@@ -162,6 +176,7 @@ impl Phone {
         self.wait_final(deployment, Method::Register)
     }
 
+    /// Answers a challenge.
     pub fn credentials(&self, challenged: &Message, name: Name, method: &str, uri: &str) -> String {
         let text = challenged.text(name).unwrap();
         let challenge = Challenge::parse(text).unwrap();
@@ -213,6 +228,7 @@ impl Phone {
         sent
     }
 
+    /// Sends the same request again, or one of another method that belongs to it.
     pub fn resend(&mut self, deployment: &mut Deployment, method: &str, sent: &Sent, extra: &str) {
         let Sent {
             branch,
@@ -275,12 +291,19 @@ impl Phone {
     }
 }
 
+/// A request that was sent.
 pub struct Sent {
+    /// Its branch.
     pub branch: String,
+    /// Its Call-ID.
     pub call_id: String,
+    /// Its number.
     pub cseq: u32,
+    /// Its Request-URI.
     pub uri: String,
+    /// Its From.
     pub from: String,
+    /// Whether it answers a challenge.
     pub has_credentials: bool,
 }
 

@@ -39,12 +39,19 @@ impl Phone {
     }
 }
 
+/// One side of a dialog.
 pub struct DialogState {
+    /// The Call-ID.
     pub call_id: String,
+    /// Our end, with its tag.
     pub local: String,
+    /// The other end.
     pub remote: String,
+    /// Its Contact.
     pub remote_target: String,
+    /// The route set.
     pub routes: Vec<String>,
+    /// The number of the INVITE.
     pub cseq: u32,
 }
 

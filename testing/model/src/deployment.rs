@@ -15,11 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use testkit::{Act, Host, HostId, Place, World};
 
+/// The password of every user.
 pub const PASSWORD: &str = "open sesame";
 
 /// A node with its change log in memory.
 pub struct NodeHost {
+    /// The machine.
     pub node: Node,
+    /// The bindings, which outlive it.
     pub table: Arc<Table>,
 }
 
@@ -49,23 +52,34 @@ impl Host for NodeHost {
     }
 }
 
+/// The machines, their network and their users.
 pub struct Deployment {
+    /// The network.
     pub world: World<NodeHost>,
+    /// Who there is.
     pub users: Directory,
+    /// The Edge.
     pub edge: HostId,
+    /// A Director.
     pub dir1: HostId,
+    /// The other Director of its pool.
     pub dir2: HostId,
+    /// The Front End of the first pool.
     pub fe1: HostId,
+    /// The Front End of the second pool.
     pub fe2: HostId,
+    /// How users inside sign in.
     pub internal: InternalSignIn,
     boot: u32,
 }
 
 impl Deployment {
+    /// Makes one in which users inside are redirected; the seed decides every latency.
     pub fn new(seed: u8) -> Self {
         Self::with(seed, InternalSignIn::Redirect)
     }
 
+    /// Makes one.
     pub fn with(seed: u8, internal: InternalSignIn) -> Self {
         let mut world = World::new([seed; 32]);
         let users = Directory::default();
@@ -114,6 +128,7 @@ impl Deployment {
     }
 }
 
+/// A user with that home pool.
 pub fn user(name: &str, home: &str) -> User {
     let verifier =
         |algorithm| Verifier::new(algorithm, &ha1(algorithm, name, DOMAIN, PASSWORD)).unwrap();

@@ -11,24 +11,36 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The domain of every user.
 pub const DOMAIN: &str = "contoso.com";
 
+/// Where the Edge listens outside.
 pub const EDGE_OUTSIDE: &str = "203.0.113.1:443";
+/// Where the first Director listens.
 pub const DIR1: &str = "10.0.0.11:5061";
+/// Where the first Front End listens.
 pub const FE1: &str = "10.0.0.21:5061";
+/// Where the second Front End listens.
 pub const FE2: &str = "10.0.0.22:5061";
 
+/// Reads an address.
 pub fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+/// One machine.
 pub struct Machine {
+    /// Its name.
     pub name: &'static str,
+    /// The pool it belongs to.
     pub pool: &'static str,
+    /// Its role.
     pub role: Role,
+    /// Where it listens inside.
     pub inside: &'static str,
 }
 
+/// All of them.
 pub const MACHINES: [Machine; 5] = [
     Machine {
         name: "edge01.contoso.net",
@@ -62,6 +74,7 @@ pub const MACHINES: [Machine; 5] = [
     },
 ];
 
+/// The machine as others know it.
 pub fn server(machine: &Machine) -> Server {
     Server {
         name: machine.name.into(),
@@ -70,6 +83,7 @@ pub fn server(machine: &Machine) -> Server {
     }
 }
 
+/// What the machine is told at its `boot`th start.
 pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config {
     let secret = [machine.pool.len() as u8; 32];
     let outside = (machine.role == Role::Edge).then(|| Address {
