@@ -121,7 +121,7 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
     let bindings = context.locations.find(&aor, context.now.wall);
     let targets: Vec<Target> = bindings
         .iter()
-        .filter_map(|binding| target_for(context, binding))
+        .filter_map(|binding| target_for(context, ask, binding))
         .collect();
     if !targets.is_empty() {
         return forward(ask, caller, targets);
@@ -149,15 +149,16 @@ fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Dec
 const Q_MAX: u16 = 1_000;
 
 /// A target for a binding; `None` if its flow is gone.
-fn target_for(context: &mut Context<'_>, binding: &Binding) -> Option<Target> {
+fn target_for(context: &mut Context<'_>, ask: &Ask<'_>, binding: &Binding) -> Option<Target> {
     let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
-    Some(Target {
+    let target = Target {
         uri: Some(binding.contact.clone()),
         route: routes.rest,
         order: Q_MAX.saturating_sub(binding.q),
         ..Target::at(towards)
-    })
+    };
+    Some(route::for_strict(target, ask.request))
 }
 
 fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {
@@ -184,25 +185,26 @@ fn forward_unless<'r>(
 
 fn inside<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
     let gone = routes.rest.is_empty() && routes.flow == Some(Leads::Nowhere);
+    let uri = routes.uri.clone();
     if !gone && let Some(decision) = dialog::follow(context, ask, routes) {
         return decision;
     }
     let why = if gone { Why::FlowGone } else { Why::NoDialog };
-    match registered_again(context, ask) {
-        Some(target) => dialog::send(ask, target.route, target.towards),
+    match registered_again(context, ask, uri.as_deref()) {
+        Some(target) => dialog::send(ask, target),
         None => Decision::refuse(ask, why),
     }
 }
 
 /// The binding of the dialog's other end whose Contact is the Request-URI: the client has come back on a new flow.
-fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>) -> Option<Target> {
+fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>, uri: Option<&str>) -> Option<Target> {
     let to = ask.request.to().ok()?;
     let aor = Uri::parse(to.uri).ok()?.aor()?;
-    let wanted = Uri::parse(ask.request.uri()).ok()?;
+    let wanted = Uri::parse(uri.unwrap_or_else(|| ask.request.uri())).ok()?;
     let bindings = context.locations.find(&aor, context.now.wall);
     let same = |binding: &&Arc<Binding>| {
         Uri::parse(&binding.contact).is_ok_and(|contact| contact.matches(&wanted))
     };
     let binding = bindings.iter().find(same)?;
-    target_for(context, binding)
+    target_for(context, ask, binding)
 }

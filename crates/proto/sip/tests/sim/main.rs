@@ -16,6 +16,7 @@ mod forking;
 mod machines;
 mod phone;
 mod relaying;
+mod routing;
 mod sign_in;
 mod transactions;
 mod trust;
