@@ -14,6 +14,7 @@ mod dialog;
 mod faults;
 mod forking;
 mod machines;
+mod overload;
 mod phone;
 mod relaying;
 mod routing;
