@@ -137,6 +137,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
     }
 }
 
+/// Two gateways of the model, by address.
 pub const GATEWAYS: [&str; 2] = ["10.0.0.31:5060", "10.0.0.32:5060"];
 
 fn gateways() -> Vec<Gateway> {

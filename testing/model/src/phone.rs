@@ -38,6 +38,7 @@ impl Phone {
         Self::connect_from(deployment, user, to, "192.0.2.7")
     }
 
+    /// Connects from an address of its own.
     pub fn connect_from(
         deployment: &mut Deployment,
         user: &'static str,

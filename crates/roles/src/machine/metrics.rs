@@ -107,6 +107,11 @@ fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
             node.failovers,
         ),
         (
+            "vestibule_sip_held_back",
+            "SIP requests not sent to a server that asked for relief.",
+            node.held_back,
+        ),
+        (
             "vestibule_sip_registrations",
             "Registrations made, refreshed or removed.",
             node.registrations,

@@ -69,6 +69,8 @@ pub struct SipStatus {
     pub relays: usize,
     /// Requests that moved to another server after a failure.
     pub failovers: u64,
+    /// Requests not sent to a server that asked for relief.
+    pub held_back: u64,
     /// Messages that broke a rule.
     pub malformed: u64,
     /// Connections closed because of what came on them.
@@ -195,6 +197,7 @@ impl Shared {
             forwarded: node.forwarded + node.relayed_stateless,
             relays: node.relays,
             failovers: node.failovers,
+            held_back: node.held_back,
             malformed: node.malformed,
             closed_for_cause: node.closed_for_cause,
             stray_responses: node.stray_responses,

@@ -236,7 +236,7 @@ impl Node {
         let reply = reply.to_tag(&tag).received(link.remote);
         let bytes = reply.write();
         if link.transport.is_reliable() {
-            self.send(id, bytes);
+            self.send_answer(id, link, bytes);
         } else {
             self.send_kept(id, link, request, reply.status(), bytes);
         }

@@ -21,6 +21,7 @@ mod flows;
 mod groups;
 mod inbound;
 mod outgoing;
+mod overload;
 mod pending;
 mod rank;
 mod registering;
@@ -49,6 +50,7 @@ use base::{Machine, Now, Step};
 use bytes::Bytes;
 use directory::Directory;
 use flows::LegId;
+use overload::Throttles;
 use relays::Relays;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -170,6 +172,9 @@ pub struct Node {
     unfinished: usize,
     server_limits: Limits,
     relays: Relays,
+    throttles: Throttles,
+    /// How late this worker serves its timers.
+    lag: Duration,
     answers: Answers,
     commits: BTreeMap<u64, registering::Waiting>,
     /// The removal of ended bindings that the change log has not answered yet.
@@ -190,6 +195,8 @@ impl Node {
             unfinished: 0,
             server_limits: for_servers(&config.limits),
             relays: Relays::default(),
+            throttles: Throttles::default(),
+            lag: Duration::ZERO,
             answers: Answers::default(),
             nonces,
             random: Random::new(seed),
@@ -326,6 +333,7 @@ impl Machine for Node {
 
     fn tick(&mut self, now: Now) {
         self.now = now;
+        self.note_lag(self.timers.next_wake());
         while let Some(alarm) = self.timers.expired(now.mono) {
             self.alarm(alarm);
             if alarm != Alarm::Report && alarm != Alarm::Sweep {

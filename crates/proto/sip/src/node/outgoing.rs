@@ -3,8 +3,10 @@
 
 use super::Node;
 use super::groups::breadth;
+use super::overload::OFFER;
 use crate::config::Address;
 use crate::msg::{Message, Method, Name};
+use crate::role::loops;
 use crate::role::route::Ends;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
 use crate::token::{Branch, Token};
@@ -94,7 +96,11 @@ impl Node {
             us.port,
             branch.mint(&self.config.keys.branch)
         );
-        if transport == Transport::Udp {
+        via.push_str(&loops::digest(&self.config, link, request));
+        let to_server = matches!(target.towards, Towards::Servers(_));
+        if to_server && transport == Transport::Tls {
+            via.push_str(OFFER);
+        } else if transport == Transport::Udp {
             // Where the answer went is then known to whoever looks at it (RFC 3581 3).
             via.push_str(";rport");
         }

@@ -15,6 +15,7 @@
 use super::flows::LegId;
 use super::groups::{HUNG, LATE, breadth};
 use super::outgoing::Passage;
+use super::overload::is_favoured;
 use super::relays::{Cancel, Leg, Relay, leg_id};
 use super::{Alarm, Node};
 use crate::msg::{Message, Method, Reply};
@@ -34,7 +35,7 @@ impl Node {
         request: &Message,
         mut plan: Box<Plan>,
     ) {
-        if self.relays.len() >= self.config.bounds.relays {
+        if self.is_full_for(request) {
             return self.fail(id, link, request, Why::Overloaded);
         }
         let invite = request.method() == Method::Invite;
@@ -130,9 +131,17 @@ impl Node {
 
     /// Returns the flow to the next server that a leg may try.
     fn take_hop(&mut self, relay: &mut Relay, at: usize) -> Option<FlowId> {
+        let favoured = is_favoured(&relay.request);
         let leg = relay.legs.get_mut(at)?;
         self.flows.order(leg.hops.make_contiguous(), self.now.mono);
-        let hop = leg.hops.pop_front()?;
+        let hop = loop {
+            let hop = leg.hops.pop_front()?;
+            let (now, random) = (self.now.mono, &mut self.random);
+            if favoured || !self.throttles.holds_back(&hop.name, now, random) {
+                break hop;
+            }
+            self.stats.held_back += 1;
+        };
         let flow = self.flow_to(&hop);
         let was_open = self.flows.get(flow).is_some_and(|f| f.link.is_some());
         leg.reused = (was_open && !leg.has_tried_again).then(|| hop.clone());

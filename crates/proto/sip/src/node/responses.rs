@@ -6,7 +6,7 @@ use super::rank::rank;
 use super::relays::{Best, Cancel, Leg, Relay, leg_id};
 use super::{Action, Alarm, Node};
 use crate::msg::{Message, Name, Reply};
-use crate::role::Why;
+use crate::role::{Why, loops};
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
 use base::net::{Effect, FlowId, Link, Peer};
@@ -22,10 +22,16 @@ const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 impl Node {
     /// Finds what a response belongs to by the branch of our Via.
     pub(super) fn response(&mut self, id: FlowId, link: &Arc<Link>, response: &Message) {
-        let branch = response
-            .via()
-            .ok()
-            .and_then(|via| Branch::read(via.branch()?, &self.config.keys.branch));
+        let via = response.via().ok();
+        let branch = via.as_ref().and_then(|via| {
+            Branch::read(
+                loops::without_digest(via.branch()?),
+                &self.config.keys.branch,
+            )
+        });
+        if let (Some(_), Some(via)) = (&branch, &via) {
+            self.learn_overload(link, via);
+        }
         match branch {
             None => self.stats.stray_responses += 1,
             Some(Branch::Stateless { flow, .. }) => {
@@ -371,7 +377,7 @@ impl Node {
             return;
         };
         if self.flows.may_carry(relay.came_on) {
-            return self.send(relay.came_on, bytes);
+            return self.send_answer(relay.came_on, &relay.link, bytes);
         }
         let Peer::Server(server) = &relay.link.peer else {
             return;

@@ -22,6 +22,8 @@ pub struct Stats {
     pub stray_responses: u64,
     /// Legs that moved to another server after a failure.
     pub failovers: u64,
+    /// Requests not sent to a server that asked for relief (RFC 7339).
+    pub held_back: u64,
     /// Registrations made, refreshed or removed.
     pub registrations: u64,
     /// Requests that ended here, by reason.
@@ -43,6 +45,7 @@ impl Stats {
         self.closed_for_cause += other.closed_for_cause;
         self.stray_responses += other.stray_responses;
         self.failovers += other.failovers;
+        self.held_back += other.held_back;
         self.registrations += other.registrations;
         self.flows += other.flows;
         self.relays += other.relays;

@@ -40,7 +40,7 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
     // A call that rings outside is cancelled when whoever placed it is lost, and refused when the phone is.
     let call = begins && ask.request.method() == Method::Invite;
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target::at(towards)],
+        targets: vec![routes.target(ask.request, towards)],
         assert: Assert::Keep,
         record: if begins {
             record_for(ask.request.method())

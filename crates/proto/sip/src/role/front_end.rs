@@ -132,7 +132,7 @@ pub(crate) fn locate<'r>(
     let bindings = context.locations.find(&aor, context.now.wall);
     let targets: Vec<Target> = bindings
         .iter()
-        .filter_map(|binding| target_for(context, binding))
+        .filter_map(|binding| target_for(context, ask, binding))
         .collect();
     if !targets.is_empty() {
         return forward(ask, caller, targets);
@@ -163,15 +163,16 @@ pub(crate) fn locate<'r>(
 const Q_MAX: u16 = 1_000;
 
 /// A target for a binding; `None` if its flow is gone.
-fn target_for(context: &mut Context<'_>, binding: &Binding) -> Option<Target> {
+fn target_for(context: &mut Context<'_>, ask: &Ask<'_>, binding: &Binding) -> Option<Target> {
     let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
-    Some(Target {
+    let target = Target {
         uri: Some(binding.contact.clone()),
         route: routes.rest,
         order: Q_MAX.saturating_sub(binding.q),
         ..Target::at(towards)
-    })
+    };
+    Some(route::for_strict(target, ask.request))
 }
 
 fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {
@@ -198,25 +199,27 @@ fn forward_unless<'r>(
 
 pub(crate) fn inside<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
     let gone = routes.rest.is_empty() && routes.flow == Some(Leads::Nowhere);
+    let uri = routes.uri.clone();
     if !gone && let Some(decision) = dialog::follow(context, ask, routes) {
         return decision;
     }
     let why = if gone { Why::FlowGone } else { Why::NoDialog };
-    match registered_again(context, ask).or_else(|| gateway::again(context, ask)) {
-        Some(target) => dialog::send(ask, target.route, target.towards),
+    let again = registered_again(context, ask, uri.as_deref());
+    match again.or_else(|| gateway::again(context, ask)) {
+        Some(target) => dialog::send(ask, target),
         None => Decision::refuse(ask, why),
     }
 }
 
 /// The binding of the dialog's other end whose Contact is the Request-URI: the client has come back on a new flow.
-fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>) -> Option<Target> {
+fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>, uri: Option<&str>) -> Option<Target> {
     let to = ask.request.to().ok()?;
     let aor = Uri::parse(to.uri).ok()?.aor()?;
-    let wanted = Uri::parse(ask.request.uri()).ok()?;
+    let wanted = Uri::parse(uri.unwrap_or_else(|| ask.request.uri())).ok()?;
     let bindings = context.locations.find(&aor, context.now.wall);
     let same = |binding: &&Arc<Binding>| {
         Uri::parse(&binding.contact).is_ok_and(|contact| contact.matches(&wanted))
     };
     let binding = bindings.iter().find(same)?;
-    target_for(context, binding)
+    target_for(context, ask, binding)
 }

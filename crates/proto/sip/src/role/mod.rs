@@ -11,6 +11,7 @@ pub(crate) mod edge;
 pub(crate) mod front_end;
 pub(crate) mod gateway;
 pub(crate) mod identity;
+pub(crate) mod loops;
 pub(crate) mod route;
 
 pub use decision::Why;
@@ -18,7 +19,7 @@ pub(crate) use decision::{
     Ask, Assert, Context, Decision, Plan, Record, Registering, Target, Towards,
 };
 
-use crate::msg::{Method, Name, Reply};
+use crate::msg::{Message, Method, Name, Reply};
 use base::net::{Peer, Role};
 
 /// What a server of ours can be asked under its own name.
@@ -29,17 +30,21 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if let Some(decision) = common(context, ask) {
         return decision;
     }
-    match context.config.server.role {
+    let decision = match context.config.server.role {
         Role::Director => director::decide(context, ask),
         Role::Edge => edge::decide(context, ask),
         Role::FrontEnd => front_end::decide(context, ask),
         Role::ReverseProxy | Role::LoadBalancer | Role::Dns => {
             Decision::refuse(ask, Why::NotServed)
         }
+    };
+    if matches!(decision, Decision::Forward(_)) && has_no_hops_left(ask.request) {
+        return Decision::refuse(ask, Why::TooManyHops);
     }
+    decision
 }
 
-/// What every role does alike (RFC 3261 16.3): Max-Forwards, Proxy-Require, and being asked how it is.
+/// What every role does alike (RFC 3261 16.3): Max-Forwards, loops, Proxy-Require, and being asked how it is.
 fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     let request = ask.request;
     if !may_speak_sip(context, &ask.link.peer) {
@@ -50,8 +55,17 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     {
         return Some(decision);
     }
-    if request.max_forwards().ok().flatten() == Some(0) {
+    // A REGISTER and the like may be for us, who need not send it on.
+    let goes_on = matches!(request.method(), Method::Invite | Method::Message);
+    if goes_on && has_no_hops_left(request) {
         return Some(Decision::refuse(ask, Why::TooManyHops));
+    }
+    if loops::has_looped(context.config, ask) {
+        return Some(Decision::refuse(ask, Why::Loop));
+    }
+    // What cannot be answered, or undoes something, is understood as it is (RFC 3261 8.2.2.3).
+    if matches!(request.method(), Method::Ack | Method::Cancel) {
+        return None;
     }
     unsupported(ask, Name::ProxyRequire)
 }
@@ -79,6 +93,11 @@ fn unsupported<'r>(ask: &Ask<'r>, demand: Name) -> Option<Decision<'r>> {
             reply.header(Name::Unsupported, tag)
         });
     Some(Decision::Reply(reply, Why::Unsupported))
+}
+
+/// Tells whether a request may be sent no further (RFC 3261 16.3 step 3).
+fn has_no_hops_left(request: &Message) -> bool {
+    request.max_forwards().ok().flatten() == Some(0)
 }
 
 /// Tells whether this peer's word about who somebody is counts: an Edge's does not, nor does a client's.

@@ -3,7 +3,7 @@
 //! A machine connects only to machines of the topology; a client is reached over the flow that it opened, which a
 //! token of ours names. So a Route can lead to a server that we know or to a flow of ours, and nowhere else.
 
-use super::{Context, Towards, Why};
+use super::{Context, Target, Towards, Why};
 use crate::config::Pool;
 use crate::msg::{Address, Message, Name, Uri};
 use crate::token::{Dialog, Token};
@@ -21,6 +21,9 @@ pub(crate) struct Routes {
     pub(crate) dialog: bool,
     /// The flow that our entries lead to, if it is not the one that the request came on.
     pub(crate) flow: Option<Leads>,
+    /// The Request-URI, if a strict router has put it behind the Route and our own entry in its place
+    /// (RFC 3261 16.4).
+    pub(crate) uri: Option<String>,
 }
 
 /// Where a token of ours leads.
@@ -47,7 +50,28 @@ impl Routes {
         if all.is_empty() {
             return Ok(Self::default());
         }
-        Self::take_own(context, &Ends::of(request).dialogs(), all, came_on)
+        let ends = Ends::of(request);
+        let dialogs = ends.dialogs();
+        let uri = Uri::parse(request.uri()).map_err(|_| Why::Malformed)?;
+        let is_entry = matches!(own(context, &dialogs, &uri), Own::Token(_));
+        let last = is_entry.then(|| all.pop()).flatten();
+        let Some(last) = last else {
+            return Self::take_own(context, &dialogs, all, came_on);
+        };
+        all.insert(0, format!("<{}>", request.uri()));
+        let mut routes = Self::take_own(context, &dialogs, all, came_on)?;
+        routes.uri = Some(bare_uri(&last).ok_or(Why::Malformed)?.to_owned());
+        Ok(routes)
+    }
+
+    /// What a request inside its dialog becomes: a target with this next hop.
+    pub(crate) fn target(self, request: &Message, towards: Towards) -> Target {
+        let target = Target {
+            uri: self.uri,
+            route: self.rest,
+            ..Target::at(towards)
+        };
+        for_strict(target, request)
     }
 
     /// Takes our own entries off the front of a route.
@@ -64,6 +88,7 @@ impl Routes {
             rest: Vec::new(),
             dialog: false,
             flow: None,
+            uri: None,
         };
         let mut all = all.into_iter();
         for entry in all.by_ref() {
@@ -100,21 +125,44 @@ enum Own {
 
 fn own_entry(context: &Context<'_>, dialogs: &[Dialog<'_>], entry: &str) -> Result<Own, Why> {
     let uri = uri_of(entry).ok_or(Why::Malformed)?;
+    Ok(own(context, dialogs, &uri))
+}
+
+fn own(context: &Context<'_>, dialogs: &[Dialog<'_>], uri: &Uri<'_>) -> Own {
     if !context.config.is_me(uri.host) {
-        return Ok(Own::No);
+        return Own::No;
     }
     let token = uri
         .user
         .and_then(|user| Token::read(user, &context.config.keys.token, dialogs));
-    Ok(token.map_or(Own::Plain, Own::Token))
+    token.map_or(Own::Plain, Own::Token)
 }
 
 /// The URI within a Route entry.
 fn uri_of(entry: &str) -> Option<Uri<'_>> {
+    Uri::parse(bare_uri(entry)?).ok()
+}
+
+fn bare_uri(entry: &str) -> Option<&str> {
     let start = entry.find('<')?;
     let rest = entry.get(start + 1..)?;
-    let uri = rest.get(..rest.find('>')?)?;
-    Uri::parse(uri).ok()
+    rest.get(..rest.find('>')?)
+}
+
+/// If the next entry of the route is a strict router, it finds itself in the Request-URI, and the Request-URI last in
+/// the route (RFC 3261 16.6 step 6).
+pub(crate) fn for_strict(mut target: Target, request: &Message) -> Target {
+    let is_strict = |uri: Uri<'_>| !uri.params.has("lr");
+    let first = target.route.first();
+    let next = first.filter(|entry| uri_of(entry).is_some_and(is_strict));
+    let Some(next) = next.and_then(|entry| bare_uri(entry)).map(str::to_owned) else {
+        return target;
+    };
+    let uri = target.uri.as_deref().unwrap_or_else(|| request.uri());
+    target.route.push(format!("<{uri}>"));
+    target.route.remove(0);
+    target.uri = Some(next);
+    target
 }
 
 /// The two ends of a request, by which dialogs are told apart.

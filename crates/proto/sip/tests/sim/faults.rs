@@ -3,7 +3,6 @@
 use crate::deployment::{DIR1, Deployment, EDGE_OUTSIDE, FE1};
 use crate::phone::Phone;
 use model::nothing_is_left;
-use sip::Pending;
 use sip::config::InternalSignIn;
 use sip::msg::{Message, Method};
 use std::time::Duration;

@@ -5,7 +5,7 @@ use crate::machines::{MACHINES, config, server};
 use base::net::{Closed, Effect, Event, Face, FlowId, Hop, Link, Peer, Transport, WorkerId};
 use base::{Machine as _, Now, Step, UnixMillis};
 use directory::{Change, Directory, Revision};
-use sip::config::InternalSignIn;
+use sip::config::{Bounds, InternalSignIn};
 use sip::location::Table;
 use sip::msg::{Limits, Message};
 use sip::token::{Key, Ticket};
@@ -29,6 +29,10 @@ pub struct Workers {
 
 impl Workers {
     pub fn of(name: &str, workers: u8) -> Self {
+        Self::with(name, workers, Bounds::default())
+    }
+
+    pub fn with(name: &str, workers: u8, bounds: Bounds) -> Self {
         let machine = MACHINES.iter().find(|m| m.name == name).unwrap();
         let users = Directory::default();
         for (n, name) in ["alice", "bob"].into_iter().enumerate() {
@@ -44,6 +48,7 @@ impl Workers {
             let mut config = config(machine, InternalSignIn::Proxy, 1);
             config.worker = WorkerId(worker);
             config.workers = workers;
+            config.bounds = bounds;
             let shared = Shared {
                 guard: Arc::default(),
                 users: users.clone(),
@@ -133,10 +138,22 @@ impl Workers {
 
     /// Answers what we sent on a flow.
     pub fn answer(&mut self, flow: FlowId, request: &Message, status: u16, lines: &str) {
+        self.answer_changed(flow, request, status, lines, |text| text);
+    }
+
+    /// Answers with a text that something was done to.
+    pub fn answer_changed(
+        &mut self,
+        flow: FlowId,
+        request: &Message,
+        status: u16,
+        lines: &str,
+        change: impl FnOnce(String) -> String,
+    ) {
         let reply = sip::msg::Reply::to(request, status).to_tag("there").write();
         let text = std::str::from_utf8(&reply).unwrap().replace("\r\n", "\n");
         let (first, rest) = text.split_once('\n').unwrap();
-        self.say(flow, &format!("{first}\n{lines}{rest}"));
+        self.say(flow, &change(format!("{first}\n{lines}{rest}")));
     }
 
     /// Signs a user in with a Director's ticket.
