@@ -115,6 +115,7 @@ fn director(now: Now) -> Node {
     let shared = Shared {
         users,
         locations: Arc::new(Table::default()),
+        watched: Arc::default(),
     };
     Node::new(Arc::new(config()), shared, [3; 32], now)
 }

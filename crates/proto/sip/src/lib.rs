@@ -3,6 +3,7 @@
 //! - [`msg`]: messages as spans over received bytes, and deltas over them.
 //! - [`auth`]: Digest. [`txn`]: transactions. [`token`]: what we sign into Via, Path and Record-Route.
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
+//! - [`event`]: subscriptions and publications. [`presence`]: the documents they carry.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
 //! - [`Node`]: the machine that carries decisions out, one per worker.
 //!
@@ -11,9 +12,11 @@
 
 pub mod auth;
 pub mod config;
+pub mod event;
 pub mod location;
 pub mod msg;
 mod node;
+pub mod presence;
 pub mod registrar;
 pub mod role;
 mod stun;
@@ -21,4 +24,4 @@ pub mod token;
 pub mod txn;
 
 pub use config::Config;
-pub use node::{Action, Complaint, Fault, Input, Node, Pending, Shared, Stats};
+pub use node::{Action, Complaint, Fault, Handed, Input, Node, Note, Pending, Shared, Stats};

@@ -58,6 +58,7 @@ impl Signalling {
         let shared = Shared {
             users: self.users,
             locations,
+            watched: Arc::default(),
         };
         let limits = worker::Limits {
             per_source: self.view.limits.connections_per_source,
@@ -93,7 +94,7 @@ impl Signalling {
             let node = Node::new(config, shared.clone(), secrets.seed(seat.id), seat.now);
             let plug = SipPlug::new(
                 seat.id,
-                seat.mailbox,
+                seat.all,
                 Arc::clone(&bindings),
                 Arc::clone(&counted),
             );

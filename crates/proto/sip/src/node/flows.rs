@@ -48,6 +48,8 @@ pub(crate) struct Ends {
     pub(crate) waiting: BTreeSet<LegId>,
     /// Relayed INVITEs that came on it and are not answered.
     pub(crate) calling: BTreeSet<(u32, u32)>,
+    /// Workers that were handed a request that came on it.
+    pub(crate) told: BTreeSet<WorkerId>,
 }
 
 impl Ends {
@@ -126,6 +128,13 @@ impl Flows {
         (flow.held, flow.ends)
     }
 
+    /// A request that came on a flow of ours was handed to another worker, which is told when the flow is gone.
+    pub(crate) fn handed(&mut self, id: FlowId, worker: WorkerId) {
+        if let Some(flow) = self.all.get_mut(&id) {
+            flow.ends.told.insert(worker);
+        }
+    }
+
     /// A request has left on a flow.
     pub(crate) fn await_on(&mut self, id: FlowId, leg: LegId) {
         if let Some(ends) = self.ends_of(id) {
@@ -188,7 +197,7 @@ impl Flows {
         hops.sort_by_key(|hop| self.is_resting(&hop.name, now));
     }
 
-    fn is_resting(&self, name: &str, now: Mono) -> bool {
+    pub(crate) fn is_resting(&self, name: &str, now: Mono) -> bool {
         self.resting.get(name).is_some_and(|rest| rest.until > now)
     }
 

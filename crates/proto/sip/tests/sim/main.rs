@@ -11,6 +11,7 @@ mod calls;
 mod deployment;
 mod determinism;
 mod dialog;
+mod events;
 mod faults;
 mod forking;
 mod machines;
