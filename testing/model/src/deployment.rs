@@ -40,7 +40,7 @@ impl Host for NodeHost {
     fn act(&mut self, _now: Now, action: Action) -> Act<Input> {
         match action {
             Action::Net(effect) => Act::Net(effect),
-            Action::Report(_) | Action::Complain(_) => Act::Done,
+            Action::Report(_) | Action::Complain(_) | Action::Tell { .. } => Act::Done,
             Action::Commit { ticket, changes } => {
                 changes.iter().for_each(|change| self.table.apply(change));
                 Act::Later(
@@ -167,6 +167,7 @@ fn node(
         guard: Arc::default(),
         users: users.clone(),
         locations: Arc::clone(&table) as _,
+        watched: Arc::default(),
     };
     let seed = [machine.inside.len() as u8 + machine.name.as_bytes()[4]; 32];
     NodeHost {

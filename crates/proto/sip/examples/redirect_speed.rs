@@ -117,6 +117,7 @@ fn director(now: Now) -> Node {
         guard: Arc::new(unlimited()),
         users,
         locations: Arc::new(Table::default()),
+        watched: Arc::default(),
     };
     Node::new(Arc::new(config()), shared, [3; 32], now)
 }

@@ -130,6 +130,10 @@ pub struct Bounds {
     pub commits: usize,
     /// Bytes of an unfinished message that all flows together may hold.
     pub unfinished: usize,
+    /// Requests of our own that are not answered; what is to be told then ends the subscription.
+    pub own: usize,
+    /// Subscriptions and publications.
+    pub events: crate::event::Bounds,
 }
 
 impl Default for Bounds {
@@ -139,6 +143,8 @@ impl Default for Bounds {
             answers: 30_000,
             commits: 20_000,
             unfinished: 64 << 20,
+            own: 50_000,
+            events: crate::event::Bounds::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! - [`auth`]: Digest. [`txn`]: transactions. [`token`]: what we sign into Via, Path and Record-Route.
 //! - [`guard`]: who behaves badly, and what they still get.
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
+//! - [`event`]: subscriptions and publications. [`presence`]: the documents they carry.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
 //! - [`Node`]: the machine that carries decisions out, one per worker.
 //!
@@ -13,9 +14,11 @@
 pub mod auth;
 pub mod config;
 pub mod guard;
+pub mod event;
 pub mod location;
 pub mod msg;
 mod node;
+pub mod presence;
 pub mod registrar;
 pub mod role;
 mod stun;
@@ -23,4 +26,4 @@ pub mod token;
 pub mod txn;
 
 pub use config::Config;
-pub use node::{Action, Complaint, Fault, Input, Node, Pending, Shared, Stats};
+pub use node::{Action, Complaint, Fault, Handed, Input, Node, Note, Pending, Shared, Stats};

@@ -80,6 +80,13 @@ pub enum Branch {
         /// Which of the transaction's branches, and its how-manieth try.
         leg: u16,
     },
+    /// The response is to a request of our own.
+    Own {
+        /// The worker that sent it.
+        worker: WorkerId,
+        /// Its number there.
+        number: u64,
+    },
     /// We kept nothing: the response goes to this flow.
     Stateless {
         /// Where the request came from.
@@ -132,6 +139,11 @@ impl Branch {
                 raw.extend_from_slice(&generation.to_be_bytes());
                 raw.extend_from_slice(&leg.to_be_bytes());
             }
+            Self::Own { worker, number } => {
+                raw.push(b'O');
+                raw.push(worker.0);
+                raw.extend_from_slice(&number.to_be_bytes());
+            }
             Self::Stateless { flow, request } => {
                 raw.push(b'S');
                 raw.push(0);
@@ -154,6 +166,13 @@ impl Branch {
                     slot: u32::from_be_bytes(*slot),
                     generation: u32::from_be_bytes(*generation),
                     leg: u16::from_be_bytes(*leg),
+                })
+            }
+            [b'O', worker] => {
+                let (number, _) = rest.split_first_chunk()?;
+                Some(Self::Own {
+                    worker: WorkerId(*worker),
+                    number: u64::from_be_bytes(*number),
                 })
             }
             [b'S', _] => {

@@ -63,9 +63,8 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
     }
 }
 
-fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
-    let own: [(&str, &str); 1] = [("machine", machine)];
-    let counters = [
+fn counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
+    vec![
         (
             "vestibule_sip_requests",
             "SIP requests that came.",
@@ -116,8 +115,32 @@ fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
             "Registrations made, refreshed or removed.",
             node.registrations,
         ),
-    ];
-    for (name, help, value) in counters {
+        (
+            "vestibule_sip_publishes",
+            "Presence published, refreshed or removed.",
+            node.publishes,
+        ),
+        (
+            "vestibule_sip_notifies",
+            "Notifications sent.",
+            node.notifies,
+        ),
+        (
+            "vestibule_sip_notifies_throttled",
+            "Changes told later, since the watcher had just been told something.",
+            node.notifies_throttled,
+        ),
+        (
+            "vestibule_sip_notifies_failed",
+            "Notifications that nobody took; their subscriptions ended.",
+            node.notifies_failed,
+        ),
+    ]
+}
+
+fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
+    let own: [(&str, &str); 1] = [("machine", machine)];
+    for (name, help, value) in counters(node) {
         page.metric(name, Kind::Counter, help)
             .value(name, &own, value);
     }

@@ -61,6 +61,7 @@ impl Signalling {
             users: self.users,
             locations,
             guard: Arc::clone(&guard),
+            watched: Arc::default(),
         };
         let limits = worker::Limits {
             per_source: self.view.limits.connections_per_source,
@@ -97,7 +98,7 @@ impl Signalling {
             let node = Node::new(config, shared.clone(), secrets.seed(seat.id), seat.now);
             let plug = SipPlug::new(
                 seat.id,
-                seat.mailbox,
+                seat.all,
                 Arc::clone(&bindings),
                 Arc::clone(&counted),
             );

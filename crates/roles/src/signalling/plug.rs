@@ -52,7 +52,7 @@ impl NodeStats {
 /// Fits a node to a worker.
 pub struct SipPlug {
     worker: WorkerId,
-    mailbox: Mailbox<Input>,
+    mailboxes: Vec<Mailbox<Input>>,
     bindings: Arc<Bindings>,
     stats: Arc<NodeStats>,
     complaints: Complaints,
@@ -61,17 +61,23 @@ pub struct SipPlug {
 impl SipPlug {
     pub(super) fn new(
         worker: WorkerId,
-        mailbox: Mailbox<Input>,
+        mailboxes: Vec<Mailbox<Input>>,
         bindings: Arc<Bindings>,
         stats: Arc<NodeStats>,
     ) -> Self {
         Self {
             worker,
-            mailbox,
+            mailboxes,
             bindings,
             stats,
             complaints: Complaints::default(),
         }
+    }
+}
+
+impl SipPlug {
+    fn mailbox_of(&self, worker: WorkerId) -> Option<&Mailbox<Input>> {
+        self.mailboxes.get(usize::from(worker.0))
     }
 }
 
@@ -118,7 +124,7 @@ impl Plug for SipPlug {
         match action {
             Action::Net(effect) => Some(effect),
             Action::Commit { ticket, changes } => {
-                let mailbox = self.mailbox.clone();
+                let mailbox = self.mailbox_of(self.worker)?.clone();
                 self.bindings.commit(&changes, move |done| {
                     if mailbox.post(Input::Committed { ticket, done }).is_err() {
                         // The answer is lost, not the registration: the client asks again and is told.
@@ -127,6 +133,14 @@ impl Plug for SipPlug {
                         );
                     }
                 });
+                None
+            }
+            Action::Tell { worker, note } => {
+                let told = self.mailbox_of(worker)?.post(Input::Told(note));
+                if told.is_err() {
+                    // Whoever asked asks again; who watches hears of the next change.
+                    tracing::warn!("a worker's mailbox is full: a request or a change is lost");
+                }
                 None
             }
             Action::Complain(complaint) => {

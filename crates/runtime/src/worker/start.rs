@@ -71,6 +71,8 @@ pub struct Seat<I> {
     pub id: WorkerId,
     /// The worker's own mailbox, for answers that come from elsewhere.
     pub mailbox: Mailbox<I>,
+    /// Those of all workers, in order.
+    pub all: Vec<Mailbox<I>>,
     /// The time.
     pub now: Now,
 }
@@ -240,6 +242,7 @@ where
         let seat = Seat {
             id,
             mailbox: mailbox.clone(),
+            all: mailboxes.clone(),
             now: clock.now(),
         };
         let build = Arc::clone(&build);

@@ -56,6 +56,8 @@ pub(crate) struct Ends {
     pub(crate) waiting: BTreeSet<LegId>,
     /// Relayed INVITEs that came on it and are not answered.
     pub(crate) calling: BTreeSet<(u32, u32)>,
+    /// Workers that were handed a request that came on it.
+    pub(crate) told: BTreeSet<WorkerId>,
 }
 
 impl Ends {
@@ -134,6 +136,13 @@ impl Flows {
         (flow.held, flow.ends)
     }
 
+    /// A request that came on a flow of ours was handed to another worker, which is told when the flow is gone.
+    pub(crate) fn handed(&mut self, id: FlowId, worker: WorkerId) {
+        if let Some(flow) = self.all.get_mut(&id) {
+            flow.ends.told.insert(worker);
+        }
+    }
+
     /// A request has left on a flow.
     pub(crate) fn await_on(&mut self, id: FlowId, leg: LegId) {
         if let Some(ends) = self.ends_of(id) {
@@ -207,7 +216,7 @@ impl Flows {
         flow.is_some_and(|flow| flow.link.is_some() && !flow.closing)
     }
 
-    fn is_resting(&self, name: &str, now: Mono) -> bool {
+    pub(crate) fn is_resting(&self, name: &str, now: Mono) -> bool {
         self.resting.get(name).is_some_and(|rest| rest.until > now)
     }
 

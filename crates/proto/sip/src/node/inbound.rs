@@ -162,6 +162,11 @@ impl Node {
             link,
             user,
         };
+        self.with_context(|context| role::decide(context, &ask))
+    }
+
+    /// Lets somebody look at what decisions are made from.
+    pub(super) fn with_context<T>(&mut self, look: impl FnOnce(&mut Context<'_>) -> T) -> T {
         let mut context = Context {
             config: &self.config,
             users: &self.shared.users,
@@ -172,7 +177,7 @@ impl Node {
             random: &mut self.random,
             now: self.now,
         };
-        role::decide(&mut context, &ask)
+        look(&mut context)
     }
 
     fn carry_out(
@@ -206,6 +211,14 @@ impl Node {
                     request,
                     registering,
                 });
+            }
+            Decision::Event(eventing) => {
+                if let Some(asker) = &eventing.asker
+                    && link.peer == base::net::Peer::Client
+                {
+                    self.signed_in(id, Arc::clone(asker));
+                }
+                self.event(id, link, request, eventing);
             }
             Decision::Forward(plan) => {
                 if let Some(user) = &plan.user {

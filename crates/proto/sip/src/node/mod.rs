@@ -17,11 +17,14 @@
 mod answers;
 mod cancel;
 mod datagram;
+mod eventing;
 mod flows;
 mod groups;
 mod inbound;
+mod note;
 mod outgoing;
 mod overload;
+mod own;
 mod pending;
 mod rank;
 mod registering;
@@ -33,12 +36,14 @@ mod stats;
 mod watch;
 
 pub(crate) use flows::Flows;
+pub use note::{Handed, Note};
 pub use pending::Pending;
 pub use stats::Stats;
 
 use crate::auth::Nonces;
 use crate::config::Config;
 use crate::guard::Guard;
+use crate::event::{Events, Watched};
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
@@ -51,6 +56,7 @@ use bytes::Bytes;
 use directory::Directory;
 use flows::LegId;
 use overload::Throttles;
+use own::OwnRequests;
 use relays::Relays;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -72,6 +78,8 @@ pub enum Input {
         /// Whether it is durable and visible in [`Locations`].
         done: bool,
     },
+    /// Another worker has told us something with [`Action::Tell`].
+    Told(Note),
 }
 
 impl From<Event> for Input {
@@ -91,6 +99,13 @@ pub enum Action {
         ticket: u64,
         /// The changes.
         changes: Vec<Change>,
+    },
+    /// Of whoever carries letters between workers: give this to that one's node as [`Input::Told`].
+    Tell {
+        /// To whom.
+        worker: base::net::WorkerId,
+        /// What.
+        note: Note,
     },
     /// Of whoever keeps the log: somebody sent what breaks a rule.
     Complain(Complaint),
@@ -136,6 +151,8 @@ pub struct Shared {
     pub locations: Arc<dyn Locations>,
     /// Who behaves badly.
     pub guard: Arc<Guard>,
+    /// Of whom somebody wants to hear.
+    pub watched: Arc<Watched>,
 }
 
 /// What a timer of the node is for.
@@ -157,6 +174,8 @@ enum Alarm {
     Sweep,
     Report,
     CommitLate(u64),
+    Event(crate::event::Alarm),
+    Own(u64, Timer),
 }
 
 /// One worker's SIP node.
@@ -179,7 +198,11 @@ pub struct Node {
     commits: BTreeMap<u64, registering::Waiting>,
     /// The removal of ended bindings that the change log has not answered yet.
     sweeping: Option<(u64, TimerId)>,
+    /// Whose ended bindings are being removed.
+    swept: Vec<String>,
     next_ticket: u64,
+    events: Events,
+    own: OwnRequests,
     out: VecDeque<Action>,
     stats: Stats,
     reporting: bool,
@@ -205,6 +228,9 @@ impl Node {
             commits: BTreeMap::new(),
             sweeping: None,
             next_ticket: 0,
+            events: Events::new(config.bounds.events, Arc::clone(&shared.watched)),
+            swept: Vec::new(),
+            own: OwnRequests::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
             reporting: false,
@@ -244,6 +270,13 @@ impl Node {
     fn flow_closed(&mut self, id: FlowId) {
         let (held, ends) = self.flows.closed(id, self.now.mono);
         self.unfinished = self.unfinished.saturating_sub(held);
+        for worker in ends.told {
+            let note = Note::FlowClosed(id);
+            self.out.push_back(Action::Tell { worker, note });
+        }
+        // Also of another worker's flow, to which something was sent in vain.
+        self.own_flow_closed(id);
+        self.watcher_gone(id);
         for leg in ends.waiting {
             self.leg_lost(leg);
         }
@@ -277,6 +310,8 @@ impl Node {
             Alarm::Sweep => self.sweep(),
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),
+            Alarm::Event(alarm) => self.event_alarm(alarm),
+            Alarm::Own(number, timer) => self.own_timer(number, timer),
         }
     }
 
@@ -289,6 +324,8 @@ impl Node {
     fn gauge(&mut self) {
         self.stats.flows = self.flows.len();
         self.stats.relays = self.relays.len();
+        (self.stats.subscriptions, self.stats.publications) = self.events.counts();
+        self.stats.notifies_throttled = self.events.throttled;
         if !self.reporting {
             self.reporting = true;
             self.timers.set(self.now.mono, REPORT, Alarm::Report);
@@ -327,6 +364,7 @@ impl Machine for Node {
         match input {
             Input::Net(event) => self.net(event),
             Input::Committed { ticket, done } => self.committed(ticket, done),
+            Input::Told(note) => self.told(note),
         }
         self.gauge();
     }

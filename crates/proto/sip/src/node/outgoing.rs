@@ -297,7 +297,7 @@ fn entry(token: &str, address: &Address) -> String {
 }
 
 /// As Via names a transport (RFC 3261 20.42).
-const fn transport_name(transport: Transport) -> &'static str {
+pub(super) const fn transport_name(transport: Transport) -> &'static str {
     match transport {
         Transport::Tls => "TLS",
         Transport::Tcp => "TCP",

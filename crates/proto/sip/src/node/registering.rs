@@ -104,6 +104,9 @@ impl Node {
             let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
             if !changes.is_empty() {
                 let ticket = self.ticket();
+                let watched = self.events.watched();
+                let users = changes.iter().map(|change| &change.aor);
+                self.swept = users.filter(|user| watched.may_be(user)).cloned().collect();
                 self.sweeping = Some((ticket, self.commit_timer(ticket)));
                 self.out.push_back(Action::Commit { ticket, changes });
             }
@@ -115,6 +118,9 @@ impl Node {
     pub(super) fn committed(&mut self, ticket: u64, done: bool) {
         if let Some((_, late)) = self.sweeping.take_if(|(own, _)| *own == ticket) {
             self.timers.cancel(late);
+            for user in std::mem::take(&mut self.swept) {
+                self.bindings_changed(&user);
+            }
             return;
         }
         let Some(Waiting {
@@ -131,6 +137,7 @@ impl Node {
         if done {
             self.stats.registrations += 1;
             self.registered(flow, &link, &request, &aor);
+            self.bindings_changed(&aor);
         } else {
             self.fail(flow, &link, &request, Why::Overloaded);
         }

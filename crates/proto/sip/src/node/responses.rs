@@ -38,7 +38,9 @@ impl Node {
                 let bytes = upwards(link, response);
                 self.send(flow, bytes);
             }
-            Some(Branch::Kept { worker, .. }) if worker != self.config.worker => {
+            Some(Branch::Kept { worker, .. } | Branch::Own { worker, .. })
+                if worker != self.config.worker =>
+            {
                 let bytes = response.bytes().clone();
                 let pass = Effect::Pass {
                     worker,
@@ -48,6 +50,7 @@ impl Node {
                 };
                 self.out.push_back(Action::Net(pass));
             }
+            Some(Branch::Own { number, .. }) => self.own_response(number, response),
             Some(Branch::Kept {
                 slot,
                 generation,

@@ -26,12 +26,24 @@ pub struct Stats {
     pub held_back: u64,
     /// Registrations made, refreshed or removed.
     pub registrations: u64,
+    /// Notifications sent.
+    pub notifies: u64,
+    /// Changes that were told later, since the watcher had just been told something.
+    pub notifies_throttled: u64,
+    /// Notifications that nobody took; their subscriptions ended.
+    pub notifies_failed: u64,
+    /// Publications made, refreshed or removed.
+    pub publishes: u64,
     /// Requests that ended here, by reason.
     pub ended: BTreeMap<&'static str, u64>,
     /// Flows now.
     pub flows: usize,
     /// Relays now.
     pub relays: usize,
+    /// Subscriptions now.
+    pub subscriptions: usize,
+    /// Publications now.
+    pub publications: usize,
 }
 
 impl Stats {
@@ -49,6 +61,12 @@ impl Stats {
         self.registrations += other.registrations;
         self.flows += other.flows;
         self.relays += other.relays;
+        self.notifies += other.notifies;
+        self.notifies_throttled += other.notifies_throttled;
+        self.notifies_failed += other.notifies_failed;
+        self.publishes += other.publishes;
+        self.subscriptions += other.subscriptions;
+        self.publications += other.publications;
         for (why, count) in &other.ended {
             *self.ended.entry(why).or_default() += count;
         }

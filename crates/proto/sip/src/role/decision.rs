@@ -55,6 +55,8 @@ pub(crate) enum Decision<'r> {
     Drop(Why),
     /// Change the bindings of the user; the flow is theirs from then on.
     Register(Registering),
+    /// It is about the event state that we keep: a subscription or a publication.
+    Event(Eventing),
     /// Send it on.
     Forward(Box<Plan>),
 }
@@ -74,6 +76,15 @@ pub(crate) struct Registering {
     pub(crate) aor: Arc<str>,
     pub(crate) route: Vec<String>,
     pub(crate) remote: bool,
+}
+
+/// A SUBSCRIBE or PUBLISH that we answer for a user.
+#[derive(Clone, Debug)]
+pub(crate) struct Eventing {
+    /// The user whom it is about: an address-of-record.
+    pub(crate) aor: Arc<str>,
+    /// Who asks; inside a dialog the one who began it.
+    pub(crate) asker: Option<Arc<str>>,
 }
 
 /// How a request is sent on.
@@ -206,6 +217,10 @@ pub enum Why {
     Ignored,
     /// It is what scanners send.
     Scanner,
+    /// An event package that we do not know.
+    BadEvent,
+    /// The request is older than one that came before.
+    OutOfOrder,
 }
 
 impl Why {
@@ -230,6 +245,8 @@ impl Why {
             Self::NoDialog | Self::Stray => 481,
             Self::Loop => 482,
             Self::TooManyHops => 483,
+            Self::BadEvent => 489,
+            Self::OutOfOrder => 500,
             Self::NotServed => 501,
             Self::NoServer
             | Self::NotReady
@@ -244,10 +261,10 @@ impl Why {
     pub(crate) fn reply(self, request: &Message) -> Reply<'_> {
         let reply = Reply::to(request, self.status());
         let reply = self.text().into_iter().fold(reply, Reply::reason);
-        if self.status() == 503 {
-            reply.header(Name::RetryAfter, RETRY_AFTER_SECS)
-        } else {
-            reply
+        match self.status() {
+            503 => reply.header(Name::RetryAfter, RETRY_AFTER_SECS),
+            489 => reply.header(Name::AllowEvents, crate::event::Package::ALL),
+            _ => reply,
         }
     }
 
@@ -279,7 +296,9 @@ impl Why {
             | Self::Malformed
             | Self::Slowed
             | Self::Ignored
-            | Self::Scanner => None,
+            | Self::Scanner
+            | Self::BadEvent
+            | Self::OutOfOrder => None,
         }
     }
 
@@ -312,6 +331,8 @@ impl Why {
             Self::Slowed => "slowed",
             Self::Ignored => "ignored",
             Self::Scanner => "scanner",
+            Self::BadEvent => "bad-event",
+            Self::OutOfOrder => "out-of-order",
         }
     }
 }

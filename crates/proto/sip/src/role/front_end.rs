@@ -4,11 +4,13 @@
 //!   Director: its asserted identity is enough. Straight from an Edge (a deployment without Directors): Digest here.
 //! - Other requests: the caller proves who they are or a server asserts it; the callee's bindings become the targets,
 //!   in groups of equal q. Who is not found here may be at home, or with the pool that stands in for the home.
+//! - Subscriptions and publications of users at home here are answered here (`eventing`).
 //! - Inside a dialog: along the recorded route; if the client's flow is gone, to where it registered again.
 
 use super::dialog;
 use super::director::{callee, record_for, redirect_home};
 use super::gateway;
+use super::eventing;
 use super::identity;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Registering, Target, Towards, Why};
@@ -30,6 +32,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         return register(context, ask);
     }
     if dialog::is_inside(ask) && dialog::is_admitted(context, ask, &routes) {
+        if let Some(decision) = eventing::inside(context, ask, &routes) {
+            return decision;
+        }
         return inside(context, ask, routes);
     }
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
@@ -45,6 +50,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     {
         let target = Target::at(Towards::Flow(flow));
         return forward(ask, caller, vec![target]);
+    }
+    if let Some(decision) = eventing::begins(context, ask, &caller) {
+        return decision;
     }
     locate(context, ask, caller)
 }
@@ -84,7 +92,7 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
 }
 
 /// Whether registrations of this user are kept here: at home, or in the pool that stands in for the home.
-fn serves(context: &Context<'_>, account: &User) -> bool {
+pub(super) fn serves(context: &Context<'_>, account: &User) -> bool {
     let config = context.config;
     let home = account.home.as_str();
     let backup = config.pool(home).and_then(|pool| pool.backup.as_deref());

@@ -8,6 +8,7 @@ mod decision;
 pub(crate) mod dialog;
 pub(crate) mod director;
 pub(crate) mod edge;
+pub(crate) mod eventing;
 pub(crate) mod front_end;
 pub(crate) mod gateway;
 pub(crate) mod identity;
@@ -16,7 +17,7 @@ pub(crate) mod route;
 
 pub use decision::Why;
 pub(crate) use decision::{
-    Ask, Assert, Context, Decision, Plan, Record, Registering, Target, Towards,
+    Ask, Assert, Context, Decision, Eventing, Plan, Record, Registering, Target, Towards,
 };
 
 use crate::msg::{Message, Method, Name, Reply};

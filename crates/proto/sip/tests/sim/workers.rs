@@ -24,6 +24,8 @@ pub struct Workers {
     pub asked: Vec<(FlowId, Hop)>,
     /// How many messages one worker handed to another.
     pub passed: usize,
+    /// How many notes one worker gave another.
+    pub told: usize,
     table: Arc<Table>,
 }
 
@@ -44,6 +46,7 @@ impl Workers {
             ..Now::default()
         };
         let table = Arc::new(Table::default());
+        let watched: Arc<sip::event::Watched> = Arc::default();
         let node = |worker: u8| {
             let mut config = config(machine, InternalSignIn::Proxy, 1);
             config.worker = WorkerId(worker);
@@ -53,6 +56,7 @@ impl Workers {
                 guard: Arc::default(),
                 users: users.clone(),
                 locations: Arc::clone(&table) as _,
+                watched: Arc::clone(&watched),
             };
             Node::new(Arc::new(config), shared, [worker; 32], now)
         };
@@ -63,6 +67,7 @@ impl Workers {
             inbox: BTreeMap::new(),
             asked: Vec::new(),
             passed: 0,
+            told: 0,
             table,
         }
     }
@@ -220,6 +225,12 @@ impl Workers {
                     changes.iter().for_each(|change| self.table.apply(change));
                     let done = Input::Committed { ticket, done: true };
                     self.nodes[at].handle(self.now, done);
+                }
+                Action::Tell { worker, note } => {
+                    self.told += 1;
+                    let to = usize::from(worker.0);
+                    self.nodes[to].handle(self.now, Input::Told(note));
+                    self.drain(to);
                 }
                 Action::Complain(_) | Action::Report(_) => {}
             }

@@ -1,0 +1,112 @@
+//! What one notification says.
+
+use super::subscriptions::Subscription;
+use super::{Dialog, Events, Package};
+use crate::location::Binding;
+use crate::presence::{pidf, reginfo, winfo};
+use crate::token::Key;
+use base::{Now, UnixMillis};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Why a subscription has ended (RFC 6665 4.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its time is over, or the watcher ended it.
+    Timeout,
+}
+
+impl Reason {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What a document is made from and the event state does not hold.
+pub(crate) struct Facts<'a> {
+    /// Where the user is registered.
+    pub(crate) bindings: &'a [Arc<Binding>],
+    /// For ids that stay the same.
+    pub(crate) key: &'a Key,
+}
+
+/// A NOTIFY, but for Via and Contact.
+#[derive(Clone, Debug)]
+pub(crate) struct Notice {
+    pub(crate) dialog: Dialog,
+    pub(crate) event: String,
+    pub(crate) state: String,
+    pub(crate) media_type: &'static str,
+    pub(crate) body: Bytes,
+}
+
+impl Events {
+    /// Returns the user whom a subscription is about.
+    pub(crate) fn resource_of(&self, id: u64) -> Option<Arc<str>> {
+        let subscription = self.subscriptions.get(&id)?;
+        Some(Arc::clone(&subscription.resource))
+    }
+
+    /// Makes the next notification of a subscription; the last one ends it.
+    pub(crate) fn notice(&mut self, now: Now, id: u64, facts: &Facts<'_>) -> Option<Notice> {
+        let version = self.subscriptions.get(&id)?.version;
+        let body = self.document(id, version, now.wall, facts)?;
+        let subscription = self.subscriptions.get_mut(&id)?;
+        subscription.version += 1;
+        subscription.dialog.sent += 1;
+        let state = match subscription.ended {
+            Some(reason) => format!("terminated;reason={}", reason.as_str()),
+            None => {
+                let left = subscription.ends.since(now.mono).as_secs();
+                format!("active;expires={left}")
+            }
+        };
+        let notice = Notice {
+            dialog: subscription.dialog.clone(),
+            event: subscription.event(),
+            state,
+            media_type: subscription.package.media_type(),
+            body,
+        };
+        if subscription.ended.is_some() {
+            self.remove(id);
+        }
+        Some(notice)
+    }
+
+    fn document(
+        &self,
+        id: u64,
+        version: u32,
+        wall: UnixMillis,
+        facts: &Facts<'_>,
+    ) -> Option<Bytes> {
+        let subscription = self.subscriptions.get(&id)?;
+        let resource = self.resources.get(&subscription.resource)?;
+        let user = &subscription.resource;
+        Some(match subscription.package {
+            Package::Presence => {
+                let registered = !facts.bindings.is_empty();
+                pidf::compose(user, &resource.documents(), registered)
+            }
+            Package::Winfo => {
+                let watcher = |id: &u64| {
+                    let watcher = self.subscriptions.get(id)?;
+                    is_watcher(watcher).then(|| winfo::Watcher {
+                        id: *id,
+                        uri: watcher.watcher.to_string(),
+                    })
+                };
+                let watchers: Vec<_> = resource.subscriptions.iter().filter_map(watcher).collect();
+                winfo::write(user, &watchers, version)
+            }
+            Package::Reg => reginfo::write(user, facts.bindings, version, wall, facts.key),
+        })
+    }
+}
+
+fn is_watcher(subscription: &Subscription) -> bool {
+    subscription.package == Package::Presence && subscription.ended.is_none()
+}

@@ -1,0 +1,374 @@
+//! Subscriptions and publications: between messages and the event state ([`crate::event`]).
+
+use super::note::{Handed, Note};
+use super::{Action, Alarm, Node};
+use crate::event::{
+    self, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Package, Publish,
+    Published, Reach, Subscribe, spread,
+};
+use crate::msg::{Message, Method, Name, Reply};
+use crate::presence::Fault;
+use crate::presence::pidf::{self, Document};
+use crate::role::route::Ends;
+use crate::role::{Eventing, Why};
+use crate::token::Token;
+use base::net::{FlowId, Link, Peer, WorkerId};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a SUBSCRIBE or PUBLISH is refused in a way of its own.
+enum Refusal {
+    Why(Why),
+    TooBrief,
+    NotAcceptable(&'static str),
+    MediaType,
+    NoMatch,
+    TooLarge,
+    Unsupported(String),
+}
+
+impl From<Why> for Refusal {
+    fn from(why: Why) -> Self {
+        Self::Why(why)
+    }
+}
+
+impl Node {
+    /// Carries out a request about event state, or hands it to the worker that keeps it.
+    pub(super) fn event(
+        &mut self,
+        id: FlowId,
+        link: &Arc<Link>,
+        request: &Message,
+        about: Eventing,
+    ) {
+        let worker = self.keeper_of(&about.aor);
+        if worker == self.config.worker {
+            return self.event_here(id, link, request, &about);
+        }
+        self.flows.handed(id, worker);
+        let handed = Handed {
+            flow: id,
+            link: Arc::clone(link),
+            bytes: request.bytes().clone(),
+            about,
+        };
+        self.tell(worker, Note::Request(Box::new(handed)));
+    }
+
+    fn tell(&mut self, worker: WorkerId, note: Note) {
+        self.out.push_back(Action::Tell { worker, note });
+    }
+
+    /// Another worker has told us something.
+    pub(super) fn told(&mut self, note: Note) {
+        match note {
+            Note::Request(handed) => {
+                let Handed {
+                    flow,
+                    link,
+                    bytes,
+                    about,
+                } = *handed;
+                if let Ok(request) = Message::parse(bytes, &self.server_limits) {
+                    self.event_here(flow, &link, &request, &about);
+                }
+            }
+            Note::BindingsChanged(user) => self.bindings_changed(&user),
+            Note::FlowClosed(flow) => self.watcher_gone(flow),
+        }
+    }
+
+    fn keeper_of(&self, user: &str) -> WorkerId {
+        let workers = u64::from(self.config.workers.max(1));
+        WorkerId(u8::try_from(spread(user) % workers).unwrap_or_default())
+    }
+
+    /// The bindings of a user have changed: tells whoever keeps the user's event state, if somebody watches.
+    pub(super) fn bindings_changed(&mut self, user: &str) {
+        if !self.events.watched().may_be(user) {
+            return;
+        }
+        let worker = self.keeper_of(user);
+        if worker == self.config.worker {
+            let todo = self.events.bindings_changed(user);
+            self.event_do(todo);
+        } else {
+            self.tell(worker, Note::BindingsChanged(Arc::from(user)));
+        }
+    }
+
+    fn event_here(&mut self, id: FlowId, link: &Arc<Link>, request: &Message, about: &Eventing) {
+        let done = if request.method() == Method::Publish {
+            self.publish(id, link, request, about)
+        } else {
+            self.subscribe(id, link, request, about)
+        };
+        if let Err(refusal) = done {
+            self.refuse_event(id, link, request, &refusal);
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        id: FlowId,
+        link: &Arc<Link>,
+        request: &Message,
+        about: &Eventing,
+    ) -> Result<(), Refusal> {
+        let (package, event_id) = event_of(request).ok_or(Why::BadEvent)?;
+        must_support(request)?;
+        if !accepts(request, package.media_type()) {
+            return Err(Refusal::NotAcceptable(package.media_type()));
+        }
+        let expires = expires_of(request)?;
+        let asker = about.asker.as_ref();
+        let is_own = asker.is_none_or(|asker| *asker == about.aor);
+        if package.is_private() && !is_own {
+            return Err(Why::Forbidden.into());
+        }
+        let dialog = self.dialog_of(id, link, request)?;
+        let asked = Subscribe {
+            resource: Arc::clone(&about.aor),
+            watcher: Arc::clone(asker.unwrap_or(&about.aor)),
+            package,
+            id: event_id,
+            expires,
+            is_inside: about.asker.is_none(),
+            dialog,
+        };
+        let todo = self.events.subscribe(self.now.mono, asked)?;
+        let mut reply = Reply::to(request, 200)
+            .header(Name::Expires, expires.as_secs())
+            .header(Name::Contact, self.own_contact(id))
+            .header(Name::AllowEvents, Package::ALL);
+        if matches!(link.peer, Peer::Server(_)) && about.asker.is_some() {
+            // We are a proxy too: our own entry brings what comes in this dialog from wherever to this machine.
+            reply = reply.header(Name::RecordRoute, self.own_entry(request));
+        }
+        for element in request.elements(Name::RecordRoute) {
+            if let Some(entry) = element.text() {
+                reply = reply.header(Name::RecordRoute, entry);
+            }
+        }
+        self.stats.end(Why::Answered);
+        self.reply(id, link, request, reply);
+        self.event_do(todo);
+        Ok(())
+    }
+
+    fn own_entry(&self, request: &Message) -> String {
+        let ends = Ends::of(request);
+        let [dialog, _] = ends.dialogs();
+        let token = Token::record_route(None, dialog, &self.config.keys.token);
+        let us = &self.config.inside;
+        format!("<sip:{token}@{}:{};transport=tls;lr>", us.host, us.port)
+    }
+
+    fn dialog_of(&self, id: FlowId, link: &Link, request: &Message) -> Result<Dialog, Why> {
+        let malformed = |_| Why::Malformed;
+        let from = request.from().map_err(malformed)?;
+        let to = request.to().map_err(malformed)?;
+        let contact = request.elements(Name::Contact).next();
+        let contact = contact.and_then(|contact| contact.address().ok().map(|a| a.uri.to_owned()));
+        let local = match to.tag() {
+            Some(tag) => format!("<{}>;tag={tag}", to.uri),
+            None => format!("<{}>;tag={}", to.uri, self.local_tag(request)),
+        };
+        let tag = from.tag().ok_or(Why::Malformed)?;
+        let route = request.elements(Name::RecordRoute);
+        let route: Vec<String> = route
+            .filter_map(|hop| hop.text().map(str::to_owned))
+            .collect();
+        let is_server = matches!(link.peer, Peer::Server(_));
+        Ok(Dialog {
+            call_id: request.call_id().map_err(malformed)?.to_owned(),
+            local,
+            remote: format!("<{}>;tag={tag}", from.uri),
+            remote_tag: tag.to_owned(),
+            target: contact.ok_or(Why::Malformed)?,
+            reach: if is_server && !route.is_empty() {
+                Reach::Route
+            } else {
+                Reach::Flow(id)
+            },
+            route: if is_server { route } else { Vec::new() },
+            heard: request.cseq().map_err(malformed)?.number,
+            sent: 0,
+        })
+    }
+
+    fn publish(
+        &mut self,
+        id: FlowId,
+        link: &Arc<Link>,
+        request: &Message,
+        about: &Eventing,
+    ) -> Result<(), Refusal> {
+        if about.asker.as_ref() != Some(&about.aor) {
+            return Err(Why::Forbidden.into());
+        }
+        must_support(request)?;
+        let document = document_of(request)?;
+        let expires = expires_of(request)?;
+        let asked = Publish {
+            user: Arc::clone(&about.aor),
+            tag: request
+                .text(Name::SipIfMatch)
+                .map(|tag| tag.trim().to_owned()),
+            expires,
+            document,
+            boot: self.config.boot,
+        };
+        let (tag, todo) = match self.events.publish(self.now.mono, asked) {
+            Published::Kept { tag, todo } => (tag, todo),
+            Published::NoMatch => return Err(Refusal::NoMatch),
+            Published::Empty => return Err(Why::Malformed.into()),
+            Published::Full => return Err(Why::Overloaded.into()),
+        };
+        self.stats.publishes += 1;
+        let reply = Reply::to(request, 200)
+            .header(Name::SipEtag, tag)
+            .header(Name::Expires, expires.as_secs());
+        self.stats.end(Why::Answered);
+        self.reply(id, link, request, reply);
+        self.event_do(todo);
+        Ok(())
+    }
+
+    fn refuse_event(&mut self, id: FlowId, link: &Link, request: &Message, refusal: &Refusal) {
+        let (why, reply) = match refusal {
+            Refusal::Why(why) => return self.fail(id, link, request, *why),
+            Refusal::TooBrief => {
+                let min = MIN_EXPIRES.as_secs();
+                let reply = Reply::to(request, 423).header(Name::MinExpires, min);
+                (Why::Malformed, reply)
+            }
+            Refusal::NotAcceptable(ours) => {
+                let reply = Reply::to(request, 406).header(Name::Accept, ours);
+                (Why::Unsupported, reply)
+            }
+            Refusal::MediaType => {
+                let reply = Reply::to(request, 415).header(Name::Accept, pidf::TYPE);
+                (Why::Unsupported, reply)
+            }
+            Refusal::NoMatch => (Why::NoDialog, Reply::to(request, 412)),
+            Refusal::TooLarge => (Why::Malformed, Reply::to(request, 413)),
+            Refusal::Unsupported(tag) => {
+                let reply = Reply::to(request, 420).header(Name::Unsupported, tag);
+                (Why::Unsupported, reply)
+            }
+        };
+        self.stats.end(why);
+        self.reply(id, link, request, reply);
+    }
+
+    /// Carries out what the event state wants.
+    fn event_do(&mut self, todo: Vec<Do>) {
+        let mut todo = std::collections::VecDeque::from(todo);
+        while let Some(step) = todo.pop_front() {
+            match step {
+                Do::Set(wait, alarm) => {
+                    self.timers.set(self.now.mono, wait, Alarm::Event(alarm));
+                }
+                Do::Notify(subscription) => {
+                    if !self.send_notice(subscription) {
+                        self.stats.notifies_failed += 1;
+                        todo.extend(self.events.told(subscription, false));
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_notice(&mut self, subscription: u64) -> bool {
+        let Some(user) = self.events.resource_of(subscription) else {
+            return true;
+        };
+        let bindings = self.shared.locations.find(&user, self.now.wall);
+        let facts = Facts {
+            bindings: &bindings,
+            key: &self.config.keys.token,
+        };
+        match self.events.notice(self.now, subscription, &facts) {
+            Some(notice) => self.notify(subscription, notice),
+            None => true,
+        }
+    }
+
+    /// What became of a notification.
+    pub(super) fn notified(&mut self, subscription: u64, accepted: bool) {
+        if !accepted {
+            self.stats.notifies_failed += 1;
+        }
+        let todo = self.events.told(subscription, accepted);
+        self.event_do(todo);
+    }
+
+    pub(super) fn watcher_gone(&mut self, flow: FlowId) {
+        let todo = self.events.flow_closed(flow);
+        self.event_do(todo);
+    }
+
+    pub(super) fn event_alarm(&mut self, alarm: event::Alarm) {
+        let todo = self.events.alarm(self.now.mono, alarm);
+        self.event_do(todo);
+    }
+}
+
+/// The package and the `id` of an Event header.
+fn event_of(request: &Message) -> Option<(Package, Option<String>)> {
+    let mut parts = request.text(Name::Event)?.split(';').map(str::trim);
+    let package = Package::named(parts.next()?)?;
+    let id = parts.find_map(|part| part.strip_prefix("id=").map(str::to_owned));
+    Some((package, id))
+}
+
+fn must_support(request: &Message) -> Result<(), Refusal> {
+    let first = request.elements(Name::Require).next();
+    match first.and_then(|tag| tag.text().map(str::to_owned)) {
+        Some(tag) => Err(Refusal::Unsupported(tag)),
+        None => Ok(()),
+    }
+}
+
+fn accepts(request: &Message, media_type: &str) -> bool {
+    let mut any = false;
+    for element in request.elements(Name::Accept) {
+        any = true;
+        let text = element.text().unwrap_or_default();
+        let range = text.split(';').next().unwrap_or_default().trim();
+        let fits =
+            range.eq_ignore_ascii_case(media_type) || matches!(range, "*/*" | "application/*");
+        if fits {
+            return true;
+        }
+    }
+    !any
+}
+
+fn expires_of(request: &Message) -> Result<Duration, Refusal> {
+    let asked = request.expires().map_err(|_| Why::Malformed)?;
+    let asked = asked.map_or(DEFAULT_EXPIRES, |secs| Duration::from_secs(secs.into()));
+    if !asked.is_zero() && asked < MIN_EXPIRES {
+        return Err(Refusal::TooBrief);
+    }
+    Ok(asked.min(MAX_EXPIRES))
+}
+
+fn document_of(request: &Message) -> Result<Option<Document>, Refusal> {
+    if request.body().is_empty() {
+        return Ok(None);
+    }
+    let media_type = request.text(Name::ContentType).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case(pidf::TYPE) || request.get(Name::ContentEncoding).is_some()
+    {
+        return Err(Refusal::MediaType);
+    }
+    match Document::read(request.body()) {
+        Ok(document) => Ok(Some(document)),
+        Err(Fault::TooLarge) => Err(Refusal::TooLarge),
+        Err(Fault::Syntax | Fault::Forbidden | Fault::Kind) => Err(Why::Malformed.into()),
+    }
+}

@@ -1,0 +1,29 @@
+//! What the workers of one machine tell each other.
+//!
+//! What belongs to one user and is no binding lives with one worker, chosen by the user's name. Requests about it are
+//! handed over after the worker that read them has settled who asks; of changed bindings that worker hears only while
+//! somebody watches a user of the same bucket.
+
+use base::net::{FlowId, Link};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What one worker tells another.
+#[derive(Clone, Debug)]
+pub enum Note {
+    /// A request about a user of yours.
+    Request(Box<Handed>),
+    /// The bindings of this user have changed.
+    BindingsChanged(Arc<str>),
+    /// A flow of mine is gone on which a request came that I handed to you.
+    FlowClosed(FlowId),
+}
+
+/// A request that one worker read and another carries out.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    pub(crate) flow: FlowId,
+    pub(crate) link: Arc<Link>,
+    pub(crate) bytes: Bytes,
+    pub(crate) about: crate::role::Eventing,
+}

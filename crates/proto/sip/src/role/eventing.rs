@@ -1,0 +1,91 @@
+//! Which subscriptions and publications a Front End answers itself.
+//!
+//! Those to the packages that we know, for users whose home is this pool. The pool that stands in for the home answers
+//! when somebody who tried the home first sends here, while the user is registered here, or while the home does not
+//! answer. What is for other packages goes to the user's phones like any request.
+
+use super::director::callee;
+use super::front_end::serves;
+use super::route::{self, Routes};
+use super::{Ask, Context, Decision, Eventing, Why};
+use crate::event::Package;
+use crate::msg::{Method, Name, Uri};
+use std::sync::Arc;
+
+/// Returns the package that a request names, without parameters.
+pub(crate) fn package_name<'r>(ask: &Ask<'r>) -> Option<&'r str> {
+    let event = ask.request.text(Name::Event)?;
+    event.split(';').next().map(str::trim)
+}
+
+/// A request that begins something.
+pub(crate) fn begins<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    asker: &Arc<str>,
+) -> Option<Decision<'r>> {
+    let method = ask.request.method();
+    if !matches!(method, Method::Publish | Method::Subscribe) {
+        return None;
+    }
+    let publish = method == Method::Publish;
+    let Some(name) = package_name(ask) else {
+        return Some(Decision::refuse(ask, Why::BadEvent));
+    };
+    let known = Package::named(name);
+    if publish && known != Some(Package::Presence) {
+        return Some(Decision::refuse(ask, Why::BadEvent));
+    }
+    let aor = match callee(context, ask) {
+        Ok(aor) => aor,
+        Err(why) => return Some(Decision::refuse(ask, why)),
+    };
+    if known.is_none() {
+        // Of one's own phones nobody asks through us: who subscribes to themself means the service.
+        return (aor == **asker).then(|| Decision::refuse(ask, Why::BadEvent));
+    }
+    let account = context.users.find(&aor)?;
+    let home = account.home.as_str();
+    let here = context.config.server.pool.eq_ignore_ascii_case(home);
+    (serves(context, &account) && (here || stands_in(context, ask, home, &aor))).then(|| {
+        Decision::Event(Eventing {
+            aor: Arc::from(aor),
+            asker: Some(Arc::clone(asker)),
+        })
+    })
+}
+
+/// Whether we answer for a user of the pool that we stand in for.
+fn stands_in(context: &mut Context<'_>, ask: &Ask<'_>, home: &str, aor: &str) -> bool {
+    if !ask.is_from_client() || !context.locations.find(aor, context.now.wall).is_empty() {
+        return true;
+    }
+    let servers = route::home_servers(context, home);
+    servers
+        .iter()
+        .all(|hop| context.flows.is_resting(&hop.name, context.now.mono))
+}
+
+/// A SUBSCRIBE inside a dialog that ends with us: our Contact is its Request-URI.
+pub(crate) fn inside<'r>(
+    context: &Context<'_>,
+    ask: &Ask<'r>,
+    routes: &Routes,
+) -> Option<Decision<'r>> {
+    if ask.request.method() != Method::Subscribe || !routes.rest.is_empty() {
+        return None;
+    }
+    let uri = Uri::parse(ask.request.uri()).ok()?;
+    if uri.user.is_some() || !context.config.is_me(uri.host) {
+        return None;
+    }
+    if package_name(ask).and_then(Package::named).is_none() {
+        return Some(Decision::refuse(ask, Why::BadEvent));
+    }
+    let to = ask.request.to().ok()?;
+    let aor = Uri::parse(to.uri).ok()?.aor()?;
+    Some(Decision::Event(Eventing {
+        aor: Arc::from(aor),
+        asker: None,
+    }))
+}
