@@ -81,6 +81,11 @@ fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
             node.closed_for_cause,
         ),
         (
+            "vestibule_sip_silent_flows",
+            "Flows closed since nothing came for longer than their clients promised.",
+            node.silent,
+        ),
+        (
             "vestibule_sip_stray_responses",
             "SIP responses that belonged to nothing.",
             node.stray_responses,

@@ -38,6 +38,10 @@ pub(crate) struct Flow {
     hop: Option<Hop>,
     /// Whether it is to be closed and what still comes on it is ignored.
     pub(crate) closing: bool,
+    /// When something came last.
+    pub(crate) heard: Mono,
+    /// Whether its client promised signs of life.
+    pub(crate) must_live: bool,
     ends: Ends,
 }
 
@@ -231,6 +235,8 @@ impl Flow {
             user: None,
             hop,
             closing: false,
+            heard: Mono::ZERO,
+            must_live: false,
             ends: Ends::default(),
         }
     }

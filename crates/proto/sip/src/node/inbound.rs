@@ -25,6 +25,7 @@ impl Node {
         if link.transport == Transport::Udp {
             return self.datagram(id, &link, bytes);
         }
+        flow.heard = self.now.mono;
         flow.framer.push(bytes);
         while self.next_frame(id, &link) {}
         let held = self.account(id);

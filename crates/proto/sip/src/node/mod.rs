@@ -18,6 +18,7 @@ mod datagram;
 mod flows;
 mod groups;
 mod inbound;
+mod keepalive;
 mod outgoing;
 mod pending;
 mod rank;
@@ -137,6 +138,8 @@ enum Alarm {
     NextGroup(u32, u32, usize),
     /// A non-INVITE request is not answered yet.
     Trying(u32, u32),
+    /// A client may have broken its promise of signs of life.
+    Silent(FlowId),
     Sweep,
     Report,
     CommitLate(u64),
@@ -247,6 +250,7 @@ impl Node {
             Alarm::Hung(leg) => self.hung(leg),
             Alarm::NextGroup(slot, generation, end) => self.next_group(slot, generation, end),
             Alarm::Trying(slot, generation) => self.trying(slot, generation),
+            Alarm::Silent(flow) => self.flow_silent(flow),
             Alarm::Sweep => self.sweep(),
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),

@@ -31,17 +31,32 @@ pub(crate) fn follow<'r>(
     ask: &Ask<'r>,
     routes: Routes,
 ) -> Option<Decision<'r>> {
+    follow_to(context, ask, routes, None)
+}
+
+/// The same with another Request-URI: the Contact that a GRUU stands for.
+pub(crate) fn follow_to<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    routes: Routes,
+    uri: Option<String>,
+) -> Option<Decision<'r>> {
     let towards = match route::towards(context, &routes) {
         Ok(towards) => towards?,
         Err(why) => return Some(Decision::refuse(ask, why)),
     };
-    Some(send(ask, routes.rest, towards))
+    let target = Target {
+        uri,
+        route: routes.rest,
+        ..Target::at(towards)
+    };
+    Some(send(ask, target))
 }
 
 /// Sends a request on inside its dialog. State is kept only where another server could be tried, or where a message can
 /// be lost on one side and nobody would repeat it on the other.
-pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> Decision<'r> {
-    let (one_way, reliable) = match &towards {
+pub(crate) fn send<'r>(ask: &Ask<'r>, target: Target) -> Decision<'r> {
+    let (one_way, reliable) = match &target.towards {
         Towards::Flow(flow) => (true, flow.transport().is_reliable()),
         Towards::Servers(hops) => (
             hops.len() < 2,
@@ -52,12 +67,9 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, route: Vec<String>, towards: Towards) -> D
     let stateless = (one_way && reliable) || ask.request.method() == Method::Ack;
     // Credentials are for us. A phone puts those of an INVITE into its ACK (RFC 3261 13.2.2.4), and whoever has them can
     // be that user for as long as the nonce lives.
-    let strip_credentials = matches!(towards, Towards::Flow(_));
+    let strip_credentials = matches!(target.towards, Towards::Flow(_));
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target {
-            route,
-            ..Target::at(towards)
-        }],
+        targets: vec![target],
         assert: assert_for(ask),
         record: Record::No,
         path: None,

@@ -9,7 +9,9 @@ pub(crate) mod dialog;
 pub(crate) mod director;
 pub(crate) mod edge;
 pub(crate) mod front_end;
+pub(crate) mod gruu;
 pub(crate) mod identity;
+mod located;
 pub(crate) mod route;
 
 pub use decision::Why;

@@ -14,6 +14,7 @@ mod dialog;
 mod faults;
 mod forking;
 mod machines;
+mod outbound;
 mod phone;
 mod relaying;
 mod sign_in;

@@ -15,6 +15,8 @@ pub struct Phone {
     pub agent: &'static str,
     pub password: &'static str,
     pub contact: String,
+    /// Parameters of the Contact of a REGISTER.
+    pub params: String,
     /// The Request-URI of a REGISTER.
     pub domain_uri: String,
     framer: Framer,
@@ -37,6 +39,7 @@ impl Phone {
             agent: "phone",
             password: PASSWORD,
             contact: format!("sip:{user}@192.0.2.7:{port};transport=tls"),
+            params: String::new(),
             domain_uri: "sip:contoso.com".to_owned(),
             framer: Framer::new(),
             inbox: Vec::new(),
@@ -131,8 +134,8 @@ impl Phone {
         let text = format!(
             "REGISTER {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
              From: <{aor}>;tag=r{cseq}\nTo: <{aor}>\nCall-ID: {call_id}\nCSeq: {cseq} REGISTER\n\
-             User-Agent: {}\nContact: <{}>\n{extra}Content-Length: 0\n\n",
-            self.domain_uri, self.agent, self.contact,
+             User-Agent: {}\nContact: <{}>{}\n{extra}Content-Length: 0\n\n",
+            self.domain_uri, self.agent, self.contact, self.params,
         );
         self.send(deployment, &text);
     }
