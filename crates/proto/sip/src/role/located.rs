@@ -83,15 +83,15 @@ pub(super) fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>) -> Opti
 /// The newest binding of the phone whose GRUU the Request-URI is, if it is registered here.
 pub(super) fn by_gruu(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<Binding>> {
     let uri = Uri::parse(ask.request.uri()).ok()?;
-    let key = &context.config.keys.ticket;
-    let (aor, wanted) = gruu::read(&uri, key)?;
-    if wanted == Wanted::Everyone || !context.config.is_our_domain(uri.host) {
+    if !uri.params.has("gr") || !context.config.is_our_domain(uri.host) {
         return None;
     }
+    let key = &context.config.keys.ticket;
+    let (aor, wanted) = gruu::read(&uri, key)?;
     let bindings = context.locations.find(&aor, context.now.wall);
     let mut fit: Vec<_> = bindings
         .into_iter()
-        .filter(|binding| wanted.takes(binding, key))
+        .filter(|binding| wanted != Wanted::Everyone && wanted.takes(binding, key))
         .collect();
     fit.sort_by_key(|binding| std::cmp::Reverse(binding.expires_at));
     fit.into_iter().next()
