@@ -22,6 +22,8 @@ pub struct Phone {
     pub password: &'static str,
     /// Its Contact URI.
     pub contact: String,
+    /// Parameters of the Contact of a REGISTER.
+    pub params: String,
     /// The Request-URI of a REGISTER.
     pub domain_uri: String,
     framer: Framer,
@@ -56,6 +58,7 @@ impl Phone {
             agent: "phone",
             password: PASSWORD,
             contact: format!("sip:{user}@{from}:{port};transport=tls"),
+            params: String::new(),
             domain_uri: "sip:contoso.com".to_owned(),
             framer: Framer::new(),
             inbox: Vec::new(),
@@ -155,8 +158,8 @@ impl Phone {
         let text = format!(
             "REGISTER {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
              From: <{aor}>;tag=r{cseq}\nTo: <{aor}>\nCall-ID: {call_id}\nCSeq: {cseq} REGISTER\n\
-             User-Agent: {}\nContact: <{}>\n{extra}Content-Length: 0\n\n",
-            self.domain_uri, self.agent, self.contact,
+             User-Agent: {}\nContact: <{}>{}\n{extra}Content-Length: 0\n\n",
+            self.domain_uri, self.agent, self.contact, self.params,
         );
         self.send(deployment, &text);
     }

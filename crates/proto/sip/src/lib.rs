@@ -13,8 +13,8 @@
 
 pub mod auth;
 pub mod config;
-pub mod guard;
 pub mod event;
+pub mod guard;
 pub mod location;
 pub mod msg;
 mod node;

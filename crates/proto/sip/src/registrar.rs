@@ -10,8 +10,11 @@
 //! Left out on purpose: `Path` is stored whether or not the client claims to support it, since only our own Edge and
 //! Director add it here and without it the client could not be reached (RFC 3327 5.3 allows policy to decide).
 
+mod answer;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use answer::{Answer, FLOW_TIMER, binds_flow};
 
 use crate::config::Registrations;
 use crate::location::{Binding, Change};
@@ -22,6 +25,8 @@ use std::time::Duration;
 
 /// Contacts in one REGISTER; more are refused.
 const MAX_CONTACTS: usize = 16;
+/// Bytes of one Contact with its parameters, and of the route to it.
+const MAX_CONTACT: usize = 2_048;
 
 /// What a REGISTER asks for, apart from the message itself.
 #[derive(Clone, Debug)]
@@ -34,6 +39,8 @@ pub struct Request<'a> {
     pub route: Vec<String>,
     /// Whether it came through an Edge.
     pub remote: bool,
+    /// Whether the first hop keeps the client's flow (RFC 5626).
+    pub outbound: bool,
 }
 
 /// What follows from a REGISTER that is in order.
@@ -54,6 +61,15 @@ pub enum Refusal {
     /// The Contact is no SIP URI: 400.
     #[error("contact is not a SIP URI")]
     ContactForm,
+    /// A Contact or the route to it is longer than we keep: 400.
+    #[error("contact is too long")]
+    TooLong,
+    /// Several flows in one request (RFC 5626 6): 400.
+    #[error("one contact with reg-id only")]
+    ManyFlows,
+    /// The client wants its flow kept and the first proxy on the way does not do that (RFC 5626 6): 439.
+    #[error("first hop lacks outbound support")]
+    NoOutbound,
     /// `*` with other contacts, or without `Expires: 0` (RFC 3261 10.3 step 6): 400.
     #[error("contact * needs Expires: 0 and no other contact")]
     Star,
@@ -73,7 +89,13 @@ impl Refusal {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Malformed | Self::ContactForm | Self::Star | Self::OutOfOrder => 400,
+            Self::Malformed
+            | Self::ContactForm
+            | Self::TooLong
+            | Self::ManyFlows
+            | Self::Star
+            | Self::OutOfOrder => 400,
+            Self::NoOutbound => 439,
             Self::TooBrief => 423,
             Self::TooMany => 403,
         }
@@ -123,6 +145,14 @@ pub fn register(
             change.remove.push(binding);
         } else {
             change.put.push(binding);
+        }
+    }
+    if change.put.iter().any(|binding| binding.reg_id > 0) {
+        if change.put.len() > 1 {
+            return Err(Refusal::ManyFlows);
+        }
+        if !request.outbound {
+            return Err(Refusal::NoOutbound);
         }
     }
     if !change.put.is_empty() && count_after(bound, &change) > rules.endpoints {
@@ -199,11 +229,11 @@ fn read_contact(
         .params
         .value("+sip.instance")
         .map(|value| value.trim_matches('"').to_owned());
-    let reg_id = address
-        .params
-        .value("reg-id")
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(0);
+    let route_len: usize = request.route.iter().map(String::len).sum();
+    if contact.value.len() > MAX_CONTACT || route_len > MAX_CONTACT {
+        return Err(Refusal::TooLong);
+    }
+    let reg_id = flow_number(request.message, &address);
     let binding = Binding {
         contact: address.uri.to_owned(),
         params: other_params(&address),
@@ -222,6 +252,15 @@ fn read_contact(
         remote: request.remote,
     };
     Ok((binding, life))
+}
+
+/// `reg-id` of a Contact, 0 if it does not count: without an instance, or from a client that does not say `outbound`
+/// (RFC 5626 6).
+fn flow_number(message: &Message, address: &Address<'_>) -> u32 {
+    let params = &address.params;
+    let counts = params.has("+sip.instance") && message.has_token(Name::Supported, "outbound");
+    let number = params.value("reg-id").filter(|_| counts);
+    number.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 /// RFC 3261 10.2.1.1: the Contact's own `expires`, else the Expires header, else the default; a malformed one counts

@@ -8,10 +8,12 @@
 //! branch lives as long as the process; that of a token is shared by the members of a pool, so that any member
 //! understands the dialogs of another.
 
+mod gruu;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
+pub use gruu::TempGruu;
 pub use ticket::Ticket;
 
 use base::net::{FlowId, WorkerId};

@@ -96,6 +96,11 @@ fn counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
             node.closed_for_cause,
         ),
         (
+            "vestibule_sip_silent_flows",
+            "Flows closed since nothing came for longer than their clients promised.",
+            node.silent,
+        ),
+        (
             "vestibule_sip_stray_responses",
             "SIP responses that belonged to nothing.",
             node.stray_responses,

@@ -75,6 +75,8 @@ pub struct SipStatus {
     pub malformed: u64,
     /// Connections closed because of what came on them.
     pub closed_for_cause: u64,
+    /// Flows closed since nothing came for longer than their clients promised.
+    pub silent: u64,
     /// Responses that belonged to nothing.
     pub stray_responses: u64,
     /// Requests that ended here, by reason.
@@ -200,6 +202,7 @@ impl Shared {
             held_back: node.held_back,
             malformed: node.malformed,
             closed_for_cause: node.closed_for_cause,
+            silent: node.silent,
             stray_responses: node.stray_responses,
             ended: node
                 .ended

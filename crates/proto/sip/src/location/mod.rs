@@ -3,6 +3,7 @@
 //! Values only. [`Table`] is the view that every worker reads; a [`Change`] is the record that the change log keeps.
 //! The registrar's rules are in [`crate::registrar`].
 
+mod packed;
 mod table;
 
 pub use table::Table;

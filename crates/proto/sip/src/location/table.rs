@@ -1,19 +1,25 @@
 //! The bindings in memory.
 //!
 //! Sharded by user, so that a writer holds a small part for a short time; readers of other users never wait. What
-//! ends when is kept per shard in order of time: an entry for each binding and none besides.
+//! ends when is kept per shard in order of time: an entry for each binding and none besides. A binding is kept packed
+//! ([`Packed`]), so that a million of them leave room for other things.
 
+use super::packed::Packed;
 use super::{Binding, Change, Locations};
 use base::UnixMillis;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-const SHARDS: usize = 64;
+const SHARDS: usize = 256;
+
+/// The bindings of one user, most preferred first; nearly all users have one.
+type Kept = SmallVec<[Packed; 1]>;
 
 #[derive(Default)]
 struct Shard {
-    users: BTreeMap<Arc<str>, Vec<Arc<Binding>>>,
+    users: BTreeMap<Arc<str>, Kept>,
     ends: BTreeSet<(u64, Arc<str>)>,
     bindings: usize,
 }
@@ -40,49 +46,53 @@ impl Table {
         let mut shard = self
             .shard(&change.aor)
             .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+            .unwrap_or_else(PoisonError::into_inner);
         let shard = &mut *shard;
-        let (aor, mut bindings) = match shard.users.remove_entry(change.aor.as_str()) {
+        let (aor, mut kept) = match shard.users.remove_entry(change.aor.as_str()) {
             Some(entry) => entry,
-            None => (Arc::from(change.aor.as_str()), Vec::new()),
+            None => (Arc::from(change.aor.as_str()), Kept::new()),
         };
-        shard.bindings -= bindings.len();
-        for old in &bindings {
+        shard.bindings -= kept.len();
+        for old in &kept {
             shard.ends.remove(&(old.expires_at, Arc::clone(&aor)));
         }
-        bindings.retain(|old| !change.remove.iter().any(|removed| removed.removes(old)));
-        for new in &change.put {
-            bindings.retain(|old| !new.is_same(old));
-            bindings.push(Arc::new(new.clone()));
-        }
-        for binding in &bindings {
+        kept.retain(|old| old.unpack().is_some_and(|old| stays(&old, change)));
+        // Of two that are the same the later counts.
+        let puts = change.put.iter().enumerate();
+        let last = |at: usize, new: &Binding| {
+            let later = change.put.get(at + 1..).unwrap_or_default();
+            !later.iter().any(|later| later.is_same(new))
+        };
+        kept.extend(
+            puts.filter(|(at, new)| last(*at, new))
+                .filter_map(|(_, new)| Packed::new(new)),
+        );
+        for binding in &kept {
             shard.ends.insert((binding.expires_at, Arc::clone(&aor)));
         }
-        bindings.sort_by_key(|binding| std::cmp::Reverse(binding.q));
-        shard.bindings += bindings.len();
-        if !bindings.is_empty() {
-            bindings.shrink_to_fit();
-            shard.users.insert(aor, bindings);
+        kept.sort_by_key(|binding| std::cmp::Reverse(binding.q));
+        shard.bindings += kept.len();
+        if !kept.is_empty() {
+            kept.shrink_to_fit();
+            shard.users.insert(aor, kept);
         }
     }
 
-    /// Calls `each` with one change per user that makes the table what it is: a snapshot.
+    /// Calls `each` with one change per user that makes the table what it is: a snapshot. No lock is held meanwhile.
     pub fn snapshot(&self, mut each: impl FnMut(Change)) {
         for shard in &self.shards {
-            let shard = shard
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            for (aor, bindings) in &shard.users {
-                let put = bindings
-                    .iter()
-                    .map(|binding| Binding::clone(binding))
-                    .collect();
-                each(Change {
-                    aor: aor.to_string(),
-                    remove: Vec::new(),
-                    put,
-                });
-            }
+            let changes: Vec<Change> = {
+                let shard = read(shard);
+                let users = shard.users.iter();
+                users
+                    .map(|(aor, kept)| Change {
+                        aor: aor.to_string(),
+                        remove: Vec::new(),
+                        put: kept.iter().filter_map(Packed::unpack).collect(),
+                    })
+                    .collect()
+            };
+            changes.into_iter().for_each(&mut each);
         }
     }
 
@@ -90,9 +100,7 @@ impl Table {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         self.shards.iter().fold((0, 0), |(users, bindings), shard| {
-            let shard = shard
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let shard = read(shard);
             (users + shard.users.len(), bindings + shard.bindings)
         })
     }
@@ -103,26 +111,29 @@ impl Table {
     }
 }
 
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells whether a binding outlives a change to its user.
+fn stays(old: &Binding, change: &Change) -> bool {
+    !change.remove.iter().any(|removed| removed.removes(old))
+        && !change.put.iter().any(|new| new.is_same(old))
+}
+
 impl Locations for Table {
     fn find(&self, aor: &str, now: UnixMillis) -> Vec<Arc<Binding>> {
-        let shard = self
-            .shard(aor)
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let alive = |binding: &&Arc<Binding>| binding.is_alive(now);
-        shard
-            .users
-            .get(aor)
-            .map(|all| all.iter().filter(alive).cloned().collect())
-            .unwrap_or_default()
+        let shard = read(self.shard(aor));
+        let kept = shard.users.get(aor).into_iter().flatten();
+        kept.filter(|binding| binding.is_alive(now))
+            .filter_map(Packed::shared)
+            .collect()
     }
 
     fn expired(&self, now: UnixMillis, max: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         for shard in &self.shards {
-            let shard = shard
-                .read()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let shard = read(shard);
             let due = shard.ends.iter().take_while(|(at, _)| *at <= now.0);
             let users: BTreeSet<&Arc<str>> = due
                 .map(|(_, aor)| aor)
@@ -140,7 +151,7 @@ fn ended(shard: &Shard, aor: &Arc<str>, now: UnixMillis) -> Option<Change> {
     let gone = all.filter(|binding| !binding.is_alive(now));
     Some(Change {
         aor: aor.to_string(),
-        remove: gone.map(|binding| Binding::clone(binding)).collect(),
+        remove: gone.filter_map(Packed::unpack).collect(),
         put: Vec::new(),
     })
 }

@@ -46,6 +46,10 @@ pub(crate) struct Flow {
     hop: Option<Hop>,
     /// Whether it is to be closed and what still comes on it is ignored.
     pub(crate) closing: bool,
+    /// When something came last.
+    pub(crate) heard: Mono,
+    /// Whether its client promised signs of life.
+    pub(crate) must_live: bool,
     ends: Ends,
 }
 
@@ -268,6 +272,8 @@ impl Flow {
             trusted: false,
             hop,
             closing: false,
+            heard: Mono::ZERO,
+            must_live: false,
             ends: Ends::default(),
         }
     }

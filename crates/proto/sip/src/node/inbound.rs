@@ -26,6 +26,7 @@ impl Node {
         if link.transport == Transport::Udp {
             return self.datagram(id, &link, bytes);
         }
+        flow.heard = self.now.mono;
         flow.framer.push(bytes);
         let mut framed = false;
         while self.next_frame(id, &link) {

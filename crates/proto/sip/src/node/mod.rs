@@ -21,6 +21,7 @@ mod eventing;
 mod flows;
 mod groups;
 mod inbound;
+mod keepalive;
 mod note;
 mod outgoing;
 mod overload;
@@ -42,8 +43,8 @@ pub use stats::Stats;
 
 use crate::auth::Nonces;
 use crate::config::Config;
-use crate::guard::Guard;
 use crate::event::{Events, Watched};
+use crate::guard::Guard;
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
@@ -171,6 +172,8 @@ enum Alarm {
     Trying(u32, u32),
     Unfinished(FlowId),
     Silent(FlowId),
+    /// A client may have broken its promise of signs of life.
+    Lifeless(FlowId),
     Sweep,
     Report,
     CommitLate(u64),
@@ -307,6 +310,7 @@ impl Node {
             Alarm::Trying(slot, generation) => self.trying(slot, generation),
             Alarm::Unfinished(flow) => self.unfinished_alarm(flow),
             Alarm::Silent(flow) => self.silent_alarm(flow),
+            Alarm::Lifeless(flow) => self.flow_silent(flow),
             Alarm::Sweep => self.sweep(),
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),

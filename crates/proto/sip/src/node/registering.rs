@@ -2,7 +2,7 @@
 
 use super::{Action, Alarm, Node};
 use crate::msg::{Message, Name, Reply};
-use crate::registrar::{self, Outcome, Refusal, Request};
+use crate::registrar::{self, Answer, Outcome, Refusal, Request};
 use crate::role::{Registering, Why};
 use base::net::{FlowId, Link};
 use base::timers::TimerId;
@@ -13,6 +13,8 @@ use std::time::Duration;
 const COMMIT_WAIT: Duration = Duration::from_secs(32);
 /// How often ended bindings are looked for.
 pub(super) const SWEEP: Duration = Duration::from_secs(5);
+/// The same while there are more than one sweep removes.
+const SWEEP_MORE: Duration = Duration::from_millis(100);
 /// How many users' ended bindings one sweep removes.
 const SWEEP_MAX: usize = 1_000;
 
@@ -47,6 +49,7 @@ impl Node {
             aor: &registering.aor,
             route: registering.route,
             remote: registering.remote,
+            outbound: registering.outbound,
         };
         let outcome =
             registrar::register(&self.config.registrations, self.now.wall, &bound, &asked);
@@ -98,10 +101,15 @@ impl Node {
     }
 
     /// Removes bindings that have ended: one batch, one record each. What the change log does not take is found again
-    /// the next time, and while it has not answered nothing more is given to it.
+    /// the next time, and while it has not answered nothing more is given to it. Many that end together go batch after
+    /// batch, so that nobody waits behind them.
     pub(super) fn sweep(&mut self) {
+        let mut wait = SWEEP_MORE;
         if self.sweeping.is_none() {
             let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
+            if changes.len() < SWEEP_MAX {
+                wait = SWEEP;
+            }
             if !changes.is_empty() {
                 let ticket = self.ticket();
                 let watched = self.events.watched();
@@ -111,7 +119,7 @@ impl Node {
                 self.out.push_back(Action::Commit { ticket, changes });
             }
         }
-        self.timers.set(self.now.mono, SWEEP, Alarm::Sweep);
+        self.timers.set(self.now.mono, wait, Alarm::Sweep);
     }
 
     /// The change log has answered, or taken too long.
@@ -145,12 +153,16 @@ impl Node {
 
     /// `200` with all bindings of the user (RFC 3261 10.3 step 8).
     fn registered(&mut self, flow: FlowId, link: &Link, request: &Message, aor: &str) {
-        let mut reply = Reply::to(request, 200);
-        for binding in self.shared.locations.find(aor, self.now.wall) {
-            reply = reply.header(
-                Name::Contact,
-                registrar::contact_value(&binding, self.now.wall),
-            );
+        let bindings = self.shared.locations.find(aor, self.now.wall);
+        let answer = Answer {
+            aor,
+            bindings: &bindings,
+            now: self.now.wall,
+            key: &self.config.keys.ticket,
+        };
+        let reply = answer.write(request, &mut self.random);
+        if registrar::binds_flow(request) {
+            self.expect_life(flow);
         }
         self.stats.end(Why::Answered);
         self.reply(flow, link, request, reply);

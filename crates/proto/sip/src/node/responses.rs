@@ -139,7 +139,10 @@ impl Node {
                     self.respond(relay, id, response.status(), upwards(link, response));
                 }
             }
-            status @ 200..=299 => self.accepted(relay, id, at, status, upwards(link, response)),
+            status @ 200..=299 => {
+                self.note_flow_timer(relay.came_on, &relay.request, response);
+                self.accepted(relay, id, at, status, upwards(link, response));
+            }
             status @ (408 | 430 | 503) if self.may_fail_over(relay, at, status) => {
                 self.rest_after(relay, at, response);
                 if let Some(leg) = relay.legs.get_mut(at) {

@@ -18,6 +18,8 @@ pub struct Stats {
     pub malformed: u64,
     /// Connections closed because of what came on them.
     pub closed_for_cause: u64,
+    /// Flows closed since nothing came for longer than their clients promised.
+    pub silent: u64,
     /// Responses that belong to nothing of ours.
     pub stray_responses: u64,
     /// Legs that moved to another server after a failure.
@@ -55,6 +57,7 @@ impl Stats {
         self.relayed_stateless += other.relayed_stateless;
         self.malformed += other.malformed;
         self.closed_for_cause += other.closed_for_cause;
+        self.silent += other.silent;
         self.stray_responses += other.stray_responses;
         self.failovers += other.failovers;
         self.held_back += other.held_back;

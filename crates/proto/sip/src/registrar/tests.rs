@@ -18,7 +18,7 @@ fn ask(bound: &[Arc<Binding>], call: &str, cseq: u32, lines: &[&str]) -> Result<
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     let text = format!(
         "REGISTER sip:contoso.com SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\r\nFrom: <{AOR}>;tag=1\r\n\
-         To: <{AOR}>\r\nCall-ID: {call}\r\nCSeq: {cseq} REGISTER\r\nUser-Agent: a phone\r\n{lines}\
+         To: <{AOR}>\r\nCall-ID: {call}\r\nSupported: outbound\r\nCSeq: {cseq} REGISTER\r\nUser-Agent: a phone\r\n{lines}\
          Content-Length: 0\r\n\r\n"
     );
     let message = Message::parse(text.into_bytes().into(), &Limits::CLIENT)?;
@@ -27,6 +27,7 @@ fn ask(bound: &[Arc<Binding>], call: &str, cseq: u32, lines: &[&str]) -> Result<
         aor: AOR,
         route: vec!["<sip:edge;lr>".to_owned()],
         remote: true,
+        outbound: true,
     };
     register(&RULES, NOW, bound, &request)
 }
@@ -177,6 +178,9 @@ fn each_refusal_has_its_status() {
         (Refusal::ContactForm, 400),
         (Refusal::Star, 400),
         (Refusal::OutOfOrder, 400),
+        (Refusal::TooLong, 400),
+        (Refusal::ManyFlows, 400),
+        (Refusal::NoOutbound, 439),
         (Refusal::TooBrief, 423),
         (Refusal::TooMany, 403),
     ] {
@@ -265,8 +269,12 @@ fn the_same_binding_is_kept_once() {
         user.ask("b", 1, &[&format!("Contact: {second}")]).unwrap();
         assert_eq!(user.bound().len(), count, "{first} {second}");
         let user = User::default();
-        user.ask("a", 1, &[&format!("Contact: {first}, {second}")])
-            .unwrap();
+        let both = user.ask("a", 1, &[&format!("Contact: {first}, {second}")]);
+        if first.contains("reg-id") {
+            assert_eq!(both, Err(Refusal::ManyFlows), "RFC 5626 6");
+            continue;
+        }
+        assert_eq!(both, Ok(()));
         assert_eq!(user.bound().len(), count, "{first}, {second}");
     }
     let user = User::default();
@@ -287,4 +295,47 @@ fn removing_is_possible_whatever_the_number_of_endpoints() {
     user.ask("c", 2, &["Contact: <sip:a@b>;expires=0"]).unwrap();
     user.ask("c", 3, &third).unwrap();
     assert_eq!(user.contacts(), ["sip:c@d", "sip:e@f"]);
+}
+
+/// RFC 5626 6: a flow counts from a client that says `outbound`, with an instance, and over a first hop that keeps it.
+#[test]
+fn what_makes_a_flow() {
+    let cases = [
+        ("outbound", ";+sip.instance=\"<i>\";reg-id=1", true, Ok(1)),
+        (
+            "outbound",
+            ";+sip.instance=\"<i>\";reg-id=1",
+            false,
+            Err(Refusal::NoOutbound),
+        ),
+        ("path", ";+sip.instance=\"<i>\";reg-id=1", false, Ok(0)),
+        ("outbound", ";reg-id=1", false, Ok(0)),
+        ("outbound", ";+sip.instance=\"<i>\"", false, Ok(0)),
+    ];
+    for (supported, params, outbound, expected) in cases {
+        let text = format!(
+            "REGISTER sip:contoso.com SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\r\nFrom: <{AOR}>;tag=1\r\n\
+             To: <{AOR}>\r\nCall-ID: a\r\nCSeq: 1 REGISTER\r\nSupported: {supported}\r\n\
+             Contact: <sip:a@b>{params}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let message = Message::parse(text.into_bytes().into(), &Limits::CLIENT).unwrap();
+        let request = Request {
+            message: &message,
+            aor: AOR,
+            route: Vec::new(),
+            remote: false,
+            outbound,
+        };
+        let number = register(&RULES, NOW, &[], &request).map(|outcome| match outcome {
+            Outcome::Change(change) => change.put[0].reg_id,
+            Outcome::Fetch => panic!("there is a contact"),
+        });
+        assert_eq!(number, expected, "{supported} {params} {outbound}");
+    }
+}
+
+#[test]
+fn a_contact_of_any_length_is_not_kept() {
+    let long = format!("Contact: <sip:{}@b>", "a".repeat(MAX_CONTACT));
+    assert_eq!(User::default().ask("a", 1, &[&long]), Err(Refusal::TooLong));
 }

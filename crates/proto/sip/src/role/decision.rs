@@ -76,6 +76,8 @@ pub(crate) struct Registering {
     pub(crate) aor: Arc<str>,
     pub(crate) route: Vec<String>,
     pub(crate) remote: bool,
+    /// Whether the first hop keeps the client's flow (RFC 5626).
+    pub(crate) outbound: bool,
 }
 
 /// A SUBSCRIBE or PUBLISH that we answer for a user.

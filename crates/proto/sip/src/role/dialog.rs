@@ -31,10 +31,24 @@ pub(crate) fn follow<'r>(
     ask: &Ask<'r>,
     routes: Routes,
 ) -> Option<Decision<'r>> {
+    follow_to(context, ask, routes, None)
+}
+
+/// The same with another Request-URI: the Contact that a GRUU stands for.
+pub(crate) fn follow_to<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    routes: Routes,
+    uri: Option<String>,
+) -> Option<Decision<'r>> {
     let towards = match route::towards(context, &routes) {
         Ok(towards) => towards?,
         Err(why) => return Some(Decision::refuse(ask, why)),
     };
+    let mut routes = routes;
+    if uri.is_some() {
+        routes.uri = uri;
+    }
     Some(send(ask, routes.target(ask.request, towards)))
 }
 

@@ -10,6 +10,7 @@
 
 use super::dialog;
 use super::gateway;
+use super::gruu::{self, Wanted};
 use super::identity;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
@@ -28,8 +29,10 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         return register(context, ask);
     }
     if dialog::is_inside(ask) && dialog::is_admitted(context, ask, &routes) {
-        let decision = dialog::follow(context, ask, routes);
-        return decision.unwrap_or_else(|| Decision::refuse(ask, Why::NoDialog));
+        let Some(decision) = dialog::follow(context, ask, routes) else {
+            return no_route(context, ask);
+        };
+        return decision;
     }
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
         return Decision::refuse(ask, Why::Stray);
@@ -43,6 +46,19 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         return to_client(ask, &routes, user);
     }
     send_home(context, ask, user)
+}
+
+/// Inside a dialog without a route a GRUU still says where its phone is at home (RFC 5627 5.4).
+fn no_route<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
+    let home = match callee(context, ask) {
+        Ok((aor, Wanted::Instance(_) | Wanted::Temporary(_))) => context.users.find(&aor),
+        Ok((_, Wanted::Everyone)) | Err(_) => None,
+    };
+    let Some(account) = home.filter(|_| !ask.is_from(Role::FrontEnd)) else {
+        return Decision::refuse(ask, Why::NoDialog);
+    };
+    let servers = route::home_servers(context, account.home.as_str());
+    dialog::send(ask, Target::at(Towards::Servers(servers)))
 }
 
 /// A Front End sends to a client that signed in through us: our Path token names the flow. It asks nothing else of us;
@@ -63,6 +79,9 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         Ok(user) => user,
         Err(decision) => return *decision,
     };
+    if identity::is_for_another(ask.request) {
+        return Decision::refuse(ask, Why::WrongIdentity);
+    }
     let Some(account) = context.users.find(&user) else {
         return Decision::refuse(ask, Why::BadCredentials);
     };
@@ -129,7 +148,7 @@ pub(crate) fn redirect_home<'r>(
 /// Sends a request of a proven user to the home pool of the one it is for.
 fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> Decision<'r> {
     let aor = match callee(context, ask) {
-        Ok(aor) => aor,
+        Ok((aor, _)) => aor,
         Err(why) => return Decision::refuse(ask, why),
     };
     let Some(account) = context.users.find(&aor) else {
@@ -142,13 +161,16 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> De
     forward(Target::at(towards), user, ask)
 }
 
-/// The address-of-record in the Request-URI, if we serve its domain.
-pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<String, Why> {
+/// The address-of-record that the Request-URI stands for, if we serve its domain, and which of the user's phones it
+/// means.
+pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<(String, Wanted), Why> {
     let uri = Uri::parse(ask.request.uri()).map_err(|_| Why::Malformed)?;
     if !context.config.is_our_domain(uri.host) {
-        return gateway::callee(context, ask, &uri).ok_or(Why::NotOurDomain);
+        return gateway::callee(context, ask, &uri)
+            .map(|aor| (aor, Wanted::Everyone))
+            .ok_or(Why::NotOurDomain);
     }
-    uri.aor().ok_or(Why::UnknownUser)
+    gruu::read(&uri, &context.config.keys.ticket).ok_or(Why::UnknownUser)
 }
 
 fn forward<'r>(target: Target, user: Arc<str>, ask: &Ask<'r>) -> Decision<'r> {

@@ -6,6 +6,7 @@
 
 use super::director::callee;
 use super::front_end::serves;
+use super::gruu::Wanted;
 use super::route::{self, Routes};
 use super::{Ask, Context, Decision, Eventing, Why};
 use crate::event::Package;
@@ -37,7 +38,9 @@ pub(crate) fn begins<'r>(
         return Some(Decision::refuse(ask, Why::BadEvent));
     }
     let aor = match callee(context, ask) {
-        Ok(aor) => aor,
+        Ok((aor, Wanted::Everyone)) => aor,
+        // A GRUU means one phone, which answers for itself.
+        Ok(_) => return None,
         Err(why) => return Some(Decision::refuse(ask, why)),
     };
     if known.is_none() {

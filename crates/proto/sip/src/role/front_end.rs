@@ -9,13 +9,14 @@
 
 use super::dialog;
 use super::director::{callee, record_for, redirect_home};
-use super::gateway;
 use super::eventing;
+use super::gateway;
+use super::gruu::Wanted;
 use super::identity;
+use super::located;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Registering, Target, Towards, Why};
-use crate::location::Binding;
-use crate::msg::{Method, Name, Reply, Uri};
+use crate::msg::{Method, Name, Reply};
 use base::net::{Peer, Role};
 use directory::User;
 use std::sync::Arc;
@@ -57,8 +58,8 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     locate(context, ask, caller)
 }
 
-/// What a REGISTER may require of the registrar (RFC 3327, RFC 5626).
-const SUPPORTED: [&str; 2] = ["path", "outbound"];
+/// What a REGISTER may require of the registrar (RFC 3327, RFC 5626, RFC 5627).
+const SUPPORTED: [&str; 3] = ["path", "outbound", "gruu"];
 
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
     let mut required = ask.request.elements(Name::Require);
@@ -76,7 +77,9 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         Ok(user) => user,
         Err(decision) => return *decision,
     };
-    if identity::claimed(ask.request).as_deref() != Some(&*user) {
+    if identity::claimed(ask.request).as_deref() != Some(&*user)
+        || identity::is_for_another(ask.request)
+    {
         return Decision::refuse(ask, Why::WrongIdentity);
     }
     let Some(account) = context.users.find(&user) else {
@@ -114,10 +117,16 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registeri
     if ask.is_from_client() {
         path = vec![route::path_uri(context, ask.flow)];
     }
+    // The first hop wrote its entry first, so it is the last (RFC 3327 5.2).
+    let outbound = path
+        .last()
+        .and_then(|hop| route::uri_of(hop))
+        .is_some_and(|uri| uri.params.has("ob"));
     Registering {
         aor,
         route: path,
         remote,
+        outbound,
     }
 }
 
@@ -127,8 +136,8 @@ pub(crate) fn locate<'r>(
     ask: &Ask<'r>,
     caller: Arc<str>,
 ) -> Decision<'r> {
-    let aor = match callee(context, ask) {
-        Ok(aor) => aor,
+    let (aor, wanted) = match callee(context, ask) {
+        Ok(callee) => callee,
         Err(why) => return Decision::refuse(ask, why),
     };
     let Some(account) = context.users.find(&aor) else {
@@ -137,50 +146,46 @@ pub(crate) fn locate<'r>(
             None => Decision::refuse(ask, Why::UnknownUser),
         };
     };
-    let bindings = context.locations.find(&aor, context.now.wall);
-    let targets: Vec<Target> = bindings
-        .iter()
-        .filter_map(|binding| target_for(context, ask, binding))
-        .collect();
+    if !account.enabled {
+        return Decision::refuse(ask, Why::Unreachable);
+    }
+    let targets = located::targets(context, ask, &aor, &wanted);
     if !targets.is_empty() {
         return forward(ask, caller, targets);
     }
-    // Not here: at home, or with the pool that stands in for it while the home was away. Front Ends ask no further.
-    let others = route::home_servers(context, account.home.as_str());
-    if others.is_empty() || ask.is_from(Role::FrontEnd) {
-        return Decision::refuse(ask, Why::Unreachable);
-    }
-    let at_home = context
-        .config
-        .server
-        .pool
-        .eq_ignore_ascii_case(account.home.as_str());
-    let target = Target {
-        uri: gateway::uri_for(context, ask, &aor),
-        ..Target::at(Towards::Servers(others))
+    // RFC 5627 5.4: a temporary GRUU ends with its registration, a public one never does.
+    let not_here = match wanted {
+        Wanted::Temporary(_) => Why::UnknownUser,
+        Wanted::Everyone | Wanted::Instance(_) => Why::Unreachable,
     };
-    let unreached = if at_home {
-        Why::Unreachable
-    } else {
-        Why::NoServer
-    };
-    forward_unless(ask, caller, vec![target], unreached)
+    elsewhere(context, ask, caller, &aor, account.home.as_str(), not_here)
 }
 
-/// The highest q, in thousandths.
-const Q_MAX: u16 = 1_000;
-
-/// A target for a binding; `None` if its flow is gone.
-fn target_for(context: &mut Context<'_>, ask: &Ask<'_>, binding: &Binding) -> Option<Target> {
-    let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
-    let towards = route::towards(context, &routes).ok()??;
-    let target = Target {
-        uri: Some(binding.contact.clone()),
-        route: routes.rest,
-        order: Q_MAX.saturating_sub(binding.q),
-        ..Target::at(towards)
+/// Who is not here is at home, or with the pool that stands in for it. One Front End asks another; only the home asks
+/// once more, the pool that stands in for it, so that whoever asked the home finds those who signed in there.
+fn elsewhere<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    caller: Arc<str>,
+    aor: &str,
+    home: &str,
+    not_here: Why,
+) -> Decision<'r> {
+    let at_home = context.config.server.pool.eq_ignore_ascii_case(home);
+    let others = if at_home {
+        route::stand_ins(context, home)
+    } else {
+        route::home_servers(context, home)
     };
-    Some(route::for_strict(target, ask.request))
+    if others.is_empty() || (ask.is_from(Role::FrontEnd) && !at_home) {
+        return Decision::refuse(ask, not_here);
+    }
+    let unreached = if at_home { not_here } else { Why::NoServer };
+    let target = Target {
+        uri: gateway::uri_for(context, ask, aor),
+        ..Target::at(Towards::Servers(others))
+    };
+    forward_unless(ask, caller, vec![target], unreached)
 }
 
 fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {
@@ -208,26 +213,14 @@ fn forward_unless<'r>(
 pub(crate) fn inside<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
     let gone = routes.rest.is_empty() && routes.flow == Some(Leads::Nowhere);
     let uri = routes.uri.clone();
-    if !gone && let Some(decision) = dialog::follow(context, ask, routes) {
+    let contact = located::by_gruu(context, ask).map(|binding| binding.contact.clone());
+    if !gone && let Some(decision) = dialog::follow_to(context, ask, routes, contact) {
         return decision;
     }
     let why = if gone { Why::FlowGone } else { Why::NoDialog };
-    let again = registered_again(context, ask, uri.as_deref());
+    let again = located::registered_again(context, ask, uri.as_deref());
     match again.or_else(|| gateway::again(context, ask)) {
         Some(target) => dialog::send(ask, target),
         None => Decision::refuse(ask, why),
     }
-}
-
-/// The binding of the dialog's other end whose Contact is the Request-URI: the client has come back on a new flow.
-fn registered_again(context: &mut Context<'_>, ask: &Ask<'_>, uri: Option<&str>) -> Option<Target> {
-    let to = ask.request.to().ok()?;
-    let aor = Uri::parse(to.uri).ok()?.aor()?;
-    let wanted = Uri::parse(uri.unwrap_or_else(|| ask.request.uri())).ok()?;
-    let bindings = context.locations.find(&aor, context.now.wall);
-    let same = |binding: &&Arc<Binding>| {
-        Uri::parse(&binding.contact).is_ok_and(|contact| contact.matches(&wanted))
-    };
-    let binding = bindings.iter().find(same)?;
-    target_for(context, ask, binding)
 }

@@ -181,6 +181,14 @@ pub(crate) fn claimed(request: &Message) -> Option<String> {
     Uri::parse(address.ok()?.uri).ok()?.aor()
 }
 
+/// Tells whether a REGISTER is for somebody else than its From (RFC 3261 10.2: a third party registers). Nobody has the
+/// right to.
+pub(crate) fn is_for_another(request: &Message) -> bool {
+    let aor = |uri: &str| Uri::parse(uri).ok().and_then(|uri| uri.aor());
+    let from = request.from().ok().and_then(|from| aor(from.uri));
+    from != claimed(request)
+}
+
 /// Returns the identity of our domains that a Director or Front End asserts (RFC 3325 9.1). Nobody else may: an Edge's
 /// word about our users counts for nothing.
 pub(crate) fn asserted(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>> {

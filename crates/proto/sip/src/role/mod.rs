@@ -11,7 +11,9 @@ pub(crate) mod edge;
 pub(crate) mod eventing;
 pub(crate) mod front_end;
 pub(crate) mod gateway;
+pub(crate) mod gruu;
 pub(crate) mod identity;
+mod located;
 pub(crate) mod loops;
 pub(crate) mod route;
 

@@ -7,7 +7,7 @@ use super::{Context, Target, Towards, Why};
 use crate::config::Pool;
 use crate::msg::{Address, Message, Name, Uri};
 use crate::token::{Dialog, Token};
-use base::net::{FlowId, Hop, Role};
+use base::net::{FlowId, Hop, Role, Transport};
 
 /// More Route entries than this are refused; a call crosses at most nine of ours.
 const MAX_ROUTES: usize = 32;
@@ -139,7 +139,7 @@ fn own(context: &Context<'_>, dialogs: &[Dialog<'_>], uri: &Uri<'_>) -> Own {
 }
 
 /// The URI within a Route entry.
-fn uri_of(entry: &str) -> Option<Uri<'_>> {
+pub(crate) fn uri_of(entry: &str) -> Option<Uri<'_>> {
     Uri::parse(bare_uri(entry)?).ok()
 }
 
@@ -238,10 +238,18 @@ pub(crate) fn home_servers(context: &mut Context<'_>, home: &str) -> Vec<Hop> {
         return Vec::new();
     };
     let mut hops = members(context, pool);
-    if let Some(backup) = pool.backup.as_deref().and_then(|name| config.pool(name)) {
-        let stand_in = members(context, backup);
-        hops.extend(stand_in);
-    }
+    hops.extend(stand_ins(context, home));
+    hops.retain(|hop| hop.name != config.server.name);
+    hops
+}
+
+/// Returns the servers of the pool that stands in for a home.
+pub(crate) fn stand_ins(context: &mut Context<'_>, home: &str) -> Vec<Hop> {
+    let config = context.config;
+    let backup = config.pool(home).and_then(|pool| pool.backup.as_deref());
+    let mut hops = backup
+        .and_then(|name| config.pool(name))
+        .map_or_else(Vec::new, |pool| members(context, pool));
     hops.retain(|hop| hop.name != config.server.name);
     hops
 }
@@ -276,12 +284,26 @@ pub(crate) fn towards(context: &mut Context<'_>, routes: &Routes) -> Result<Opti
     }
 }
 
-/// Writes the URI that names one of our flows, for a Path or an Edge's Contact.
+/// The parameter of our Path that says by which name its client reaches us (RFC 3608: the route it should take).
+pub(crate) const FACE: &str = "face";
+
+/// Writes the URI that names one of our flows, for a Path. `ob` says that requests follow the flow (RFC 5626 5.1).
 pub(crate) fn path_uri(context: &Context<'_>, flow: FlowId) -> String {
     let config = context.config;
     let token = Token::path(config.boot, flow, &config.keys.token);
+    let face = match config.server.role {
+        Role::Edge => config.outside.as_ref(),
+        Role::Director => Some(&config.inside),
+        Role::FrontEnd | Role::ReverseProxy | Role::LoadBalancer | Role::Dns => None,
+    };
+    // A client without TLS would not follow a route with it.
+    let face = face
+        .filter(|_| flow.transport() == Transport::Tls)
+        .map(|face| format!(";{FACE}={}:{}", face.host, face.port));
     format!(
-        "<sip:{token}@{}:{};transport=tls;lr>",
-        config.inside.host, config.inside.port
+        "<sip:{token}@{}:{};transport=tls;lr;ob{}>",
+        config.inside.host,
+        config.inside.port,
+        face.unwrap_or_default()
     )
 }

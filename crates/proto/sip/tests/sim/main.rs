@@ -13,6 +13,7 @@ mod determinism;
 mod events;
 mod faults;
 mod forking;
+mod outbound;
 mod overload;
 mod relaying;
 mod routing;

@@ -1,0 +1,136 @@
+//! The 200 to a REGISTER: all bindings of the user (RFC 3261 10.3 step 8), and what the extensions that the client
+//! knows add to it.
+//!
+//! - Path as it came (RFC 3327 5.3), for a client that says `path`.
+//! - Service-Route (RFC 3608): the name by which the client reaches the proxy that it came through. Requests that take
+//!   it go where those go that do not.
+//! - `Require: outbound` and Flow-Timer (RFC 5626 6, 4.4.1) when a flow was bound.
+//! - Both GRUUs of each instance (RFC 5627 5.3), for a client that says `gruu`.
+
+use super::{contact_value, flow_number};
+use crate::location::Binding;
+use crate::msg::{Message, Name, Reply};
+use crate::role::{gruu, route};
+use crate::token::Key;
+use base::UnixMillis;
+use base::random::Random;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a client with a flow is asked to give a sign of life (RFC 5626 4.4.1 recommends 120 s for streams).
+pub(crate) const FLOW_TIMER: Duration = Duration::from_secs(120);
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// What the answer to a REGISTER is made of.
+pub(crate) struct Answer<'a> {
+    pub(crate) aor: &'a str,
+    pub(crate) bindings: &'a [Arc<Binding>],
+    pub(crate) now: UnixMillis,
+    /// Seals temporary GRUUs.
+    pub(crate) key: &'a Key,
+}
+
+impl Answer<'_> {
+    /// Writes the answer.
+    pub(crate) fn write<'m>(&self, request: &'m Message, random: &mut Random) -> Reply<'m> {
+        let mut reply = Reply::to(request, 200).header(Name::Date, date(self.now));
+        let wants_gruu = request.has_token(Name::Supported, "gruu");
+        for binding in self.bindings {
+            let mut contact = contact_value(binding, self.now);
+            if wants_gruu {
+                self.add_gruus(&mut contact, binding, random.next_u64());
+            }
+            reply = reply.header(Name::Contact, contact);
+        }
+        if request.has_token(Name::Supported, "path") {
+            for path in request.all(Name::Path).filter_map(|field| field.text()) {
+                reply = reply.header(Name::Path, path);
+            }
+        }
+        if let Some(route) = service_route(request) {
+            reply = reply.header(Name::ServiceRoute, route);
+        }
+        if binds_flow(request) {
+            reply = reply
+                .header(Name::Require, "outbound")
+                .header(Name::FlowTimer, FLOW_TIMER.as_secs());
+        }
+        reply.header(Name::Supported, "path, outbound, gruu")
+    }
+
+    fn add_gruus(&self, contact: &mut String, binding: &Binding, nonce: u64) {
+        let Some(instance) = &binding.instance else {
+            return;
+        };
+        let public = gruu::public(self.aor, instance);
+        // Writing to a string does not fail.
+        let _ = write!(contact, ";pub-gruu=\"{public}\"");
+        if let Some(temporary) = gruu::temporary(self.aor, binding, nonce, self.key) {
+            let _ = write!(contact, ";temp-gruu=\"{temporary}\"");
+        }
+    }
+}
+
+/// Tells whether a REGISTER in order binds a flow (RFC 5626 6).
+pub(crate) fn binds_flow(request: &Message) -> bool {
+    request.elements(Name::Contact).any(|contact| {
+        contact
+            .address()
+            .is_ok_and(|address| flow_number(request, &address) > 0)
+    })
+}
+
+/// The first hop's name as the client knows it; `None` if it came straight to us or the hop does not say.
+fn service_route(request: &Message) -> Option<String> {
+    let first_hop = request.elements(Name::Path).last()?;
+    let uri = route::uri_of(first_hop.text()?)?;
+    let face = uri.params.value(route::FACE)?;
+    Some(format!("<sip:{face};transport=tls;lr>"))
+}
+
+/// RFC 3261 20.17: `Sat, 13 Nov 2010 23:29:00 GMT`.
+fn date(now: UnixMillis) -> String {
+    let seconds = now.as_secs();
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    // Years begin in March, so that the leap day is the last (days since 1 March of the year 0).
+    let since = days + 719_468;
+    let (era, of_era) = (since / 146_097, since % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year_of_era + u64::from(month >= 10);
+    let name = |names: &[&'static str], at: u64| {
+        let at = usize::try_from(at).unwrap_or(0) % names.len();
+        names.get(at).copied().unwrap_or_default()
+    };
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!(
+        "{}, {day:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT",
+        name(&DAYS, days),
+        name(&MONTHS, month + 2),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_their_names_and_dates() {
+        for (seconds, expected) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (1_289_690_940, "Sat, 13 Nov 2010 23:29:00 GMT"),
+            (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        ] {
+            assert_eq!(date(UnixMillis(seconds * 1000)), expected);
+        }
+    }
+}
