@@ -2,6 +2,7 @@
 //!
 //! - [`msg`]: messages as spans over received bytes, and deltas over them.
 //! - [`auth`]: Digest. [`txn`]: transactions. [`token`]: what we sign into Via, Path and Record-Route.
+//! - [`locate`]: where the servers of a foreign domain are.
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
 //! - [`Node`]: the machine that carries decisions out, one per worker.
@@ -11,6 +12,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod locate;
 pub mod location;
 pub mod msg;
 mod node;
@@ -21,4 +23,4 @@ pub mod token;
 pub mod txn;
 
 pub use config::Config;
-pub use node::{Action, Complaint, Fault, Input, Node, Pending, Shared, Stats};
+pub use node::{Action, Complaint, Fault, Input, Node, PartnerStats, Pending, Shared, Stats};

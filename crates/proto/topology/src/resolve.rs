@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use base::net::{Face, Role};
 
 use crate::flows::{Carrier, End, Flow, Leg, Service, TABLE};
-use crate::{Balancing, Fqdn, Machine, PlainTransport, Pool, Port, Topology};
+use crate::{Balancing, FederationMode, Fqdn, Machine, PlainTransport, Pool, Port, Topology};
 
 /// An address at which somebody speaks or listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,10 +106,10 @@ impl Topology {
     }
 
     fn instance(&self, flow: &'static Flow, leg: &Leg, service: Service) -> Option<Instance> {
-        if !self.is_offered(service) {
+        if !self.is_offered(leg, service) {
             return None;
         }
-        let face = if leg.from.contains(&End::Outside) {
+        let face = if leg.from.contains(&End::Outside) || leg.to.contains(&End::Outside) {
             Face::Outside
         } else {
             Face::Inside
@@ -117,7 +117,7 @@ impl Topology {
         let sources: Vec<Party> = leg
             .from
             .iter()
-            .flat_map(|end| self.speakers(*end))
+            .flat_map(|end| self.speakers(*end, face))
             .filter(is_somebody)
             .collect();
         let destinations: Vec<Party> = leg
@@ -138,7 +138,11 @@ impl Topology {
         })
     }
 
-    fn is_offered(&self, service: Service) -> bool {
+    fn is_offered(&self, leg: &Leg, service: Service) -> bool {
+        let partners = service.port == Port::EdgeFederation || leg.to.contains(&End::Outside);
+        if partners && self.federation.mode == FederationMode::Off {
+            return false;
+        }
         let plain = match service.carrier {
             Carrier::Tcp => PlainTransport::Tcp,
             Carrier::Udp => PlainTransport::Udp,
@@ -147,15 +151,19 @@ impl Topology {
     }
 
     /// Who opens connections: always the machines themselves, never a VIP.
-    fn speakers(&self, end: End) -> Vec<Party> {
+    fn speakers(&self, end: End, face: Face) -> Vec<Party> {
+        let own = |m: &Machine| match face {
+            Face::Inside => m.address,
+            Face::Outside => m.external.unwrap_or(m.address),
+        };
         let hosts = self
             .machines_of(end)
             .into_iter()
-            .map(|m| own_host(m, m.address, Face::Inside));
+            .map(|m| own_host(m, own(m), face));
         vec![Party {
             end,
             vip: false,
-            face: Face::Inside,
+            face,
             hosts: hosts.collect(),
         }]
     }

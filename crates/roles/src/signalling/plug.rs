@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use base::net::{Effect, Event, WorkerId};
 use runtime::worker::{Mailbox, Plug};
+use sip::locate::{Answer, Question};
 use sip::{Action, Complaint, Input, Node, Stats};
 
 use super::Bindings;
+use super::resolver::Resolver;
 
 /// The latest counters of every worker's node.
 #[derive(Debug)]
@@ -44,6 +46,7 @@ pub struct SipPlug {
     bindings: Arc<Bindings>,
     stats: Arc<NodeStats>,
     complaints: Complaints,
+    resolver: Option<Resolver>,
 }
 
 impl SipPlug {
@@ -52,6 +55,7 @@ impl SipPlug {
         mailbox: Mailbox<Input>,
         bindings: Arc<Bindings>,
         stats: Arc<NodeStats>,
+        resolver: Option<Resolver>,
     ) -> Self {
         Self {
             worker,
@@ -59,6 +63,25 @@ impl SipPlug {
             bindings,
             stats,
             complaints: Complaints::default(),
+            resolver,
+        }
+    }
+}
+
+impl SipPlug {
+    /// Asks the name service; the answer comes by the mailbox. A lost one is the same to the node as none in time.
+    fn resolve(&self, ticket: u64, question: Question) {
+        let mailbox = self.mailbox.clone();
+        let post = move |answer| {
+            if mailbox.post(Input::Resolved { ticket, answer }).is_err() {
+                tracing::warn!("a worker's mailbox is full: an answer of the name service is lost");
+            }
+        };
+        match self.resolver.clone() {
+            None => post(Answer::Failed),
+            Some(resolver) => {
+                tokio::spawn(async move { post(resolver.ask(&question).await) });
+            }
         }
     }
 }
@@ -115,6 +138,10 @@ impl Plug for SipPlug {
                         );
                     }
                 });
+                None
+            }
+            Action::Resolve { ticket, question } => {
+                self.resolve(ticket, question);
                 None
             }
             Action::Complain(complaint) => {

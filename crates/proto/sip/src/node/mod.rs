@@ -18,7 +18,9 @@ mod datagram;
 mod flows;
 mod groups;
 mod inbound;
+mod locating;
 mod outgoing;
+mod partners;
 mod pending;
 mod rank;
 mod registering;
@@ -29,15 +31,16 @@ mod stats;
 
 pub(crate) use flows::Flows;
 pub use pending::Pending;
-pub use stats::Stats;
+pub use stats::{PartnerStats, Stats};
 
 use crate::auth::Nonces;
 use crate::config::Config;
+use crate::locate::{Answer, Places, Question};
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
 use answers::Answers;
-use base::net::{Effect, Event, FlowId};
+use base::net::{Effect, Event, FlowId, Link, Peer};
 use base::random::Random;
 use base::timers::{TimerId, Timers};
 use base::{Machine, Now, Step};
@@ -65,6 +68,13 @@ pub enum Input {
         /// Whether it is durable and visible in [`Locations`].
         done: bool,
     },
+    /// The name service's answer to [`Action::Resolve`].
+    Resolved {
+        /// Which one.
+        ticket: u64,
+        /// What it says.
+        answer: Answer,
+    },
 }
 
 impl From<Event> for Input {
@@ -84,6 +94,13 @@ pub enum Action {
         ticket: u64,
         /// The changes.
         changes: Vec<Change>,
+    },
+    /// Of the name service outside: answer with [`Input::Resolved`].
+    Resolve {
+        /// Comes back in the answer.
+        ticket: u64,
+        /// What is asked.
+        question: Question,
     },
     /// Of whoever keeps the log: somebody sent what breaks a rule.
     Complain(Complaint),
@@ -140,6 +157,7 @@ enum Alarm {
     Sweep,
     Report,
     CommitLate(u64),
+    SearchLate(u64),
 }
 
 /// One worker's SIP node.
@@ -155,6 +173,8 @@ pub struct Node {
     unfinished: usize,
     server_limits: Limits,
     relays: Relays,
+    places: Places<LegId>,
+    partners: partners::Partners,
     answers: Answers,
     commits: BTreeMap<u64, registering::Waiting>,
     /// The removal of ended bindings that the change log has not answered yet.
@@ -175,6 +195,8 @@ impl Node {
             unfinished: 0,
             server_limits: for_servers(&config.limits),
             relays: Relays::default(),
+            places: Places::default(),
+            partners: partners::Partners::default(),
             answers: Answers::default(),
             nonces,
             random: Random::new(seed),
@@ -209,14 +231,36 @@ impl Node {
 
     fn net(&mut self, event: Event) {
         match event {
-            Event::Opened { flow, link } => self.flows.opened(flow, link),
+            Event::Opened { flow, link } => self.flow_opened(flow, link),
             Event::Received { flow, bytes } => self.received(flow, bytes),
             Event::Closed { flow, .. } => self.flow_closed(flow),
             Event::Passed { flow, link, bytes } => self.passed(flow, &link, bytes),
         }
     }
 
+    fn flow_opened(&mut self, id: FlowId, link: Arc<Link>) {
+        let fits = match &link.peer {
+            Peer::Partner(domains) => domains
+                .first()
+                .is_some_and(|one| self.partners.opened(&self.config, one)),
+            Peer::Server(_) | Peer::Gateway(_) | Peer::Client => true,
+        };
+        self.flows.opened(id, link);
+        if !fits {
+            if let Some(flow) = self.flows.get_mut(id) {
+                flow.closing = true;
+            }
+            self.close(id);
+        }
+    }
+
     fn flow_closed(&mut self, id: FlowId) {
+        let peer = self.flows.get(id).and_then(|flow| flow.link.as_ref());
+        if let Some(Peer::Partner(domains)) = peer.map(|link| &link.peer)
+            && let Some(one) = domains.first()
+        {
+            self.partners.closed(&self.config, one);
+        }
         let (held, ends) = self.flows.closed(id, self.now.mono);
         self.unfinished = self.unfinished.saturating_sub(held);
         for leg in ends.waiting {
@@ -250,6 +294,7 @@ impl Node {
             Alarm::Sweep => self.sweep(),
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),
+            Alarm::SearchLate(ticket) => self.search_late(ticket),
         }
     }
 
@@ -270,6 +315,7 @@ impl Node {
 
     fn report(&mut self) {
         self.reporting = false;
+        self.stats.partners = self.partners.stats();
         self.out
             .push_back(Action::Report(Box::new(self.stats.clone())));
     }
@@ -300,6 +346,7 @@ impl Machine for Node {
         match input {
             Input::Net(event) => self.net(event),
             Input::Committed { ticket, done } => self.committed(ticket, done),
+            Input::Resolved { ticket, answer } => self.resolved(ticket, answer),
         }
         self.gauge();
     }

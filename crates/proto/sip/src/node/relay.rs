@@ -105,7 +105,10 @@ impl Node {
                     }
                     Why::FlowGone
                 }
-                Some(Towards::Servers(_)) => {
+                Some(Towards::Partner(_)) if self.must_find(relay, at) => {
+                    return self.try_partner(relay, id, at);
+                }
+                Some(Towards::Servers(_) | Towards::Partner(_)) => {
                     if let Some(flow) = self.take_hop(relay, at) {
                         return self.send_leg(relay, id, at, flow);
                     }
@@ -140,7 +143,7 @@ impl Node {
         Some(flow)
     }
 
-    fn send_leg(
+    pub(super) fn send_leg(
         &mut self,
         relay: &mut Relay,
         (slot, generation): (u32, u32),

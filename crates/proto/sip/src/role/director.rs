@@ -8,8 +8,9 @@
 //!
 //! It keeps no users and no dialogs. Inside a dialog it follows the recorded route.
 
+use super::border;
 use super::dialog;
-use super::identity;
+use super::identity::{self, Caller};
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::InternalSignIn;
@@ -33,20 +34,19 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
         return Decision::refuse(ask, Why::Stray);
     }
-    let asserted = identity::asserted(context, ask);
-    let user = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
-        Ok(user) => user,
+    let caller = match identity::caller(context, ask) {
+        Ok(caller) => caller,
         Err(decision) => return *decision,
     };
     if ask.is_from(Role::FrontEnd) {
-        return to_client(ask, &routes, user);
+        return to_client(ask, &routes, caller);
     }
-    send_home(context, ask, user)
+    send_home(context, ask, caller)
 }
 
 /// A Front End sends to a client that signed in through us: our Path token names the flow. It asks nothing else of us;
 /// to send home what leads nowhere would only bring it back, once for each binding.
-fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, user: Arc<str>) -> Decision<'r> {
+fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, caller: Caller) -> Decision<'r> {
     let flow = match routes.flow {
         _ if !routes.rest.is_empty() => return Decision::refuse(ask, Why::ForeignRoute),
         Some(Leads::To(flow)) => flow,
@@ -54,7 +54,7 @@ fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, user: Arc<str>) -> Decision<'r>
         None => return Decision::refuse(ask, Why::NotServed),
     };
     let towards = Towards::Flow(flow);
-    forward(Target::at(towards), user, ask)
+    forward(Target::at(towards), caller, ask)
 }
 
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
@@ -125,8 +125,14 @@ pub(crate) fn redirect_home<'r>(
     Decision::Welcome(reply, user)
 }
 
-/// Sends a request of a proven user to the home pool of the one it is for.
-fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> Decision<'r> {
+/// Sends a request of a proven user to the home pool of the one it is for, or out to a partner; a partner's request only
+/// home.
+fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
+    if matches!(caller, Caller::User(_))
+        && let Some(target) = border::way_out(context, ask)
+    {
+        return forward(target, caller, ask);
+    }
     let aor = match callee(context, ask) {
         Ok(aor) => aor,
         Err(why) => return Decision::refuse(ask, why),
@@ -135,7 +141,7 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> De
         return Decision::refuse(ask, Why::UnknownUser);
     };
     let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
-    forward(Target::at(towards), user, ask)
+    forward(Target::at(towards), caller, ask)
 }
 
 /// The address-of-record in the Request-URI, if we serve its domain.
@@ -147,16 +153,16 @@ pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<String, Why
     uri.aor().ok_or(Why::UnknownUser)
 }
 
-fn forward<'r>(target: Target, user: Arc<str>, ask: &Ask<'r>) -> Decision<'r> {
+fn forward<'r>(target: Target, caller: Caller, ask: &Ask<'r>) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
         targets: vec![target],
-        assert: Assert::User(Arc::clone(&user)),
+        assert: caller.assert(),
         record: record_for(ask.request.method()),
         path: None,
         strip_credentials: true,
         stateless: false,
         unreached: Why::NoServer,
-        user: ask.is_from_client().then_some(user),
+        user: caller.on_flow(ask),
     }))
 }
 

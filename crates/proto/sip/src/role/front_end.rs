@@ -6,11 +6,12 @@
 //!   in groups of equal q. Who is not found here may be at home, or with the pool that stands in for the home.
 //! - Inside a dialog: along the recorded route; if the client's flow is gone, to where it registered again.
 
+use super::border;
 use super::dialog;
 use super::director::{callee, record_for, redirect_home};
-use super::identity;
+use super::identity::{self, Caller};
 use super::route::{self, Leads, Routes};
-use super::{Ask, Assert, Context, Decision, Plan, Registering, Target, Towards, Why};
+use super::{Ask, Context, Decision, Plan, Registering, Target, Towards, Why};
 use crate::location::Binding;
 use crate::msg::{Method, Name, Reply, Uri};
 use base::net::Role;
@@ -31,8 +32,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
         return Decision::refuse(ask, Why::Stray);
     }
-    let asserted = identity::asserted(context, ask);
-    let caller = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
+    let caller = match identity::caller(context, ask) {
         Ok(caller) => caller,
         Err(decision) => return *decision,
     };
@@ -110,7 +110,12 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registeri
 }
 
 /// Finds where the callee is.
-fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Arc<str>) -> Decision<'r> {
+fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
+    if matches!(caller, Caller::User(_))
+        && let Some(target) = border::way_out(context, ask)
+    {
+        return forward(ask, caller, vec![target]);
+    }
     let aor = match callee(context, ask) {
         Ok(aor) => aor,
         Err(why) => return Decision::refuse(ask, why),
@@ -160,25 +165,25 @@ fn target_for(context: &mut Context<'_>, binding: &Binding) -> Option<Target> {
     })
 }
 
-fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {
+fn forward<'r>(ask: &Ask<'r>, caller: Caller, targets: Vec<Target>) -> Decision<'r> {
     forward_unless(ask, caller, targets, Why::NoServer)
 }
 
 fn forward_unless<'r>(
     ask: &Ask<'r>,
-    caller: Arc<str>,
+    caller: Caller,
     targets: Vec<Target>,
     unreached: Why,
 ) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
         targets,
-        assert: Assert::User(Arc::clone(&caller)),
+        assert: caller.assert(),
         record: record_for(ask.request.method()),
         path: None,
         strip_credentials: true,
         stateless: false,
         unreached,
-        user: ask.is_from_client().then_some(caller),
+        user: caller.on_flow(ask),
     }))
 }
 

@@ -92,6 +92,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
             port: 5060,
         }),
         pools: pools(),
+        federation: None,
         next_hop: (machine.role == Role::Edge).then(|| "dirpool01.contoso.net".into()),
         sign_in: SignIn {
             internal,

@@ -203,7 +203,7 @@ impl Workers {
                     let done = Input::Committed { ticket, done: true };
                     self.nodes[at].handle(self.now, done);
                 }
-                Action::Complain(_) | Action::Report(_) => {}
+                Action::Complain(_) | Action::Report(_) | Action::Resolve { .. } => {}
             }
         }
     }
