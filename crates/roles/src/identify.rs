@@ -1,12 +1,12 @@
 //! Whose names are whose: the trust list of the topology.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::net::{Face, Peer, Server, Transport};
 use runtime::tls::{Identify, Stranger};
-use topology::{Gateway, PlainTransport, View};
+use topology::{FederationMode, Gateway, PlainTransport, View};
 
 /// The names of the deployment's machines and pools, and who may speak to this machine without TLS.
 pub struct TrustList {
@@ -14,6 +14,43 @@ pub struct TrustList {
     /// The gateways of this machine's pool.
     gateways: BTreeMap<IpAddr, Arc<str>>,
     plain: Vec<PlainTransport>,
+    partners: Partners,
+}
+
+/// Whom we take for a partner outside.
+struct Partners {
+    mode: FederationMode,
+    listed: BTreeSet<String>,
+    /// Nobody else's certificate can mean one of these.
+    ours: BTreeSet<String>,
+}
+
+impl Partners {
+    fn of(view: &View) -> Self {
+        let text = |name: &topology::Fqdn| name.as_str().to_owned();
+        let partners = &view.federation.partners;
+        Self {
+            mode: view.federation.mode,
+            listed: partners.iter().map(|one| text(&one.domain)).collect(),
+            ours: view
+                .domains
+                .iter()
+                .chain(view.trust.keys())
+                .map(text)
+                .collect(),
+        }
+    }
+
+    /// The proven names that are domains of partners, in the order of the certificate.
+    fn among(&self, names: &[String]) -> Vec<Arc<str>> {
+        let is_partner = |name: &&String| match self.mode {
+            FederationMode::Off => false,
+            FederationMode::Allow => self.listed.contains(*name),
+            FederationMode::Open => !self.ours.contains(*name),
+        };
+        let found = names.iter().filter(is_partner);
+        found.map(|name| Arc::from(name.as_str())).collect()
+    }
 }
 
 impl TrustList {
@@ -31,16 +68,21 @@ impl TrustList {
             servers: servers.collect(),
             gateways: gateways.collect(),
             plain: view.sip.plain.clone(),
+            partners: Partners::of(view),
         }
     }
 }
 
 impl Identify for TrustList {
     /// A certificate names a pool and the machine in it; the machine's own name says most. On the outside face nobody
-    /// is a server of ours.
+    /// is a server of ours; who proves a domain that we federate with is a partner.
     fn identify(&self, names: &[String], face: Face) -> Result<Peer, Stranger> {
         if face == Face::Outside {
-            return Err(Stranger);
+            let domains = self.partners.among(names);
+            if domains.is_empty() {
+                return Err(Stranger);
+            }
+            return Ok(Peer::Partner(domains.into()));
         }
         let known: Vec<&Arc<Server>> = names
             .iter()

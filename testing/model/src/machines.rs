@@ -107,6 +107,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
         }),
         pools: pools(),
         gateways: gateways(),
+        federation: None,
         next_hop: (machine.role == Role::Edge).then(|| "dirpool01.contoso.net".into()),
         sign_in: SignIn {
             internal,

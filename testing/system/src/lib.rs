@@ -18,6 +18,7 @@ pub mod kamailio;
 pub mod names;
 pub mod needs;
 pub mod operator;
+pub mod partner;
 pub mod phones;
 pub mod process;
 pub mod sip_client;

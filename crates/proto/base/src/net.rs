@@ -32,8 +32,9 @@ pub enum Role {
 pub enum Peer {
     /// A machine of the topology that proved its name with a certificate of the deployment's CA.
     Server(Arc<Server>),
-    /// A federation partner that proved one of its domains (lower case).
-    Partner(Arc<str>),
+    /// A federation partner: the domains that its certificate proves and that we federate with, lower case, at least
+    /// one. The first names it in counters.
+    Partner(Arc<[Arc<str>]>),
     /// A gateway of the topology, known by the address it sends from on the organisation's network: its name.
     Gateway(Arc<str>),
     /// Anyone else: a phone, a browser, a stranger.

@@ -157,6 +157,7 @@ fn config() -> Config {
             members: Vec::new(),
             backup: None,
         }],
+        federation: None,
         next_hop: None,
         sign_in: SignIn {
             internal: InternalSignIn::Redirect,

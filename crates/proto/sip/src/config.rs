@@ -119,6 +119,60 @@ pub struct Registrations {
     pub endpoints: usize,
 }
 
+/// A domain of others that we exchange calls and messages with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// The domain, lower case.
+    pub domain: Arc<str>,
+    /// Where its servers are, tried in this order; looked up by name if empty.
+    pub servers: Vec<(Arc<str>, u16)>,
+    /// Whether it belongs to our trust domain (RFC 3325 2.3): identities are told and believed.
+    pub trusted: bool,
+    /// Requests that it may send in one second to one worker; more are answered 503.
+    pub requests: u32,
+    /// Connections that it may hold to one worker; more are closed.
+    pub connections: usize,
+}
+
+/// What crosses the border to other organisations.
+#[derive(Clone, Debug)]
+pub struct Federation {
+    /// Whether every domain that proves itself is a partner, not only those listed.
+    pub open: bool,
+    /// The Edge pool through which everything goes.
+    pub edge: Arc<str>,
+    /// What an Edge is called by partners.
+    pub address: Address,
+    /// The domains that are listed.
+    pub partners: Vec<Partner>,
+    /// What holds for a domain that is not.
+    pub other: Partner,
+}
+
+impl Federation {
+    /// Returns what holds for a domain of others; `None` if we do not speak with it.
+    #[must_use]
+    pub fn partner(&self, domain: &str) -> Option<&Partner> {
+        let listed = |one: &&Partner| one.domain.eq_ignore_ascii_case(domain);
+        let found = self.partners.iter().find(listed);
+        found.or_else(|| (self.open && is_domain_name(domain)).then_some(&self.other))
+    }
+}
+
+/// Whether a certificate can prove it: not an address, not a single label.
+fn is_domain_name(host: &str) -> bool {
+    let letters = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+    };
+    host.len() <= 253
+        && host.contains('.')
+        && host.split('.').all(letters)
+        && host.parse::<std::net::IpAddr>().is_err()
+}
+
 /// Bounds of one node. Each is per worker.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -188,6 +242,8 @@ pub struct Config {
     pub gateways: Vec<Gateway>,
     /// Where an Edge sends what comes from outside.
     pub next_hop: Option<Arc<str>>,
+    /// Which other organisations we speak with; none if there is no federation.
+    pub federation: Option<Federation>,
     /// How users sign in.
     pub sign_in: SignIn,
     /// Limits on registrations.
@@ -213,6 +269,13 @@ impl Config {
         self.domains
             .iter()
             .any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+
+    /// Returns what holds for a domain of others; `None` for our own and for those that we do not speak with.
+    #[must_use]
+    pub fn partner(&self, domain: &str) -> Option<&Partner> {
+        let foreign = (!self.is_our_domain(domain)).then_some(domain)?;
+        self.federation.as_ref()?.partner(foreign)
     }
 
     /// Tells whether this host name means this machine or its pool.

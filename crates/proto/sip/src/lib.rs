@@ -3,6 +3,7 @@
 //! - [`msg`]: messages as spans over received bytes, and deltas over them.
 //! - [`auth`]: Digest. [`txn`]: transactions. [`token`]: what we sign into Via, Path and Record-Route.
 //! - [`guard`]: who behaves badly, and what they still get.
+//! - [`locate`]: where the servers of a foreign domain are.
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
 //! - [`event`]: subscriptions and publications. [`presence`]: the documents they carry.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
@@ -15,6 +16,7 @@ pub mod auth;
 pub mod config;
 pub mod event;
 pub mod guard;
+pub mod locate;
 pub mod location;
 pub mod msg;
 mod node;
@@ -26,4 +28,6 @@ pub mod token;
 pub mod txn;
 
 pub use config::Config;
-pub use node::{Action, Complaint, Fault, Handed, Input, Node, Note, Pending, Shared, Stats};
+pub use node::{
+    Action, Complaint, Fault, Handed, Input, Node, Note, PartnerStats, Pending, Shared, Stats,
+};

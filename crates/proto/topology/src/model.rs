@@ -10,7 +10,7 @@ use base::net::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fqdn, Gateway, Limits, Ports, Sip};
+use crate::{Federation, Fqdn, Gateway, Limits, Ports, Sip};
 
 /// A whole deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub struct Topology {
     pub(crate) ports: Ports,
     pub(crate) sip: Sip,
     pub(crate) limits: Limits,
+    pub(crate) federation: Federation,
 }
 
 /// How clients and servers are spread over the members of a pool.
@@ -259,6 +260,12 @@ impl Topology {
     #[must_use]
     pub fn sip(&self) -> &Sip {
         &self.sip
+    }
+
+    /// Returns with whom calls and messages are exchanged.
+    #[must_use]
+    pub fn federation(&self) -> &Federation {
+        &self.federation
     }
 
     /// Returns the bounds.

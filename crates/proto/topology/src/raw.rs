@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
-use crate::{Balancing, Digest, PlainTransport, Port, SignIn};
+use crate::{Balancing, Digest, FederationMode, PlainTransport, Port, SignIn};
 
 /// A value and where it stands in the file.
 #[derive(Clone, Debug)]
@@ -88,6 +88,9 @@ pub(crate) struct Raw {
     /// Bounds on what one client may ask.
     #[serde(default)]
     pub(crate) limits: RawLimits,
+    /// Calls and messages with other organisations, through the edges.
+    #[serde(default)]
+    pub(crate) federation: RawFederation,
 }
 
 /// Numbers by the names of ports.
@@ -317,6 +320,42 @@ pub(crate) struct RawLimits {
     /// After how long of silence a connection is closed. Default: 1800s.
     #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
     pub(crate) idle: Option<At<String>>,
+}
+
+/// Calls and messages with other organisations, through the edges.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Federation")]
+pub(crate) struct RawFederation {
+    /// With whom: `off` with nobody, `allow` with the partners listed, `open` with every domain that proves itself.
+    /// Default: `off`.
+    pub(crate) mode: Option<At<FederationMode>>,
+    /// The name servers that edges ask for partners' servers, as `address` or `address:port`. Default: those of the
+    /// machine's own configuration.
+    pub(crate) resolvers: Option<At<Vec<At<String>>>>,
+    /// A PEM file on each edge with the authorities that partners' certificates come from. Default: the system's.
+    pub(crate) ca: Option<At<String>>,
+    /// The partners, each with what holds for it.
+    #[serde(default)]
+    pub(crate) partner: Vec<At<RawPartner>>,
+}
+
+/// Another organisation.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Partner")]
+pub(crate) struct RawPartner {
+    /// Its SIP domain, which its certificate must prove.
+    #[schemars(required)]
+    pub(crate) domain: Option<At<String>>,
+    /// Its servers, as `host` or `host:port`, tried in this order. Default: looked up by NAPTR and SRV.
+    pub(crate) servers: Option<At<Vec<At<String>>>>,
+    /// Whether asserted identities are told to it and believed of its own users. Default: false.
+    pub(crate) trusted: Option<bool>,
+    /// Requests that it may send in a second to one worker of an edge. Default: 100.
+    pub(crate) requests_per_second: Option<At<u32>>,
+    /// Connections that it may hold to one worker of an edge. Default: 32.
+    pub(crate) connections: Option<At<u32>>,
 }
 
 /// Returns the schema of the file.

@@ -10,7 +10,7 @@ use base::net::{Face, Role};
 
 use crate::certificates::{DISCOVER_INSIDE, SIP_LABEL};
 use crate::resolve::fronted;
-use crate::{Fqdn, Machine, Pool, Port, Topology};
+use crate::{FederationMode, Fqdn, Machine, Pool, Port, Topology};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,12 +130,14 @@ impl Topology {
         for service in ["_sip._tls", "_sips._tcp"] {
             self.push_service(records, Face::Outside, service, Port::EdgeAccess);
         }
-        self.push_service(
-            records,
-            Face::Outside,
-            "_sipfederationtls._tcp",
-            Port::EdgeFederation,
-        );
+        if self.federation.mode != FederationMode::Off {
+            self.push_service(
+                records,
+                Face::Outside,
+                "_sipfederationtls._tcp",
+                Port::EdgeFederation,
+            );
+        }
     }
 
     /// Where a pool is reached on a port: at the VIP or at its members.

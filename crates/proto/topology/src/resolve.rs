@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use base::net::{Face, Role};
 
 use crate::flows::{Carrier, End, Flow, Leg, Service, TABLE};
-use crate::{Balancing, Fqdn, Gateway, Machine, Pool, Port, Topology};
+use crate::{Balancing, FederationMode, Fqdn, Gateway, Machine, Pool, Port, Topology};
 
 /// An address at which somebody speaks or listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Topology {
         if !self.is_offered(leg, service) {
             return None;
         }
-        let face = if leg.from.contains(&End::Outside) {
+        let face = if leg.from.contains(&End::Outside) || leg.to.contains(&End::Outside) {
             Face::Outside
         } else {
             Face::Inside
@@ -117,7 +117,7 @@ impl Topology {
         let sources: Vec<Party> = leg
             .from
             .iter()
-            .flat_map(|end| self.speakers(*end, service))
+            .flat_map(|end| self.speakers(*end, service, face))
             .filter(is_somebody)
             .collect();
         let destinations: Vec<Party> = leg
@@ -138,26 +138,35 @@ impl Topology {
         })
     }
 
-    /// Plain SIP is for those who are written: transports for clients, gateways each with its own.
+    /// Federation is for those who want it, plain SIP for those who are written: transports for clients, gateways each with
+    /// its own.
     fn is_offered(&self, leg: &Leg, service: Service) -> bool {
+        let partners = service.port == Port::EdgeFederation || leg.to.contains(&End::Outside);
+        if partners && self.federation.mode == FederationMode::Off {
+            return false;
+        }
         let for_clients = leg.from.contains(&End::Clients);
         let is_plain = service.port == Port::SipPlain;
         !(is_plain && for_clients) || self.sip.plain.contains(&service.carrier.into())
     }
 
     /// Who opens connections: always the machines themselves, never a VIP.
-    fn speakers(&self, end: End, service: Service) -> Vec<Party> {
+    fn speakers(&self, end: End, service: Service, face: Face) -> Vec<Party> {
         if end == End::Gateways {
             return vec![self.gateway_party(service.carrier)];
         }
+        let own = |m: &Machine| match face {
+            Face::Inside => m.address,
+            Face::Outside => m.external.unwrap_or(m.address),
+        };
         let hosts = self
             .machines_of(end, service.carrier)
             .into_iter()
-            .map(|m| own_host(m, m.address, Face::Inside));
+            .map(|m| own_host(m, own(m), face));
         vec![Party {
             end,
             vip: false,
-            face: Face::Inside,
+            face,
             hosts: hosts.collect(),
         }]
     }

@@ -1,10 +1,13 @@
 //! What a checked file says of sign-in and of bounds.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Fqdn;
 use crate::flows::Carrier;
 
 /// What a Director does with a client inside that has signed in.
@@ -64,6 +67,59 @@ impl From<Carrier> for PlainTransport {
             Carrier::Udp => Self::Udp,
         }
     }
+}
+
+/// With whom calls and messages are exchanged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FederationMode {
+    /// With nobody.
+    #[default]
+    Off,
+    /// With the partners that are listed.
+    Allow,
+    /// With every domain that proves itself.
+    Open,
+}
+
+/// Calls and messages with other organisations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Federation {
+    /// With whom.
+    pub mode: FederationMode,
+    /// The name servers that Edges ask; empty for those of the machine's own configuration.
+    pub resolvers: Vec<SocketAddr>,
+    /// The file of authorities that partners' certificates come from; the system's if none.
+    pub ca: Option<PathBuf>,
+    /// The partners that are listed.
+    pub partners: Vec<Partner>,
+    /// What holds for a domain that is not listed, where those are let in.
+    pub other: PartnerLimits,
+}
+
+/// Another organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partner {
+    /// Its SIP domain.
+    pub domain: Fqdn,
+    /// Its servers in the order in which they are tried; looked up if empty.
+    pub servers: Vec<(String, u16)>,
+    /// Whether identities are told to it and believed of its own users.
+    pub trusted: bool,
+    /// What it may take.
+    pub limits: PartnerLimits,
+}
+
+/// What a partner may take of one worker of an Edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartnerLimits {
+    /// Requests in one second.
+    pub requests: u32,
+    /// Connections at a time.
+    pub connections: u32,
 }
 
 /// How users sign in.

@@ -13,7 +13,9 @@ use crate::certificates::CertificateNeed;
 use crate::flows::{Carrier, End, Protocol, Security};
 use crate::records::Record;
 use crate::resolve::{Instance, Party};
-use crate::{Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip, Topology};
+use crate::{
+    Federation, Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip, Topology,
+};
 
 /// The topology as one machine sees it.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub struct View {
     pub sip: Sip,
     /// The bounds.
     pub limits: Limits,
+    /// With whom calls and messages are exchanged.
+    pub federation: Federation,
     /// The port numbers.
     pub ports: Ports,
     /// The certificates that it needs, at most one for each face.
@@ -154,6 +158,7 @@ impl Topology {
             simple_urls: self.simple_urls.clone(),
             sip: self.sip.clone(),
             limits: self.limits.clone(),
+            federation: self.federation.clone(),
             ports: self.ports.clone(),
             certificates: self.certificates(machine),
             records: self.records(),

@@ -98,7 +98,7 @@ fn a_perimeter_machine_with_one_outside_address_needs_another_port() {
         .filter(|listener| listener.face == Face::Outside)
         .map(|listener| listener.address.port())
         .collect();
-    assert_eq!(outside, [80, 443, 5061, 5063]);
+    assert_eq!(outside, [80, 443, 5063]);
 }
 
 #[test]

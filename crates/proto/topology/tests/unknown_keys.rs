@@ -6,7 +6,7 @@ use topology::Topology;
 use crate::{REFERENCE, SHORTEST, parse};
 
 /// One text for each table of the schema, with `KEY` where a key of that table stands.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 13] = [
     ("Topology", "KEY = 1\nREST"),
     ("Site", "REST\n[[site]]\nname = \"main\"\nKEY = 1"),
     (
@@ -30,6 +30,11 @@ const TABLES: [(&str, &str); 11] = [
         "REST\n[[sip.user_agent]]\npattern = \"x\"\nKEY = 1",
     ),
     ("Limits", "REST\n[limits]\nKEY = 1"),
+    ("Federation", "REST\n[federation]\nKEY = 1"),
+    (
+        "Partner",
+        "REST\n[[federation.partner]]\ndomain = \"x.example\"\nKEY = 1",
+    ),
 ];
 
 #[test]

@@ -21,12 +21,39 @@ fn an_edge_meets_servers_inside_and_clients_outside() {
         (access.security, access.face, access.clients),
         (Security::Tls, Face::Outside, true)
     );
+    assert_eq!(view.next_hop.as_ref().unwrap(), &"dirpool01.contoso.net");
+}
+
+#[test]
+fn partners_have_a_port_and_a_record_only_where_there_is_federation() {
+    let opens = |topology: &Topology| {
+        let view = topology.view("edge01.contoso.net").unwrap();
+        let ports = view.listeners.iter().map(|listener| listener.port);
+        let record = topology
+            .records()
+            .iter()
+            .any(|record| record.name == "_sipfederationtls._tcp.contoso.com");
+        (ports.filter(|p| *p == Port::EdgeFederation).count(), record)
+    };
+    assert_eq!(opens(&reference()), (0, false));
+    let federated = parse(&format!("{REFERENCE}\n[federation]\nmode = \"open\"\n"));
+    assert_eq!(opens(&federated), (1, true));
+    let view = federated.view("edge01.contoso.net").unwrap();
     let federation = listener(&view, "203.0.113.10:5061");
     assert_eq!(
-        (federation.security, federation.port),
-        (Security::Mutual, Port::EdgeFederation)
+        (federation.security, federation.face),
+        (Security::Mutual, Face::Outside)
     );
-    assert_eq!(view.next_hop.as_ref().unwrap(), &"dirpool01.contoso.net");
+    let ways_out = federated.flows();
+    let ways_out = ways_out
+        .iter()
+        .filter(|way| [28, 29].contains(&way.flow.id));
+    let sources: Vec<String> = ways_out
+        .flat_map(|way| &way.sources)
+        .flat_map(|party| &party.hosts)
+        .map(|host| host.address.to_string())
+        .collect();
+    assert_eq!(sources, ["203.0.113.10"; 3]);
 }
 
 #[test]
@@ -252,7 +279,6 @@ fn services_lead_to_a_host_of_their_own_domain() {
         "Inside _sipinternaltls._tcp.contoso.com 5061 sip.contoso.com",
         "Inside _sips._tcp.contoso.com 5061 sip.contoso.com",
         "Outside _sip._tls.contoso.com 443 sip.contoso.com",
-        "Outside _sipfederationtls._tcp.contoso.com 5061 sip.contoso.com",
         "Outside _sips._tcp.contoso.com 443 sip.contoso.com",
     ];
     assert_eq!(found, expected);

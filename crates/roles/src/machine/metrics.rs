@@ -161,6 +161,36 @@ fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
             *count,
         );
     }
+    partners(page, machine, node);
+}
+
+/// What each partner sent and took; an Edge with federation has some.
+fn partners(page: &mut Page, machine: &str, node: &sip::Stats) {
+    type Figure = fn(&sip::PartnerStats) -> u64;
+    let figures: [(&str, &str, Figure); 3] = [
+        (
+            "vestibule_sip_partner_received",
+            "Requests from a federation partner.",
+            |one| one.received,
+        ),
+        (
+            "vestibule_sip_partner_sent",
+            "Requests to a federation partner.",
+            |one| one.sent,
+        ),
+        (
+            "vestibule_sip_partner_refused",
+            "Requests and connections of a federation partner beyond its limits.",
+            |one| one.refused,
+        ),
+    ];
+    for (name, help, figure) in figures {
+        page.metric(name, Kind::Counter, help);
+        for (partner, one) in &node.partners {
+            let labels = [("machine", machine), ("partner", &**partner)];
+            page.value(name, &labels, figure(one));
+        }
+    }
 }
 
 fn gauge(page: &mut Page, name: &str, help: &str, labels: &[(&str, &str)], value: u64) {

@@ -30,7 +30,7 @@ pub use services::ServiceError;
 pub use start::{CONTROL_SOCKET, Options, StartError};
 pub use status::{
     AbuseStatus, BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus,
-    SipStatus, SourceStatus,
+    PartnerStatus, SipStatus, SourceStatus,
 };
 
 use crate::directory_admin::Admin;
@@ -47,6 +47,8 @@ struct Shared {
     listeners: Vec<ListenerStatus>,
     inside: Option<Arc<Store>>,
     outside: Option<Arc<Store>>,
+    /// The outside certificate with the authorities of partners, on an Edge with federation.
+    partners: Option<Arc<Store>>,
     directory: Option<DirectoryLog>,
     admin: Option<Admin>,
     follower: Option<StatusHandle>,
@@ -116,7 +118,11 @@ impl Running {
 impl Shared {
     /// Each face for itself: what is wrong with one does not keep the other from being read.
     fn reload(&self) -> Result<(), ReloadError> {
-        let stores = [(Face::Inside, &self.inside), (Face::Outside, &self.outside)];
+        let stores = [
+            (Face::Inside, &self.inside),
+            (Face::Outside, &self.outside),
+            (Face::Outside, &self.partners),
+        ];
         let mut failed = Ok(());
         for (face, store) in stores {
             let Some(Err(source)) = store.as_ref().map(|store| store.reload()) else {

@@ -7,9 +7,9 @@ use std::time::Instant;
 use base::net::{Face, Hop, Role};
 use pki::{PoolKey, Secret, State};
 use runtime::clock::Clock;
-use runtime::tls::{CredentialsError, Identify, Store};
+use runtime::tls::{Believed, CredentialsError, Identify, Store};
 use topology::flows::Protocol;
-use topology::{Port, Topology, View, has_sip};
+use topology::{FederationMode, Port, Topology, View, has_sip};
 
 use super::services::{NamePlan, Plan, ServiceError, Services, SourcePlan};
 use super::status::face_name;
@@ -19,7 +19,7 @@ use crate::directory_log::{DirectoryLog, FOLDER};
 use crate::identify::TrustList;
 use crate::names::{self, Names};
 use crate::replication::{Follower, Pace, Source};
-use crate::signalling::{self, BindError, Bindings, Secrets, Signalling};
+use crate::signalling::{self, BindError, Bindings, Secrets, Signalling, Stores};
 
 /// Name of the control socket in a machine's directory.
 pub const CONTROL_SOCKET: &str = "control.sock";
@@ -151,21 +151,29 @@ impl Builder<'_> {
     fn start(self) -> Result<Running, StartError> {
         let inside = self.credentials(Face::Inside)?;
         let outside = self.credentials(Face::Outside)?;
+        let partners = self.partners()?;
         let users = self.users(inside.as_ref())?;
         let bindings = self.bindings()?.map(Arc::new);
         let mut opened: Vec<SocketAddr> = Vec::new();
         let speaking = inside.as_ref().filter(|_| self.has_sip());
         let sip = match speaking {
-            Some(inside) => Some(self.open_sip(inside, outside.as_ref(), &mut opened)?),
+            Some(inside) => {
+                let stores = Stores {
+                    inside: Arc::clone(inside),
+                    outside: outside.clone(),
+                    partners: partners.clone(),
+                };
+                Some((self.open_sip(&stores, &mut opened)?, stores))
+            }
             None => None,
         };
         let plan = self.plan(users.as_ref(), inside.as_ref(), &mut opened)?;
-        let (workers, node) = match (sip, speaking) {
-            (Some(sip), Some(inside)) => {
-                let started = self.start_sip(sip, inside, users.as_ref(), bindings.as_ref())?;
+        let (workers, node) = match sip {
+            Some((sockets, stores)) => {
+                let started = self.start_sip(sockets, stores, users.as_ref(), bindings.as_ref())?;
                 (Some(started.0), Some(started.1))
             }
-            (None, _) | (_, None) => (None, None),
+            None => (None, None),
         };
         let follower = users
             .as_ref()
@@ -182,6 +190,7 @@ impl Builder<'_> {
             view: self.view,
             inside,
             outside,
+            partners,
             directory,
             admin,
             follower,
@@ -222,6 +231,24 @@ impl Builder<'_> {
         }
         let folder = self.options.state.tls(&self.machine, face);
         let opened = Store::open(&folder);
+        opened
+            .map(|store| Some(Arc::new(store)))
+            .map_err(|source| StartError::Credentials {
+                machine: self.machine.clone(),
+                source,
+            })
+    }
+
+    /// An Edge shows partners what it shows all outside, and believes other authorities.
+    fn partners(&self) -> Result<Option<Arc<Store>>, StartError> {
+        let federates = self.view.federation.mode != FederationMode::Off;
+        if !federates || !self.view.has_role(Role::Edge) {
+            return Ok(None);
+        }
+        let folder = self.options.state.tls(&self.machine, Face::Outside);
+        let file = self.view.federation.ca.clone();
+        let believed = file.map_or(Believed::System, Believed::File);
+        let opened = Store::believing(&folder, believed);
         opened
             .map(|store| Some(Arc::new(store)))
             .map_err(|source| StartError::Credentials {
@@ -312,16 +339,16 @@ impl Builder<'_> {
 
     fn open_sip(
         &self,
-        inside: &Arc<Store>,
-        outside: Option<&Arc<Store>>,
+        stores: &Stores,
         addresses: &mut Vec<SocketAddr>,
     ) -> Result<signalling::Opened, StartError> {
-        let opened = signalling::open(&self.view, inside, outside, self.options.workers).map_err(
-            |source| StartError::Listen {
-                machine: self.machine.clone(),
-                source,
-            },
-        )?;
+        let opened =
+            signalling::open(&self.view, stores, self.options.workers).map_err(|source| {
+                StartError::Listen {
+                    machine: self.machine.clone(),
+                    source,
+                }
+            })?;
         addresses.extend(&opened.addresses);
         Ok(opened)
     }
@@ -329,7 +356,7 @@ impl Builder<'_> {
     fn start_sip(
         &self,
         sockets: signalling::Opened,
-        inside: &Arc<Store>,
+        stores: Stores,
         users: Option<&Users>,
         bindings: Option<&Arc<Bindings>>,
     ) -> Result<
@@ -354,7 +381,7 @@ impl Builder<'_> {
                 .map(|users| users.log.directory().clone())
                 .unwrap_or_default(),
             bindings: bindings.cloned(),
-            inside: Arc::clone(inside),
+            stores,
             sockets,
             workers: self.options.workers,
             clock: self.options.clock,

@@ -81,6 +81,9 @@ pub struct SipStatus {
     pub stray_responses: u64,
     /// Requests that ended here, by reason.
     pub ended: BTreeMap<String, u64>,
+    /// What federation partners sent and took, by partner.
+    #[serde(default)]
+    pub partners: BTreeMap<String, PartnerStatus>,
     /// What the runtime counted.
     pub network: BTreeMap<String, u64>,
 }
@@ -119,6 +122,30 @@ pub struct SourceStatus {
 
 /// Sources that `status` names.
 const WORST: usize = 10;
+
+/// What one federation partner sent and took.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct PartnerStatus {
+    /// Requests from it.
+    pub received: u64,
+    /// Requests to it.
+    pub sent: u64,
+    /// Requests and connections beyond its limits.
+    pub refused: u64,
+    /// Connections now.
+    pub connections: usize,
+}
+
+impl From<sip::PartnerStats> for PartnerStatus {
+    fn from(stats: sip::PartnerStats) -> Self {
+        Self {
+            received: stats.received,
+            sent: stats.sent,
+            refused: stats.refused,
+            connections: stats.flows,
+        }
+    }
+}
 
 /// The users that a machine knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -204,6 +231,11 @@ impl Shared {
             closed_for_cause: node.closed_for_cause,
             silent: node.silent,
             stray_responses: node.stray_responses,
+            partners: node
+                .partners
+                .iter()
+                .map(|(name, stats)| (name.to_string(), (*stats).into()))
+                .collect(),
             ended: node
                 .ended
                 .iter()

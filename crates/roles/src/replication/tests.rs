@@ -287,7 +287,7 @@ async fn every_request_has_its_answer() {
     ]
     .map(|role| peer("other", role));
     for peer in servers.into_iter().chain([
-        Peer::Partner("fabrikam.com".into()),
+        Peer::Partner(vec!["fabrikam.com".into()].into()),
         Peer::Gateway("pstn".into()),
         Peer::Client,
     ]) {

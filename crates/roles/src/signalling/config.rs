@@ -7,12 +7,14 @@ use std::time::Duration;
 use base::net::{Face, Hop, Role, Server, Transport, WorkerId};
 use directory::Algorithm;
 use sip::config::{
-    Address, Bounds, Config, Gateway, InternalSignIn, Keys, Pool, Registrations, SignIn,
-    UserAgentRule,
+    Address, Bounds, Config, Federation, Gateway, InternalSignIn, Keys, Partner, Pool,
+    Registrations, SignIn, UserAgentRule,
 };
 use sip::msg::Limits;
 use sip::token::Key;
-use topology::{Digest, PlainTransport, PoolView, Port, View, has_sip};
+use topology::{
+    Digest, FederationMode, PartnerLimits, PlainTransport, PoolView, Port, View, has_sip,
+};
 
 /// How long a nonce may be used: longer than a phone takes to answer, shorter than is worth stealing.
 const NONCE_LIFE: Duration = Duration::from_secs(300);
@@ -79,6 +81,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
         port: listener.address.port(),
     });
     let limits = &view.limits;
+    let federation = federation(view, &server);
     Config {
         worker,
         workers,
@@ -99,6 +102,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             .collect(),
         gateways: view.gateways.iter().map(gateway).collect(),
         next_hop: view.next_hop.as_ref().map(|name| Arc::from(name.as_str())),
+        federation,
         sign_in: sign_in(view),
         registrations: Registrations {
             min: limits.registration_min,
@@ -189,6 +193,37 @@ fn gateway(gateway: &topology::Gateway) -> Gateway {
         pool: Arc::from(gateway.pool.as_str()),
         users: gateway.users.clone(),
     }
+}
+
+fn federation(view: &View, server: &Server) -> Option<Federation> {
+    let federation = &view.federation;
+    let edge = view.pools_of(Role::Edge).next()?;
+    let terms = |domain: &str, limits: PartnerLimits| Partner {
+        domain: Arc::from(domain),
+        servers: Vec::new(),
+        trusted: false,
+        requests: limits.requests,
+        connections: usize::try_from(limits.connections).unwrap_or(usize::MAX),
+    };
+    let partner = |one: &topology::Partner| Partner {
+        servers: one
+            .servers
+            .iter()
+            .map(|(host, port)| (Arc::from(host.as_str()), *port))
+            .collect(),
+        trusted: one.trusted,
+        ..terms(one.domain.as_str(), one.limits)
+    };
+    (federation.mode != FederationMode::Off).then(|| Federation {
+        open: federation.mode == FederationMode::Open,
+        edge: Arc::from(edge.pool.fqdn.as_str()),
+        address: Address {
+            host: external_name(view, server),
+            port: view.ports.number(Port::EdgeFederation),
+        },
+        partners: federation.partners.iter().map(partner).collect(),
+        other: terms("", federation.other),
+    })
 }
 
 fn sign_in(view: &View) -> SignIn {

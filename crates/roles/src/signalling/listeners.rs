@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base::net::{Face, Transport};
-use runtime::tls::{Auth, ClientNames, Store};
+use runtime::tls::{Auth, ClientNames};
 use runtime::worker::{Bound, BoundUdp, Listener, Security, UdpListener};
 use topology::View;
 use topology::flows;
 
-use super::store_for;
+use super::Stores;
 
 /// A listening socket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -81,12 +81,7 @@ pub struct Opened {
 ///
 /// # Errors
 /// The first that cannot be opened.
-pub fn open(
-    view: &View,
-    inside: &Arc<Store>,
-    outside: Option<&Arc<Store>>,
-    workers: u8,
-) -> Result<Opened, BindError> {
+pub fn open(view: &View, stores: &Stores, workers: u8) -> Result<Opened, BindError> {
     let mut opened = Opened {
         listeners: Vec::new(),
         datagrams: Vec::new(),
@@ -111,7 +106,7 @@ pub fn open(
         let bound =
             Bound::bind(address, workers).map_err(|source| BindError::of(address, source))?;
         let secured = |auth, client_names| Security::Tls {
-            store: Arc::clone(store_for(listener.face, inside, outside)),
+            store: Arc::clone(stores.of(listener)),
             auth,
             client_names,
         };

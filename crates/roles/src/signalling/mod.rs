@@ -7,18 +7,20 @@ mod config;
 mod doorman;
 mod listeners;
 mod plug;
+mod resolver;
 
 use std::io;
 use std::sync::Arc;
 
-use base::net::Face;
+use base::net::{Face, Role};
 use directory::Directory;
+use resolver::Resolver;
 use runtime::clock::Clock;
 use runtime::tls::Store;
 use runtime::worker::{self, Origin, Setup, Workers};
 use sip::location::Locations;
 use sip::{Input, Node, Shared};
-use topology::View;
+use topology::{FederationMode, Port, View};
 
 pub use bindings::Bindings;
 pub use config::{Secrets, algorithm, sip_config};
@@ -35,8 +37,8 @@ pub struct Signalling {
     pub users: Directory,
     /// The bindings, on a Front End.
     pub bindings: Option<Arc<Bindings>>,
-    /// Credentials for the inside.
-    pub inside: Arc<Store>,
+    /// Its credentials.
+    pub stores: Stores,
     /// Open listening sockets.
     pub sockets: Opened,
     /// How many workers.
@@ -82,10 +84,13 @@ impl Signalling {
             listeners: self.sockets.listeners,
             datagrams: self.sockets.datagrams,
             inside: Origin {
-                store: Some(self.inside),
+                store: Some(self.stores.inside),
                 bind: Some(self.view.machine.address),
             },
-            outside: Origin::default(),
+            outside: Origin {
+                store: self.stores.partners,
+                bind: self.view.machine.external,
+            },
             identify: Arc::new(crate::identify::TrustList::of(&self.view)),
             doorman: Some(Arc::new(doorman::ByGuard(guard))),
             limits,
@@ -101,6 +106,7 @@ impl Signalling {
                 seat.all,
                 Arc::clone(&bindings),
                 Arc::clone(&counted),
+                resolver(&view),
             );
             (plug, node)
         })?;
@@ -108,14 +114,36 @@ impl Signalling {
     }
 }
 
-/// The face on which a listener's certificate is shown.
-pub(crate) const fn store_for<'a>(
-    face: Face,
-    inside: &'a Arc<Store>,
-    outside: Option<&'a Arc<Store>>,
-) -> &'a Arc<Store> {
-    match (face, outside) {
-        (Face::Outside, Some(store)) => store,
-        (Face::Outside | Face::Inside, _) => inside,
+/// The name service, for an Edge with federation. Without one partners cannot be found; all else goes on.
+fn resolver(view: &View) -> Option<Resolver> {
+    let federates = view.federation.mode != FederationMode::Off;
+    if !federates || !view.has_role(Role::Edge) {
+        return None;
+    }
+    Resolver::new(&view.federation.resolvers)
+        .inspect_err(|error| tracing::error!(%error, "the name service outside cannot be used"))
+        .ok()
+}
+
+/// The credentials of a machine.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// For the inside.
+    pub inside: Arc<Store>,
+    /// For the outside, where it has one.
+    pub outside: Option<Arc<Store>>,
+    /// Those for the outside with the authorities of partners, on an Edge with federation.
+    pub partners: Option<Arc<Store>>,
+}
+
+impl Stores {
+    /// What is shown and believed at a listener.
+    fn of(&self, listener: &topology::Listener) -> &Arc<Store> {
+        let own = match (listener.port, listener.face) {
+            (Port::EdgeFederation, _) => self.partners.as_ref(),
+            (_, Face::Outside) => self.outside.as_ref(),
+            (_, Face::Inside) => None,
+        };
+        own.unwrap_or(&self.inside)
     }
 }

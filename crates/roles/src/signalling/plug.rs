@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use base::net::{Effect, Event, WorkerId};
 use runtime::worker::{Mailbox, Plug};
 use sip::guard::Guard;
+use sip::locate::{Answer, Question};
 use sip::{Action, Complaint, Input, Node, Stats};
 
 use super::Bindings;
+use super::resolver::Resolver;
 
 /// The latest counters of every worker's node, and the guard that they share.
 pub struct NodeStats {
@@ -56,6 +58,7 @@ pub struct SipPlug {
     bindings: Arc<Bindings>,
     stats: Arc<NodeStats>,
     complaints: Complaints,
+    resolver: Option<Resolver>,
 }
 
 impl SipPlug {
@@ -64,6 +67,7 @@ impl SipPlug {
         mailboxes: Vec<Mailbox<Input>>,
         bindings: Arc<Bindings>,
         stats: Arc<NodeStats>,
+        resolver: Option<Resolver>,
     ) -> Self {
         Self {
             worker,
@@ -71,11 +75,30 @@ impl SipPlug {
             bindings,
             stats,
             complaints: Complaints::default(),
+            resolver,
         }
     }
 }
 
 impl SipPlug {
+    /// Asks the name service; the answer comes by the mailbox. A lost one is the same to the node as none in time.
+    fn resolve(&self, ticket: u64, question: Question) {
+        let Some(mailbox) = self.mailbox_of(self.worker).cloned() else {
+            return;
+        };
+        let post = move |answer| {
+            if mailbox.post(Input::Resolved { ticket, answer }).is_err() {
+                tracing::warn!("a worker's mailbox is full: an answer of the name service is lost");
+            }
+        };
+        match self.resolver.clone() {
+            None => post(Answer::Failed),
+            Some(resolver) => {
+                tokio::spawn(async move { post(resolver.ask(&question).await) });
+            }
+        }
+    }
+
     fn mailbox_of(&self, worker: WorkerId) -> Option<&Mailbox<Input>> {
         self.mailboxes.get(usize::from(worker.0))
     }
@@ -141,6 +164,10 @@ impl Plug for SipPlug {
                     // Whoever asked asks again; who watches hears of the next change.
                     tracing::warn!("a worker's mailbox is full: a request or a change is lost");
                 }
+                None
+            }
+            Action::Resolve { ticket, question } => {
+                self.resolve(ticket, question);
                 None
             }
             Action::Complain(complaint) => {

@@ -31,6 +31,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 
 use super::Auth;
 use super::hello::SERVER_PROTOCOL;
+use super::partners::ChainOnly;
 use crate::disk::{self, PrivateError};
 
 const CERTIFICATE: &str = "cert.pem";
@@ -97,9 +98,23 @@ pub enum CredentialsError {
         /// What is wrong.
         source: VerifierBuilderError,
     },
+    /// The system has no authorities that it believes; name a file of those that partners' certificates come from.
+    #[error("the system believes no certificate authority")]
+    NoSystemRoots,
     /// The cryptographic library refused to set up TLS.
     #[error("TLS cannot be set up")]
     Setup(#[source] rustls::Error),
+}
+
+/// Whom credentials believe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Believed {
+    /// The authority of the deployment: `ca.pem` in the folder.
+    OwnAuthority,
+    /// The authorities in a file, for certificates of other organisations.
+    File(PathBuf),
+    /// The authorities that the system believes, for certificates of other organisations.
+    System,
 }
 
 /// One loaded folder: ready-made TLS configurations.
@@ -117,7 +132,7 @@ impl Credentials {
     /// # Errors
     /// See [`CredentialsError`].
     pub fn load(folder: &Path) -> Result<Self, CredentialsError> {
-        Parts::read(folder)?.build(folder)
+        Parts::read(folder, &Believed::OwnAuthority)?.build(folder, &Believed::OwnAuthority)
     }
 
     /// Returns the configuration for a listener of this mode.
@@ -155,6 +170,7 @@ impl fmt::Debug for Credentials {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    believed: Believed,
     current: ArcSwap<Credentials>,
 }
 
@@ -164,10 +180,19 @@ impl Store {
     /// # Errors
     /// See [`CredentialsError`].
     pub fn open(folder: &Path) -> Result<Self, CredentialsError> {
-        let current = ArcSwap::from_pointee(Credentials::load(folder)?);
+        Self::believing(folder, Believed::OwnAuthority)
+    }
+
+    /// Does the same with another choice of authorities.
+    ///
+    /// # Errors
+    /// See [`CredentialsError`].
+    pub fn believing(folder: &Path, believed: Believed) -> Result<Self, CredentialsError> {
+        let loaded = Parts::read(folder, &believed)?.build(folder, &believed)?;
         Ok(Self {
             folder: folder.to_owned(),
-            current,
+            believed,
+            current: ArcSwap::from_pointee(loaded),
         })
     }
 
@@ -176,8 +201,9 @@ impl Store {
     /// # Errors
     /// See [`CredentialsError`]; the old contents stay in use.
     pub fn reload(&self) -> Result<(), CredentialsError> {
-        self.current
-            .store(Arc::new(Credentials::load(&self.folder)?));
+        let loaded =
+            Parts::read(&self.folder, &self.believed)?.build(&self.folder, &self.believed)?;
+        self.current.store(Arc::new(loaded));
         Ok(())
     }
 
@@ -203,7 +229,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(folder: &Path) -> Result<Self, CredentialsError> {
+    fn read(folder: &Path, believed: &Believed) -> Result<Self, CredentialsError> {
         let key_path = folder.join(KEY);
         let key = disk::read_private(&key_path).map_err(CredentialsError::Key)?;
         let key = PrivateKeyDer::from_pem_slice(&key).map_err(|source| CredentialsError::Pem {
@@ -211,15 +237,11 @@ impl Parts {
             source,
         })?;
         let chain = certificates(&folder.join(CERTIFICATE))?;
-        let bundle = folder.join(AUTHORITIES);
-        let mut roots = RootCertStore::empty();
-        for anchor in certificates(&bundle)? {
-            let added = roots.add(anchor);
-            added.map_err(|source| CredentialsError::Anchor {
-                path: bundle.clone(),
-                source,
-            })?;
-        }
+        let roots = match believed {
+            Believed::OwnAuthority => roots(&folder.join(AUTHORITIES))?,
+            Believed::File(path) => roots(path)?,
+            Believed::System => system_roots()?,
+        };
         let revoked = revocations(&folder.join(REVOKED))?;
         Ok(Self {
             chain,
@@ -229,7 +251,7 @@ impl Parts {
         })
     }
 
-    fn build(self, folder: &Path) -> Result<Credentials, CredentialsError> {
+    fn build(self, folder: &Path, believed: &Believed) -> Result<Credentials, CredentialsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let pair =
             CertifiedKey::from_der(self.chain.clone(), self.key, &provider).map_err(|source| {
@@ -276,13 +298,22 @@ impl Parts {
         .allow_unknown_revocation_status()
         .build()
         .map_err(untrusted)?;
-        let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(CredentialsError::Setup)?
-            .with_webpki_verifier(verifier)
-            .with_client_cert_resolver(ours);
+            .map_err(CredentialsError::Setup)?;
+        let mut client = if *believed == Believed::OwnAuthority {
+            let mut client = builder
+                .with_webpki_verifier(verifier)
+                .with_client_cert_resolver(ours);
+            client.alpn_protocols = vec![SERVER_PROTOCOL.to_vec()];
+            client
+        } else {
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(ChainOnly(verifier)))
+                .with_client_cert_resolver(ours)
+        };
         client.resumption = Resumption::disabled();
-        client.alpn_protocols = vec![SERVER_PROTOCOL.to_vec()];
 
         Ok(Credentials {
             required: Arc::new(without_tickets(required)),
@@ -314,6 +345,28 @@ fn with_tickets(config: ServerConfig) -> Result<ServerConfig, CredentialsError> 
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(CredentialsError::Setup)?;
     config.send_tls13_tickets = 1;
     Ok(config)
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, CredentialsError> {
+    let mut roots = RootCertStore::empty();
+    for anchor in certificates(path)? {
+        let added = roots.add(anchor);
+        added.map_err(|source| CredentialsError::Anchor {
+            path: path.to_owned(),
+            source,
+        })?;
+    }
+    Ok(roots)
+}
+
+/// What of the system's bundle cannot be used is left out, as every program that uses it does.
+fn system_roots() -> Result<RootCertStore, CredentialsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(CredentialsError::NoSystemRoots);
+    }
+    Ok(roots)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {

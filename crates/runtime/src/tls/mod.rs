@@ -8,6 +8,7 @@
 mod credentials;
 pub(crate) mod hello;
 mod names;
+mod partners;
 pub(crate) mod session;
 pub mod stream;
 
@@ -15,7 +16,7 @@ use std::net::IpAddr;
 
 use base::net::{Face, Peer, Transport};
 
-pub use credentials::{Credentials, CredentialsError, Store};
+pub use credentials::{Believed, Credentials, CredentialsError, Store};
 pub use hello::ClientNames;
 pub use names::{NamesError, proven_names};
 

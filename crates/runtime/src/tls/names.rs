@@ -1,8 +1,8 @@
 //! The names that a certificate proves.
 //!
 //! RFC 5922 section 7: the subjectAltName decides; the common name counts only when there is no subjectAltName at all;
-//! wildcards prove nothing. Only dNSName entries are read: SIP URIs in certificates (RFC 5922 section 7.1) are not, since
-//! the machines of a deployment are named by host.
+//! wildcards prove nothing. Of a subjectAltName the dNSName entries count, and `sip:` URIs that name a domain and no user
+//! (section 7.1); a `sips:` URI proves nothing.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -42,7 +42,7 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Nam
             .value
             .general_names
             .iter()
-            .filter_map(dns_name)
+            .filter_map(host_name)
             .collect(),
         None => parsed
             .subject()
@@ -56,10 +56,19 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Nam
     Ok(whole.map(str::to_ascii_lowercase).collect())
 }
 
-fn dns_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+fn host_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     if let GeneralName::DNSName(name) = name {
-        Some(name)
-    } else {
-        None
+        return Some(name);
     }
+    if let GeneralName::URI(uri) = name {
+        return domain_of(uri);
+    }
+    None
+}
+
+/// The domain of a `sip:` URI without a user, port or parameter.
+fn domain_of(uri: &str) -> Option<&str> {
+    let (scheme, host) = uri.split_once(':')?;
+    let is_bare = !host.contains(['@', ':', ';', '?', '/']);
+    (scheme.eq_ignore_ascii_case("sip") && is_bare).then_some(host)
 }

@@ -1,5 +1,6 @@
 //! Peers of other makers: phones, servers, tools.
 
+mod federation;
 mod peers_alone;
 mod phones;
 mod scenario;

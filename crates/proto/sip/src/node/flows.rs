@@ -6,7 +6,7 @@
 
 use crate::msg::Framer;
 use base::Mono;
-use base::net::{FlowId, Hop, Link, Peer, WorkerId};
+use base::net::{Face, FlowId, Hop, Link, Peer, WorkerId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,9 @@ use std::time::Duration;
 const REST: Duration = Duration::from_secs(1);
 /// The longest rest; UCMA rests ten minutes, but a restarted server should be found sooner.
 const REST_MAX: Duration = Duration::from_secs(60);
+
+/// Beyond this, rests that are over are forgotten; only servers of others can be that many.
+const MAX_RESTING: usize = 4096;
 
 /// One branch of a relayed request, from outside the table of relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +83,8 @@ pub(crate) struct Flows {
     worker: WorkerId,
     all: HashMap<FlowId, Flow>,
     to_server: HashMap<Arc<str>, FlowId>,
+    /// Open flows over which we may send to a partner, by domain (RFC 5923).
+    to_partner: HashMap<Arc<str>, FlowId>,
     resting: HashMap<Arc<str>, Rest>,
     /// What ends with flows of other workers; an entry only while there is something.
     elsewhere: HashMap<FlowId, Ends>,
@@ -92,6 +97,7 @@ impl Flows {
             worker,
             all: HashMap::new(),
             to_server: HashMap::new(),
+            to_partner: HashMap::new(),
             resting: HashMap::new(),
             elsewhere: HashMap::new(),
             opened: 0,
@@ -118,7 +124,25 @@ impl Flows {
             self.to_server.entry(Arc::clone(&server.name)).or_insert(id);
         }
         let flow = self.all.entry(id).or_insert_with(|| Flow::new(None));
+        if let (Some(hop), Peer::Partner(_)) = (&flow.hop, &link.peer) {
+            self.resting.remove(&key(hop));
+            self.to_partner.insert(Arc::clone(&hop.name), id);
+        }
         flow.link = Some(link);
+    }
+
+    /// A partner lets us send our own requests over a connection that it opened (RFC 5923 5).
+    pub(crate) fn lend(&mut self, id: FlowId, domains: &[Arc<str>]) {
+        for domain in domains {
+            self.to_partner.entry(Arc::clone(domain)).or_insert(id);
+        }
+    }
+
+    /// Returns an open flow over which we may send to a partner.
+    pub(crate) fn to_partner(&self, domain: &str) -> Option<FlowId> {
+        let id = *self.to_partner.get(domain)?;
+        let flow = self.get(id)?;
+        (flow.link.is_some() && !flow.closing).then_some(id)
     }
 
     /// A flow is gone, ours or another worker's. Returns how many unfinished bytes it held, and what ends with it.
@@ -127,6 +151,12 @@ impl Flows {
             return (0, self.elsewhere.remove(&id).unwrap_or_default());
         };
         let server = flow.server_name();
+        if matches!(
+            flow.link.as_ref().map(|link| &link.peer),
+            Some(Peer::Partner(_))
+        ) {
+            self.to_partner.retain(|_, own| *own != id);
+        }
         if let Some(name) = &server
             && self.to_server.get(name) == Some(&id)
         {
@@ -193,20 +223,20 @@ impl Flows {
 
     /// Returns a flow to a server, and the hop to open it with if there was none.
     pub(crate) fn to(&mut self, hop: &Hop) -> (FlowId, bool) {
-        let known = self.to_server.get(&hop.name).copied();
+        let known = self.to_server.get(&key(hop)).copied();
         if let Some(id) = known.filter(|id| self.get(*id).is_some_and(|flow| !flow.closing)) {
             return (id, false);
         }
         self.opened += 1;
         let id = FlowId::opened(self.worker, self.opened).over(hop.transport);
         self.all.insert(id, Flow::new(Some(hop.clone())));
-        self.to_server.insert(Arc::clone(&hop.name), id);
+        self.to_server.insert(key(hop), id);
         (id, true)
     }
 
     /// Puts those that rest behind those that do not; otherwise the order stays.
     pub(crate) fn order(&self, hops: &mut [Hop], now: Mono) {
-        hops.sort_by_key(|hop| self.is_resting(&hop.name, now));
+        hops.sort_by_key(|hop| self.is_resting(&key(hop), now));
     }
 
     /// Does the same for what can be sent only once: before all others stand those to whom a flow is open, since with a
@@ -230,14 +260,17 @@ impl Flows {
     }
 
     /// A server has asked to be left alone until then.
-    pub(crate) fn rest_until(&mut self, name: Arc<str>, until: Mono) {
+    pub(crate) fn rest_until(&mut self, hop: &Hop, until: Mono) {
         let next = REST;
-        let rest = self.resting.entry(name).or_insert(Rest { until, next });
+        let rest = self.resting.entry(key(hop)).or_insert(Rest { until, next });
         rest.until = rest.until.max(until);
     }
 
     /// A server could not be reached, or says nothing.
     pub(crate) fn rest(&mut self, name: Arc<str>, now: Mono) {
+        if self.resting.len() >= MAX_RESTING {
+            self.resting.retain(|_, rest| rest.until > now);
+        }
         let rest = self.resting.entry(name).or_insert(Rest {
             until: now,
             next: REST,
@@ -256,6 +289,15 @@ impl Flows {
     /// Returns how many flows there are.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
+    }
+}
+
+/// What a flow to a hop is known by: machines of ours by name; of a partner, whose servers all have the name of their
+/// domain, each by its address too.
+pub(super) fn key(hop: &Hop) -> Arc<str> {
+    match hop.face {
+        Face::Inside => Arc::clone(&hop.name),
+        Face::Outside => Arc::from(format!("{} {}", hop.name, hop.addr)),
     }
 }
 
@@ -287,7 +329,7 @@ impl Flow {
 
     fn server_name(&self) -> Option<Arc<str>> {
         match (&self.hop, self.link.as_ref().map(|link| &link.peer)) {
-            (Some(hop), _) => Some(Arc::clone(&hop.name)),
+            (Some(hop), _) => Some(key(hop)),
             (None, Some(Peer::Server(server))) => Some(Arc::clone(&server.name)),
             (None, _) => None,
         }

@@ -99,15 +99,16 @@ impl Node {
             leg.left = true;
             leg.cancel = Cancel::Wanted;
             let (target, way, breadth) = (leg.target, leg.way, leg.breadth);
-            let hops = std::mem::take(&mut leg.hops);
+            let (hops, located) = (std::mem::take(&mut leg.hops), leg.located);
             if let Some(hop) = &leg.hop {
-                node.flows.rest(hop.name.clone(), node.now.mono);
+                node.flows.rest(super::flows::key(hop), node.now.mono);
             }
             let Some(towards) = relay.way(&relay.legs[at]).map(|way| way.towards.clone()) else {
                 return;
             };
             let mut next = Leg::new(target, way, &towards, breadth);
             next.hops = hops;
+            next.located = located;
             next.is_way_used = true;
             relay.legs.push(next);
             node.stats.failovers += 1;

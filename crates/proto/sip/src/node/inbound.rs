@@ -5,7 +5,7 @@ use super::{Action, Complaint, Fault, Node};
 use crate::guard::Offence;
 use crate::msg::{Frame, Framer, Message, Method, Reply};
 use crate::role::{self, Ask, Context, Decision, Why};
-use base::net::{FlowId, Link, Transport};
+use base::net::{FlowId, Link, Peer, Transport};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -141,6 +141,11 @@ impl Node {
             }
             return;
         }
+        if let Peer::Partner(domains) = &link.peer
+            && !self.admits_partner(id, link, request, domains)
+        {
+            return;
+        }
         let method = request.method();
         let handled = if method == Method::Cancel {
             self.cancel(id, link, request)
@@ -153,6 +158,28 @@ impl Node {
             let decision = self.decide(id, link, request);
             self.carry_out(id, link, request, decision);
         }
+    }
+
+    /// Measures a request of a partner. False if it is one too many and was answered.
+    fn admits_partner(
+        &mut self,
+        id: FlowId,
+        link: &Link,
+        request: &Message,
+        domains: &[Arc<str>],
+    ) -> bool {
+        if request.via().is_ok_and(|via| via.params.has("alias")) {
+            self.flows.lend(id, domains);
+        }
+        let method = request.method();
+        let name = domains.first().map(|one| &**one).unwrap_or_default();
+        // What ends something is let through: refusing it would only keep the rest alive.
+        let begins = !matches!(method, Method::Ack | Method::Cancel | Method::Bye);
+        if !begins || self.partners.admits(&self.config, name, self.now.mono) {
+            return true;
+        }
+        self.fail(id, link, request, Why::Overloaded);
+        false
     }
 
     fn decide<'r>(&mut self, id: FlowId, link: &'r Link, request: &'r Message) -> Decision<'r> {
@@ -215,7 +242,7 @@ impl Node {
             }
             Decision::Event(eventing) => {
                 if let Some(asker) = &eventing.asker
-                    && link.peer == base::net::Peer::Client
+                    && link.peer == Peer::Client
                 {
                     self.signed_in(id, Arc::clone(asker));
                 }

@@ -22,10 +22,12 @@ mod flows;
 mod groups;
 mod inbound;
 mod keepalive;
+mod locating;
 mod note;
 mod outgoing;
 mod overload;
 mod own;
+mod partners;
 mod pending;
 mod rank;
 mod registering;
@@ -39,17 +41,18 @@ mod watch;
 pub(crate) use flows::Flows;
 pub use note::{Handed, Note};
 pub use pending::Pending;
-pub use stats::Stats;
+pub use stats::{PartnerStats, Stats};
 
 use crate::auth::Nonces;
 use crate::config::Config;
 use crate::event::{Events, Watched};
 use crate::guard::Guard;
+use crate::locate::{Answer, Places, Question};
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
 use crate::txn::Timer;
 use answers::Answers;
-use base::net::{Effect, Event, FlowId};
+use base::net::{Effect, Event, FlowId, Link, Peer};
 use base::random::Random;
 use base::timers::{TimerId, Timers};
 use base::{Machine, Now, Step};
@@ -81,6 +84,13 @@ pub enum Input {
     },
     /// Another worker has told us something with [`Action::Tell`].
     Told(Note),
+    /// The name service's answer to [`Action::Resolve`].
+    Resolved {
+        /// Which one.
+        ticket: u64,
+        /// What it says.
+        answer: Answer,
+    },
 }
 
 impl From<Event> for Input {
@@ -107,6 +117,13 @@ pub enum Action {
         worker: base::net::WorkerId,
         /// What.
         note: Note,
+    },
+    /// Of the name service outside: answer with [`Input::Resolved`].
+    Resolve {
+        /// Comes back in the answer.
+        ticket: u64,
+        /// What is asked.
+        question: Question,
     },
     /// Of whoever keeps the log: somebody sent what breaks a rule.
     Complain(Complaint),
@@ -179,6 +196,7 @@ enum Alarm {
     CommitLate(u64),
     Event(crate::event::Alarm),
     Own(u64, Timer),
+    SearchLate(u64),
 }
 
 /// One worker's SIP node.
@@ -197,6 +215,8 @@ pub struct Node {
     throttles: Throttles,
     /// How late this worker serves its timers.
     lag: Duration,
+    places: Places<LegId>,
+    partners: partners::Partners,
     answers: Answers,
     commits: BTreeMap<u64, registering::Waiting>,
     /// The removal of ended bindings that the change log has not answered yet.
@@ -223,6 +243,8 @@ impl Node {
             relays: Relays::default(),
             throttles: Throttles::default(),
             lag: Duration::ZERO,
+            places: Places::default(),
+            partners: partners::Partners::default(),
             answers: Answers::default(),
             nonces,
             random: Random::new(seed),
@@ -260,17 +282,37 @@ impl Node {
 
     fn net(&mut self, event: Event) {
         match event {
-            Event::Opened { flow, link } => {
-                self.expect_words(flow, &link);
-                self.flows.opened(flow, link);
-            }
+            Event::Opened { flow, link } => self.flow_opened(flow, link),
             Event::Received { flow, bytes } => self.received(flow, bytes),
             Event::Closed { flow, .. } => self.flow_closed(flow),
             Event::Passed { flow, link, bytes } => self.passed(flow, &link, bytes),
         }
     }
 
+    fn flow_opened(&mut self, id: FlowId, link: Arc<Link>) {
+        self.expect_words(id, &link);
+        let fits = match &link.peer {
+            Peer::Partner(domains) => domains
+                .first()
+                .is_some_and(|one| self.partners.opened(&self.config, one)),
+            Peer::Server(_) | Peer::Gateway(_) | Peer::Client => true,
+        };
+        self.flows.opened(id, link);
+        if !fits {
+            if let Some(flow) = self.flows.get_mut(id) {
+                flow.closing = true;
+            }
+            self.close(id);
+        }
+    }
+
     fn flow_closed(&mut self, id: FlowId) {
+        let peer = self.flows.get(id).and_then(|flow| flow.link.as_ref());
+        if let Some(Peer::Partner(domains)) = peer.map(|link| &link.peer)
+            && let Some(one) = domains.first()
+        {
+            self.partners.closed(&self.config, one);
+        }
         let (held, ends) = self.flows.closed(id, self.now.mono);
         self.unfinished = self.unfinished.saturating_sub(held);
         for worker in ends.told {
@@ -316,6 +358,7 @@ impl Node {
             Alarm::CommitLate(ticket) => self.committed(ticket, false),
             Alarm::Event(alarm) => self.event_alarm(alarm),
             Alarm::Own(number, timer) => self.own_timer(number, timer),
+            Alarm::SearchLate(ticket) => self.search_late(ticket),
         }
     }
 
@@ -338,6 +381,7 @@ impl Node {
 
     fn report(&mut self) {
         self.reporting = false;
+        self.stats.partners = self.partners.stats();
         self.out
             .push_back(Action::Report(Box::new(self.stats.clone())));
     }
@@ -369,6 +413,7 @@ impl Machine for Node {
             Input::Net(event) => self.net(event),
             Input::Committed { ticket, done } => self.committed(ticket, done),
             Input::Told(note) => self.told(note),
+            Input::Resolved { ticket, answer } => self.resolved(ticket, answer),
         }
         self.gauge();
     }

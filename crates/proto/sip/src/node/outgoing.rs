@@ -9,7 +9,7 @@ use crate::msg::{Message, Method, Name};
 use crate::role::loops;
 use crate::role::route::Ends;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
-use crate::token::{Branch, Token};
+use crate::token::{Branch, Dialog, Token};
 use base::net::{FlowId, Link, Peer, Role, Transport};
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -97,6 +97,10 @@ impl Node {
             branch.mint(&self.config.keys.branch)
         );
         via.push_str(&loops::digest(&self.config, link, request));
+        if matches!(target.towards, Towards::Partner(_)) {
+            // The partner may send its own requests back over this connection (RFC 5923 5).
+            via.push_str(";alias");
+        }
         let to_server = matches!(target.towards, Towards::Servers(_));
         if to_server && transport == Transport::Tls {
             via.push_str(OFFER);
@@ -129,6 +133,11 @@ impl Node {
                 };
                 self.flow_to(hop)
             }
+            Towards::Partner(place) => match self.flow_to_partner(place) {
+                Some(flow) => flow,
+                // The servers are being looked for; an ACK comes again with the next 2xx (RFC 3261 13.3.1.4).
+                None => return,
+            },
         };
         if !self.flows.may_carry(flow) {
             return self.fail(id, link, request, Why::FlowGone);
@@ -167,9 +176,10 @@ impl Node {
         let key = &self.config.keys.branch;
         let Ok(via) = request.via() else { return 0 };
         let flow = id.to_bits().to_be_bytes();
-        let sender = match &link.peer {
+        let sender: &[u8] = match &link.peer {
             Peer::Server(server) => server.name.as_bytes(),
-            Peer::Partner(_) | Peer::Gateway(_) | Peer::Client => &flow,
+            Peer::Partner(domains) => domains.first().map_or(&flow, |one| one.as_bytes()),
+            Peer::Gateway(_) | Peer::Client => &flow,
         };
         let port = via.port.unwrap_or(0).to_be_bytes();
         if let Some(branch) = via.branch() {
@@ -207,6 +217,9 @@ impl Node {
     fn record_route(&self, passage: &Passage<'_>) -> String {
         let ends = Ends::of(passage.request);
         let [dialog, _] = ends.dialogs();
+        if let Some(border) = self.border_route(passage, dialog) {
+            return border;
+        }
         let is_end = matches!(passage.link.peer, Peer::Client | Peer::Gateway(_));
         let near = is_end.then_some(passage.came_on);
         let far = match passage.target.towards {
@@ -215,7 +228,7 @@ impl Node {
             Towards::Servers(_) if passage.leaves_on.transport() != Transport::Tls => {
                 Some(passage.leaves_on)
             }
-            Towards::Servers(_) => None,
+            Towards::Servers(_) | Towards::Partner(_) => None,
         };
         let token = |flow: Option<FlowId>| {
             let flow = flow.map(|flow| (self.config.boot, flow));
@@ -256,10 +269,28 @@ impl Node {
         entries.join(", ")
     }
 
+    /// Between a partner and our servers: no flow is named, since either side may have another one by the time the route is
+    /// followed; whom it concerns says the dialog.
+    fn border_route(&self, passage: &Passage<'_>, dialog: Dialog<'_>) -> Option<String> {
+        let to_partner = matches!(passage.target.towards, Towards::Partner(_));
+        let from_partner = matches!(passage.link.peer, Peer::Partner(_));
+        let outside = &self.config.federation.as_ref()?.address;
+        let token = Token::record_route(None, dialog, &self.config.keys.token);
+        let [outer, inner] = [outside, &self.config.inside].map(|side| entry(&token, side));
+        match (from_partner, to_partner) {
+            (false, false) => None,
+            (_, true) => Some([outer, inner].join(", ")),
+            (true, false) => Some([inner, outer].join(", ")),
+        }
+    }
+
     /// How a response finds its way back: our name on the side that the request leaves by.
     fn address_towards(&self, towards: &Towards, transport: Transport) -> &Address {
         if transport != Transport::Tls {
             return self.config.plain.as_ref().unwrap_or(&self.config.inside);
+        }
+        if let (Towards::Partner(_), Some(federation)) = (towards, &self.config.federation) {
+            return &federation.address;
         }
         match (towards, &self.config.outside) {
             (Towards::Flow(_), Some(outside)) if self.config.server.role == Role::Edge => outside,

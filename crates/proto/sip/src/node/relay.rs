@@ -106,7 +106,10 @@ impl Node {
                     }
                     Why::FlowGone
                 }
-                Some(Towards::Servers(_)) => {
+                Some(Towards::Partner(_)) if self.must_find(relay, at) => {
+                    return self.try_partner(relay, id, at);
+                }
+                Some(Towards::Servers(_) | Towards::Partner(_)) => {
                     if let Some(flow) = self.take_hop(relay, at) {
                         return self.send_leg(relay, id, at, flow);
                     }
@@ -149,7 +152,7 @@ impl Node {
         Some(flow)
     }
 
-    fn send_leg(
+    pub(super) fn send_leg(
         &mut self,
         relay: &mut Relay,
         (slot, generation): (u32, u32),

@@ -42,6 +42,8 @@ pub(super) struct Leg {
     /// try over a new one is worth it.
     pub(super) reused: Option<Hop>,
     pub(super) has_tried_again: bool,
+    /// The servers of a partner are known, and in `hops`.
+    pub(super) located: bool,
     pub(super) tries: u8,
     pub(super) flow: Option<FlowId>,
     pub(super) sent: Bytes,
@@ -73,6 +75,7 @@ impl Leg {
             hops: hops_of(towards),
             reused: None,
             has_tried_again: false,
+            located: false,
             tries: 0,
             flow: None,
             sent: Bytes::new(),
@@ -102,7 +105,7 @@ impl Leg {
 pub(super) fn hops_of(towards: &Towards) -> VecDeque<Hop> {
     match towards {
         Towards::Servers(hops) => hops.iter().cloned().collect(),
-        Towards::Flow(_) => VecDeque::new(),
+        Towards::Flow(_) | Towards::Partner(_) => VecDeque::new(),
     }
 }
 

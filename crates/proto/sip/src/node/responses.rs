@@ -177,7 +177,7 @@ impl Node {
         let hop = relay.legs.get(at).and_then(|leg| leg.hop.as_ref());
         if let (503, Some(hop), Some(wait)) = (response.status(), hop, retry_after(response)) {
             let until = self.now.mono.after(wait.min(RETRY_AFTER_MAX));
-            self.flows.rest_until(hop.name.clone(), until);
+            self.flows.rest_until(hop, until);
         }
     }
 
@@ -384,6 +384,13 @@ impl Node {
         };
         if self.flows.may_carry(relay.came_on) {
             return self.send_answer(relay.came_on, &relay.link, bytes);
+        }
+        if let Peer::Partner(domains) = &relay.link.peer {
+            let other = domains.iter().find_map(|one| self.flows.to_partner(one));
+            if let Some(flow) = other {
+                self.send(flow, bytes);
+            }
+            return;
         }
         let Peer::Server(server) = &relay.link.peer else {
             return;

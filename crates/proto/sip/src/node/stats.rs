@@ -2,6 +2,20 @@
 
 use crate::role::Why;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What one partner sent and took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartnerStats {
+    /// Requests from it.
+    pub received: u64,
+    /// Requests to it.
+    pub sent: u64,
+    /// Requests and connections beyond its limits.
+    pub refused: u64,
+    /// Connections now.
+    pub flows: usize,
+}
 
 /// Counters and gauges of one node.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +52,8 @@ pub struct Stats {
     pub publishes: u64,
     /// Requests that ended here, by reason.
     pub ended: BTreeMap<&'static str, u64>,
+    /// By partner; at most a few hundred are told apart.
+    pub partners: BTreeMap<Arc<str>, PartnerStats>,
     /// Flows now.
     pub flows: usize,
     /// Relays now.
@@ -70,6 +86,13 @@ impl Stats {
         self.publishes += other.publishes;
         self.subscriptions += other.subscriptions;
         self.publications += other.publications;
+        for (name, theirs) in &other.partners {
+            let sum = self.partners.entry(Arc::clone(name)).or_default();
+            sum.received += theirs.received;
+            sum.sent += theirs.sent;
+            sum.refused += theirs.refused;
+            sum.flows += theirs.flows;
+        }
         for (why, count) in &other.ended {
             *self.ended.entry(why).or_default() += count;
         }

@@ -145,6 +145,8 @@ pub(crate) enum Towards {
     Flow(FlowId),
     /// Servers, to be tried in this order.
     Servers(Vec<Hop>),
+    /// The servers of a domain of others, which are to be found first.
+    Partner(crate::locate::Place),
 }
 
 /// What happens to P-Asserted-Identity (RFC 3325).
@@ -207,6 +209,10 @@ pub enum Why {
     Forbidden,
     /// No server of the pool answers.
     NoServer,
+    /// The servers of a partner cannot be found or reached.
+    PartnerAway,
+    /// A privacy service that we do not have is critical (RFC 3323 5).
+    NoPrivacy,
     /// We do not know the users yet: the copy of the directory has never been there.
     NotReady,
     /// We are full.
@@ -250,12 +256,14 @@ impl Why {
             Self::BadEvent => 489,
             Self::OutOfOrder => 500,
             Self::NotServed => 501,
+            Self::NoPrivacy => 500,
             Self::NoServer
             | Self::NotReady
             | Self::Overloaded
             | Self::Slowed
             | Self::Ignored
             | Self::Scanner => 503,
+            Self::PartnerAway => 504,
         }
     }
 
@@ -279,6 +287,7 @@ impl Why {
             Self::WrongIdentity => Some("From Is Not You"),
             Self::NoServer => Some("No Server Available"),
             Self::FlowGone => Some("Flow Failed"),
+            Self::NoPrivacy => Some("Privacy Service Not Available"),
             Self::Answered
             | Self::Challenged
             | Self::BadCredentials
@@ -294,6 +303,7 @@ impl Why {
             | Self::NotServed
             | Self::Forbidden
             | Self::NotReady
+            | Self::PartnerAway
             | Self::Overloaded
             | Self::Malformed
             | Self::Slowed
@@ -327,6 +337,8 @@ impl Why {
             Self::NotServed => "not-served",
             Self::Forbidden => "forbidden",
             Self::NoServer => "no-server",
+            Self::PartnerAway => "partner-away",
+            Self::NoPrivacy => "no-privacy",
             Self::NotReady => "not-ready",
             Self::Overloaded => "overloaded",
             Self::Malformed => "malformed",

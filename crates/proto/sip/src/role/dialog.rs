@@ -61,6 +61,7 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, target: Target) -> Decision<'r> {
             hops.len() < 2,
             hops.iter().all(|hop| hop.transport.is_reliable()),
         ),
+        Towards::Partner(_) => (false, true),
     };
     let reliable = reliable && ask.link.transport.is_reliable();
     let stateless = (one_way && reliable) || ask.request.method() == Method::Ack;

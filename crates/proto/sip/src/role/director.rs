@@ -8,10 +8,11 @@
 //!
 //! It keeps no users and no dialogs. Inside a dialog it follows the recorded route.
 
+use super::border;
 use super::dialog;
 use super::gateway;
 use super::gruu::{self, Wanted};
-use super::identity;
+use super::identity::{self, Caller};
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::InternalSignIn;
@@ -37,15 +38,14 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
         return Decision::refuse(ask, Why::Stray);
     }
-    let asserted = identity::asserted(context, ask);
-    let user = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
-        Ok(user) => user,
+    let caller = match identity::caller(context, ask) {
+        Ok(caller) => caller,
         Err(decision) => return *decision,
     };
     if ask.is_from(Role::FrontEnd) {
-        return to_client(ask, &routes, user);
+        return to_client(ask, &routes, caller);
     }
-    send_home(context, ask, user)
+    send_home(context, ask, caller)
 }
 
 /// Inside a dialog without a route a GRUU still says where its phone is at home (RFC 5627 5.4).
@@ -63,7 +63,7 @@ fn no_route<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
 
 /// A Front End sends to a client that signed in through us: our Path token names the flow. It asks nothing else of us;
 /// to send home what leads nowhere would only bring it back, once for each binding.
-fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, user: Arc<str>) -> Decision<'r> {
+fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, caller: Caller) -> Decision<'r> {
     let flow = match routes.flow {
         _ if !routes.rest.is_empty() => return Decision::refuse(ask, Why::ForeignRoute),
         Some(Leads::To(flow)) => flow,
@@ -71,7 +71,7 @@ fn to_client<'r>(ask: &Ask<'r>, routes: &Routes, user: Arc<str>) -> Decision<'r>
         None => return Decision::refuse(ask, Why::NotServed),
     };
     let towards = Towards::Flow(flow);
-    forward(Target::at(towards), user, ask)
+    forward(Target::at(towards), caller, ask)
 }
 
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
@@ -145,20 +145,29 @@ pub(crate) fn redirect_home<'r>(
     Decision::Welcome(reply, user)
 }
 
-/// Sends a request of a proven user to the home pool of the one it is for.
-fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, user: Arc<str>) -> Decision<'r> {
+/// Sends a request of a proven user to the home pool of the one it is for, or out to a partner; a partner's request only
+/// home.
+fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
+    if matches!(caller, Caller::User(_))
+        && let Some(target) = border::way_out(context, ask)
+    {
+        return forward(target, caller, ask);
+    }
     let aor = match callee(context, ask) {
         Ok((aor, _)) => aor,
         Err(why) => return Decision::refuse(ask, why),
     };
     let Some(account) = context.users.find(&aor) else {
-        return match gateway::target(context, ask, &aor, &user) {
-            Some(target) => forward(target, user, ask),
+        let target = caller
+            .user()
+            .and_then(|user| gateway::target(context, ask, &aor, user));
+        return match target {
+            Some(target) => forward(target, caller, ask),
             None => Decision::refuse(ask, Why::UnknownUser),
         };
     };
     let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
-    forward(Target::at(towards), user, ask)
+    forward(Target::at(towards), caller, ask)
 }
 
 /// The address-of-record that the Request-URI stands for, if we serve its domain, and which of the user's phones it
@@ -173,16 +182,16 @@ pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<(String, Wa
     gruu::read(&uri, &context.config.keys.ticket).ok_or(Why::UnknownUser)
 }
 
-fn forward<'r>(target: Target, user: Arc<str>, ask: &Ask<'r>) -> Decision<'r> {
+fn forward<'r>(target: Target, caller: Caller, ask: &Ask<'r>) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
         targets: vec![target],
-        assert: Assert::User(Arc::clone(&user)),
+        assert: caller.assert(),
         record: record_for(ask.request.method()),
         path: None,
         strip_credentials: true,
         stateless: false,
         unreached: Why::NoServer,
-        user: ask.is_from_client().then_some(user),
+        user: caller.on_flow(ask),
     }))
 }
 

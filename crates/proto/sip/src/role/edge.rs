@@ -4,14 +4,16 @@
 //!   own URI with a token of the client's flow in front of the Path, and sends to the next hop, the Director.
 //! - From inside: only Directors and Front Ends may send, and only to a flow that a token of ours names. State is kept
 //!   of an INVITE that begins a call, so that neither end rings on when the other is lost; of nothing else.
+//! - From and to partners: [`border`].
 //! - Inside a dialog it follows the recorded route. From outside the route must lead to a Director or Front End.
 
+use super::border;
 use super::dialog;
 use super::director::record_for;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::msg::{Method, Uri};
-use base::net::Role;
+use base::net::{Peer, Role};
 
 pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
     let routes = match Routes::of(context, ask.request, Some(ask.flow)) {
@@ -21,6 +23,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if ask.is_from(Role::Director) || ask.is_from(Role::FrontEnd) {
         return outwards(context, ask, routes);
     }
+    if let Peer::Partner(domains) = &ask.link.peer {
+        return border::inwards(context, ask, routes, domains);
+    }
     if ask.is_from_client() {
         return inwards(context, ask, routes);
     }
@@ -28,6 +33,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
 }
 
 fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+    if routes.flow.is_none() && context.config.federation.is_some() {
+        return border::outwards(context, ask, routes);
+    }
     if !routes.rest.is_empty() {
         return Decision::refuse(ask, Why::ForeignRoute);
     }
@@ -86,7 +94,11 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
     }))
 }
 
-fn inside_dialog<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+pub(super) fn inside_dialog<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    routes: Routes,
+) -> Decision<'r> {
     let inside = routes
         .rest
         .first()
@@ -100,9 +112,10 @@ fn inside_dialog<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -
     decision.unwrap_or_else(|| Decision::refuse(ask, Why::NoDialog))
 }
 
-/// Whether either end is a user of ours. What is between others is none of our business.
+/// Whether either end is a user of ours. What is between others is none of our business. With federation the sender must
+/// be: inside, a request from somebody else's user is taken for one of a partner, and a client proves no domain.
 fn concerns_us(context: &Context<'_>, ask: &Ask<'_>) -> bool {
     let ours = |uri: &str| Uri::parse(uri).is_ok_and(|uri| context.config.is_our_domain(uri.host));
     let from = ask.request.from().is_ok_and(|from| ours(from.uri));
-    from || ours(ask.request.uri())
+    from || (context.config.federation.is_none() && ours(ask.request.uri()))
 }

@@ -7,6 +7,7 @@
 use super::director::callee;
 use super::front_end::serves;
 use super::gruu::Wanted;
+use super::identity::Caller;
 use super::route::{self, Routes};
 use super::{Ask, Context, Decision, Eventing, Why};
 use crate::event::Package;
@@ -23,7 +24,7 @@ pub(crate) fn package_name<'r>(ask: &Ask<'r>) -> Option<&'r str> {
 pub(crate) fn begins<'r>(
     context: &mut Context<'_>,
     ask: &Ask<'r>,
-    asker: &Arc<str>,
+    asker: &Caller,
 ) -> Option<Decision<'r>> {
     let method = ask.request.method();
     if !matches!(method, Method::Publish | Method::Subscribe) {
@@ -34,6 +35,10 @@ pub(crate) fn begins<'r>(
         return Some(Decision::refuse(ask, Why::BadEvent));
     };
     let known = Package::named(name);
+    let Some(asker) = asker.user() else {
+        // A visitor neither watches our users nor speaks for them.
+        return known.map(|_| Decision::refuse(ask, Why::Forbidden));
+    };
     if publish && known != Some(Package::Presence) {
         return Some(Decision::refuse(ask, Why::BadEvent));
     }

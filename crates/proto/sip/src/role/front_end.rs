@@ -7,15 +7,16 @@
 //! - Subscriptions and publications of users at home here are answered here (`eventing`).
 //! - Inside a dialog: along the recorded route; if the client's flow is gone, to where it registered again.
 
+use super::border;
 use super::dialog;
 use super::director::{callee, record_for, redirect_home};
 use super::eventing;
 use super::gateway;
 use super::gruu::Wanted;
-use super::identity;
+use super::identity::{self, Caller};
 use super::located;
 use super::route::{self, Leads, Routes};
-use super::{Ask, Assert, Context, Decision, Plan, Registering, Target, Towards, Why};
+use super::{Ask, Context, Decision, Plan, Registering, Target, Towards, Why};
 use crate::msg::{Method, Name, Reply};
 use base::net::{Peer, Role};
 use directory::User;
@@ -41,8 +42,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
         return Decision::refuse(ask, Why::Stray);
     }
-    let asserted = identity::asserted(context, ask);
-    let caller = match asserted.map_or_else(|| identity::settle(context, ask), Ok) {
+    let caller = match identity::caller(context, ask) {
         Ok(caller) => caller,
         Err(decision) => return *decision,
     };
@@ -131,17 +131,22 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registeri
 }
 
 /// Finds where the callee is.
-pub(crate) fn locate<'r>(
-    context: &mut Context<'_>,
-    ask: &Ask<'r>,
-    caller: Arc<str>,
-) -> Decision<'r> {
+pub(crate) fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
+    if matches!(caller, Caller::User(_))
+        && !matches!(ask.link.peer, Peer::Gateway(_))
+        && let Some(target) = border::way_out(context, ask)
+    {
+        return forward(ask, caller, vec![target]);
+    }
     let (aor, wanted) = match callee(context, ask) {
         Ok(callee) => callee,
         Err(why) => return Decision::refuse(ask, why),
     };
     let Some(account) = context.users.find(&aor) else {
-        return match gateway::target(context, ask, &aor, &caller) {
+        return match caller
+            .user()
+            .and_then(|user| gateway::target(context, ask, &aor, user))
+        {
             Some(target) => forward(ask, caller, vec![target]),
             None => Decision::refuse(ask, Why::UnknownUser),
         };
@@ -166,7 +171,7 @@ pub(crate) fn locate<'r>(
 fn elsewhere<'r>(
     context: &mut Context<'_>,
     ask: &Ask<'r>,
-    caller: Arc<str>,
+    caller: Caller,
     aor: &str,
     home: &str,
     not_here: Why,
@@ -188,25 +193,25 @@ fn elsewhere<'r>(
     forward_unless(ask, caller, vec![target], unreached)
 }
 
-fn forward<'r>(ask: &Ask<'r>, caller: Arc<str>, targets: Vec<Target>) -> Decision<'r> {
+fn forward<'r>(ask: &Ask<'r>, caller: Caller, targets: Vec<Target>) -> Decision<'r> {
     forward_unless(ask, caller, targets, Why::NoServer)
 }
 
 fn forward_unless<'r>(
     ask: &Ask<'r>,
-    caller: Arc<str>,
+    caller: Caller,
     targets: Vec<Target>,
     unreached: Why,
 ) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
         targets,
-        assert: Assert::User(Arc::clone(&caller)),
+        assert: caller.assert(),
         record: record_for(ask.request.method()),
         path: None,
         strip_credentials: true,
         stateless: false,
         unreached,
-        user: ask.is_from_client().then_some(caller),
+        user: caller.on_flow(ask),
     }))
 }
 

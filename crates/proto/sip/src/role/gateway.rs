@@ -9,6 +9,7 @@
 
 use super::dialog;
 use super::front_end;
+use super::identity::Caller;
 use super::route::{self, Routes};
 use super::{Ask, Context, Decision, Target, Towards, Why};
 use crate::config::Gateway;
@@ -38,7 +39,7 @@ pub(crate) fn decide<'r>(
         return Decision::Reply(Reply::to(ask.request, 200), Why::Answered);
     }
     match caller(context, ask, name) {
-        Some(caller) => front_end::locate(context, ask, caller),
+        Some(caller) => front_end::locate(context, ask, Caller::User(caller)),
         None => Decision::refuse(ask, Why::WrongIdentity),
     }
 }

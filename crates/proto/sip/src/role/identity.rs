@@ -7,11 +7,12 @@
 //! Right credentials are good once ([`crate::auth::Uses`]); the same again are answered as those of a stale nonce, which
 //! costs an honest client one more request. An ACK carries those of its INVITE (RFC 3261 22.1) and is no use of its own.
 
-use super::{Ask, Context, Decision, Why, may_assert};
+use super::{Ask, Assert, Context, Decision, Why, border, may_assert};
 use crate::auth::{Credentials, Minted, NonceState, Use, challenge};
 use crate::config::Pool;
 use crate::msg::{Message, Method, Name, Reply, Uri};
 use crate::token::Ticket;
+use base::net::Peer;
 use directory::{Revision, User};
 use std::sync::Arc;
 
@@ -156,6 +157,69 @@ pub(crate) fn settle<'r>(
             None => Err(Box::new(challenge_all(context, ask, false))),
         },
     }
+}
+
+/// Who sent a request that begins something.
+pub(crate) enum Caller {
+    /// A user of ours.
+    User(Arc<str>),
+    /// Somebody of a partner, admitted by an Edge; whether the partner may say who.
+    Visitor { vouched: bool },
+}
+
+impl Caller {
+    /// What is asserted of them to the next server.
+    pub(crate) fn assert(&self) -> Assert {
+        match self {
+            Self::User(user) => Assert::User(Arc::clone(user)),
+            Self::Visitor { vouched: true } => Assert::Keep,
+            Self::Visitor { vouched: false } => Assert::Strip,
+        }
+    }
+
+    /// The user of ours, or of a gateway; `None` for a visitor.
+    pub(crate) fn user(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Visitor { .. } => None,
+        }
+    }
+
+    /// The user who has proven themself on the flow of the request.
+    pub(crate) fn on_flow(self, ask: &Ask<'_>) -> Option<Arc<str>> {
+        match self {
+            Self::User(user) => ask.is_from_client().then_some(user),
+            Self::Visitor { .. } => None,
+        }
+    }
+}
+
+/// Finds out who sent a request that begins something: a server asserts it, an Edge lets a partner's request in, or the
+/// user proves it.
+pub(crate) fn caller<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+) -> Result<Caller, Box<Decision<'r>>> {
+    if let Some(user) = asserted(context, ask) {
+        return Ok(Caller::User(user));
+    }
+    if let Some(visitor) = visitor(context, ask) {
+        return Ok(visitor);
+    }
+    settle(context, ask).map(Caller::User)
+}
+
+/// A request of a partner's user. An Edge has seen the partner's certificate; all that it can say by this is that
+/// somebody is not of ours.
+fn visitor(context: &Context<'_>, ask: &Ask<'_>) -> Option<Caller> {
+    if !matches!(ask.link.peer, Peer::Server(_)) || ask.request.method() == Method::Register {
+        return None;
+    }
+    let host = Uri::parse(ask.request.from().ok()?.uri).ok()?.host;
+    let trusted = context.config.partner(host)?.trusted;
+    let domain = Arc::from(host);
+    let vouched = trusted && border::asserts_only(ask.request, &[domain]);
+    Some(Caller::Visitor { vouched })
 }
 
 /// A user who signed in on this flow needs no credentials for what else they send on it, as long as they may sign in.

@@ -4,6 +4,7 @@
 //! several roles share is beside them: who the user is ([`identity`]), where a request goes next ([`route`]) and what
 //! holds inside a dialog ([`dialog`]).
 
+pub(crate) mod border;
 mod decision;
 pub(crate) mod dialog;
 pub(crate) mod director;
@@ -50,7 +51,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
 /// What every role does alike (RFC 3261 16.3): Max-Forwards, loops, Proxy-Require, and being asked how it is.
 fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     let request = ask.request;
-    if !may_speak_sip(context, &ask.link.peer) {
+    if !may_speak_sip(context.config.server.role, &ask.link.peer) {
         return Some(Decision::refuse(ask, Why::Forbidden));
     }
     if is_for_me(context, ask)
@@ -108,14 +109,13 @@ pub(crate) fn may_assert(peer: &Peer) -> bool {
     matches!(peer, Peer::Server(server) if matches!(server.role, Role::Director | Role::FrontEnd))
 }
 
-/// Machines that have no business with SIP are refused, good certificate or not; so are partners, who are the Edge's to
-/// admit.
-fn may_speak_sip(context: &Context<'_>, peer: &Peer) -> bool {
+/// Machines that have no business with SIP are refused, good certificate or not; so are partners, except by an Edge.
+fn may_speak_sip(own: Role, peer: &Peer) -> bool {
     match peer {
-        Peer::Gateway(_) => context.config.server.role == Role::FrontEnd,
         Peer::Client => true,
         Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd | Role::Edge),
-        Peer::Partner(_) => false,
+        Peer::Partner(_) => own == Role::Edge,
+        Peer::Gateway(_) => own == Role::FrontEnd,
     }
 }
 

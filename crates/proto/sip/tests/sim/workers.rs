@@ -232,7 +232,7 @@ impl Workers {
                     self.nodes[to].handle(self.now, Input::Told(note));
                     self.drain(to);
                 }
-                Action::Complain(_) | Action::Report(_) => {}
+                Action::Complain(_) | Action::Report(_) | Action::Resolve { .. } => {}
             }
         }
     }

@@ -1,10 +1,12 @@
 //! From the shape of a file to its meaning: every rule that the types alone cannot hold.
 //!
 //! The steps: names of domains and sites; pools by name and role ([`pools`]); machines ([`machines`]); what refers to
-//! pools and follows from convention ([`links`]); gateways ([`gateways`]); settings ([`settings`]); last, what only the whole can break: two
-//! roles that would open the same port. Each step tells what is wrong and goes on with what is right, so that one run
-//! tells everything; a fault that only follows from another one is left out where that can be known.
+//! pools and follows from convention ([`links`]); gateways ([`gateways`]); settings ([`settings`]); partners
+//! ([`federation`]); last, what only the whole can break: two roles that would open the same port. Each step tells what
+//! is wrong and goes on with what is right, so that one run tells everything; a fault that only follows from another one
+//! is left out where that can be known.
 
+mod federation;
 mod gateways;
 mod links;
 mod machines;
@@ -38,6 +40,7 @@ pub(crate) fn check(raw: &Raw, sink: &mut Sink) -> Topology {
         simple_urls: settings::simple_urls(raw, &domains, &known.drafts, sink),
         sip: settings::sip(raw, sink),
         limits: settings::limits(raw, sink),
+        federation: federation::federation(raw, &domains, &pools, sink),
         client_networks: settings::client_networks(raw, sink),
         ports: Ports::new(
             raw.ports

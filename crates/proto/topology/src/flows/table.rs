@@ -529,4 +529,41 @@ pub const TABLE: &[Flow] = &[
             ko: "다른 포트에서 수신하는 게이트웨이는 주소 옆에 포트를 표시합니다.",
         },
     },
+    Flow {
+        id: 28,
+        legs: &[Leg {
+            from: &[EDGE],
+            to: &[End::Outside],
+        }],
+        services: &[tcp(Protocol::Sip, Security::Mutual, Port::EdgeFederation)],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "to federation partners",
+            ko: "페더레이션 파트너로",
+        },
+        note: Text {
+            en: "Calls and messages to partners, by mutual TLS; a partner whose records name another port needs a rule of its own.",
+            ko: "파트너로 가는 통화와 메시지이며 상호 TLS를 사용합니다. 파트너의 레코드가 다른 포트를 지정하면 별도의 규칙이 필요합니다.",
+        },
+    },
+    Flow {
+        id: 29,
+        legs: &[Leg {
+            from: &[EDGE],
+            to: &[End::Outside],
+        }],
+        services: &[
+            udp(Protocol::Dns, Security::Plain, Port::Dns),
+            tcp(Protocol::Dns, Security::Plain, Port::Dns),
+        ],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "names of federation partners",
+            ko: "페더레이션 파트너의 이름 확인",
+        },
+        note: Text {
+            en: "Edges look up where the servers of a partner are.",
+            ko: "에지가 파트너 서버의 위치를 조회합니다.",
+        },
+    },
 ];

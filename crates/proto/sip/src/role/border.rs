@@ -1,0 +1,160 @@
+//! The border to other organisations: what an Edge lets in from a partner, and how it sends to one.
+//!
+//! - In: the certificate of the connection proves domains (RFC 5922); From must be of one of them, the Request-URI of
+//!   ours. Nobody is registered from there. What comes is sent to the next hop as any other request from outside.
+//! - Out: only Directors and Front Ends send, having proven their user. The domain in the Request-URI decides where to;
+//!   inside a dialog the one in To, whatever a partner's route names: its servers are found and proven as its domain's,
+//!   and its route goes along for them (`docs/decisions/0026-routes-of-partners.md`).
+//! - Identity (RFC 3325): a partner is outside our trust domain unless the topology says that it is `trusted`. Without
+//!   trust, asserted identities cross in neither direction; with it, only those of the sender's own domain come in.
+//! - Privacy (RFC 3323): `id` keeps the asserted identity back. We change no From and no body, so a request that makes
+//!   such a service critical is refused.
+
+use super::dialog;
+use super::director::record_for;
+use super::route::{self, Routes};
+use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
+use crate::config::Partner;
+use crate::msg::{Message, Method, Name, Uri};
+use std::sync::Arc;
+
+/// A request from a partner that has proven `domains`.
+pub(crate) fn inwards<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    routes: Routes,
+    domains: &[Arc<str>],
+) -> Decision<'r> {
+    if dialog::is_inside(ask) && routes.dialog {
+        return super::edge::inside_dialog(context, ask, routes);
+    }
+    if matches!(ask.request.method(), Method::Ack | Method::Cancel) {
+        return Decision::refuse(ask, Why::Stray);
+    }
+    if ask.request.method() == Method::Register {
+        return Decision::refuse(ask, Why::Forbidden);
+    }
+    let proven = host_of(ask.request.from().ok().map(|from| from.uri))
+        .and_then(|host| domains.iter().find(|one| one.eq_ignore_ascii_case(host)));
+    let Some(partner) = proven.and_then(|domain| context.config.partner(domain)) else {
+        return Decision::refuse(ask, Why::WrongIdentity);
+    };
+    let ours = host_of(Some(ask.request.uri())).is_some_and(|h| context.config.is_our_domain(h));
+    if !ours || !routes.rest.is_empty() {
+        return Decision::refuse(ask, Why::NotOurDomain);
+    }
+    let assert = if partner.trusted && asserts_only(ask.request, domains) {
+        Assert::Keep
+    } else {
+        Assert::Strip
+    };
+    let pool = context.config.next_hop.clone();
+    let Some(hops) = pool.and_then(|pool| route::servers_named(context, &pool)) else {
+        return Decision::refuse(ask, Why::NoServer);
+    };
+    let plan = plan(ask, Towards::Servers(hops), assert);
+    Decision::Forward(Box::new(plan))
+}
+
+/// The way of a user of ours to the Edges, when they ask for somebody of a partner; `None` if we do not speak with that
+/// domain.
+pub(crate) fn way_out(context: &mut Context<'_>, ask: &Ask<'_>) -> Option<Target> {
+    context.config.partner(host_of(Some(ask.request.uri()))?)?;
+    let edge = Arc::clone(&context.config.federation.as_ref()?.edge);
+    let hops = route::servers_named(context, &edge)?;
+    Some(Target::at(Towards::Servers(hops)))
+}
+
+/// A request from inside that leads to no flow of ours: to the partner whose domain it names.
+pub(crate) fn outwards<'r>(context: &Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
+    let inside = dialog::is_inside(ask);
+    if inside != routes.dialog {
+        let why = if inside {
+            Why::NoDialog
+        } else {
+            Why::ForeignRoute
+        };
+        return Decision::refuse(ask, why);
+    }
+    if !inside && !routes.rest.is_empty() {
+        return Decision::refuse(ask, Why::ForeignRoute);
+    }
+    let named = if inside {
+        ask.request.to().ok().map(|to| to.uri)
+    } else {
+        Some(ask.request.uri())
+    };
+    let host = host_of(named);
+    let Some(partner) = host.and_then(|host| context.config.partner(host)) else {
+        return Decision::refuse(ask, Why::NotServed);
+    };
+    if asks_for_more_privacy(ask.request) {
+        return Decision::refuse(ask, Why::NoPrivacy);
+    }
+    let domain: Arc<str> = host.unwrap_or_default().to_ascii_lowercase().into();
+    let written = named.and_then(|uri| Uri::parse(uri).ok()?.port);
+    let port = written.filter(|_| !inside && partner.servers.is_empty());
+    let towards = Towards::Partner((domain, port));
+    let mut plan = plan(ask, towards, assert_towards(partner, ask.request));
+    if let Some(target) = plan.targets.first_mut() {
+        target.route = routes.rest;
+    }
+    plan.strip_credentials = true;
+    plan.unreached = Why::PartnerAway;
+    Decision::Forward(Box::new(plan))
+}
+
+fn plan(ask: &Ask<'_>, towards: Towards, assert: Assert) -> Plan {
+    let record = if dialog::is_inside(ask) {
+        Record::No
+    } else {
+        record_for(ask.request.method())
+    };
+    Plan {
+        targets: vec![Target::at(towards)],
+        assert,
+        record,
+        path: None,
+        strip_credentials: false,
+        stateless: ask.request.method() == Method::Ack,
+        unreached: Why::NoServer,
+        user: None,
+    }
+}
+
+/// Whether every asserted identity is of one of these domains.
+pub(crate) fn asserts_only(request: &Message, domains: &[Arc<str>]) -> bool {
+    request.elements(Name::PAssertedIdentity).all(|element| {
+        let uri = element.address().ok().map(|address| address.uri);
+        host_of(uri).is_some_and(|host| domains.iter().any(|d| d.eq_ignore_ascii_case(host)))
+    })
+}
+
+/// RFC 3325 9.1, section 7: to whom we do not trust nothing is asserted, and to others not what shall be private.
+fn assert_towards(partner: &Partner, request: &Message) -> Assert {
+    if partner.trusted && !privacy(request).any(|wish| wish.eq_ignore_ascii_case("id")) {
+        Assert::Keep
+    } else {
+        Assert::Strip
+    }
+}
+
+/// RFC 3323 5: a privacy service that cannot be had, and that the request may not go without.
+fn asks_for_more_privacy(request: &Message) -> bool {
+    let wishes: Vec<&str> = privacy(request).collect();
+    let has = |name: &str| wishes.iter().any(|wish| wish.eq_ignore_ascii_case(name));
+    has("critical") && (has("user") || has("header") || has("session"))
+}
+
+/// The values of Privacy; they are separated by semicolons, and by commas from those who read the grammar otherwise.
+fn privacy(request: &Message) -> impl Iterator<Item = &str> {
+    request
+        .all(Name::Privacy)
+        .filter_map(|field| std::str::from_utf8(field.value).ok())
+        .flat_map(|value| value.split([';', ',']))
+        .map(str::trim)
+}
+
+fn host_of(uri: Option<&str>) -> Option<&str> {
+    Uri::parse(uri?).ok().map(|uri| uri.host)
+}
