@@ -2,4 +2,5 @@
 
 mod peers_alone;
 mod phones;
+mod presence;
 mod scenario;
