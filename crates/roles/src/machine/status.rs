@@ -71,6 +71,10 @@ pub struct SipStatus {
     pub failovers: u64,
     /// Requests not sent to a server that asked for relief.
     pub held_back: u64,
+    /// Subscriptions now.
+    pub subscriptions: usize,
+    /// Publications now.
+    pub publications: usize,
     /// Messages that broke a rule.
     pub malformed: u64,
     /// Connections closed because of what came on them.
@@ -227,6 +231,8 @@ impl Shared {
             relays: node.relays,
             failovers: node.failovers,
             held_back: node.held_back,
+            subscriptions: node.subscriptions,
+            publications: node.publications,
             malformed: node.malformed,
             closed_for_cause: node.closed_for_cause,
             silent: node.silent,

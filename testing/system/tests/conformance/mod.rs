@@ -30,8 +30,12 @@ mod fault;
 mod rfc3261;
 mod rfc3428;
 mod rfc8760;
+mod rfc3856;
+mod rfc3903;
+mod rfc6665;
 mod run;
 mod site;
+mod watching;
 
 pub(crate) use fault::{Fault, Verdict, ensure, is};
 pub(crate) use run::run;

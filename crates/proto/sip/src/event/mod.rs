@@ -17,6 +17,8 @@ mod notice;
 mod package;
 mod publications;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 pub(crate) use dialog::{Dialog, Reach};

@@ -345,6 +345,21 @@ fn a_subscription_that_is_not_refreshed_ends_with_a_word() {
     );
 }
 
+#[test]
+fn a_notification_goes_by_another_director_when_one_is_lost() {
+    for lose_first in [true, false] {
+        let d = &mut Deployment::with(7, InternalSignIn::Proxy);
+        let mut alice = signed_in(d, "alice", EDGE_OUTSIDE);
+        let mut bob = signed_in(d, "bob", FE1);
+        subscribe(d, &mut alice, "bob", "presence");
+        notified(d, &mut alice);
+        let lost = if lose_first { d.dir1 } else { d.dir2 };
+        drop(d.world.kill(lost));
+        ask(d, &mut bob, "PUBLISH", "bob", &publication("closed"));
+        assert!(says(&notified(d, &mut alice), "<basic>closed</basic>"));
+    }
+}
+
 /// Alice and bob are of one worker's keeping or of another's; each is signed in on a worker of their own.
 #[test]
 fn the_worker_that_keeps_a_user_hears_of_all_that_concerns_them() {

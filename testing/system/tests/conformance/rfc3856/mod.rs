@@ -1,0 +1,200 @@
+//! RFC 3856 presence, with RFC 3857 (who watches) and RFC 3680 (where a user is registered).
+
+use sip::msg::Name;
+
+use super::watching::{notified, publish, says, subscribe};
+use super::{Case, Rfc, Site, Skipped, Verdict, ensure, is, run};
+
+const RFC: Rfc = Rfc {
+    number: 3856,
+    cases: &[CASES],
+    skipped: &[SKIPPED],
+};
+
+const WATCHERS: Rfc = Rfc {
+    number: 3857,
+    cases: &[OF_WATCHERS],
+    skipped: &[],
+};
+
+const REGISTRATIONS: Rfc = Rfc {
+    number: 3680,
+    cases: &[OF_REGISTRATIONS],
+    skipped: &[SKIPPED_OF_REGISTRATIONS],
+};
+
+const CASES: &[Case] = &[
+    Case {
+        section: "6.7",
+        sentence: "a NOTIFY has a document of the type application/pidf+xml about the user",
+        check: pidf,
+    },
+    Case {
+        section: "6.5",
+        sentence: "an Accept without application/pidf+xml is answered 406",
+        check: not_acceptable,
+    },
+    Case {
+        section: "6.6.1",
+        sentence: "a subscription by somebody who is not proven is not accepted",
+        check: stranger,
+    },
+    Case {
+        section: "6.8",
+        sentence: "a watcher is told when the user signs in",
+        check: signs_in,
+    },
+    Case {
+        section: "6.10",
+        sentence: "changes in quick succession are told together, the latest for certain",
+        check: together,
+    },
+];
+
+const SKIPPED: &[Skipped] = &[Skipped {
+    section: "6.10",
+    sentence: "a watcher is told no more than once in five seconds",
+    reason: "once in a second, by decision 0023",
+}];
+
+const OF_WATCHERS: &[Case] = &[
+    Case {
+        section: "4.7",
+        sentence: "a user who subscribes to presence.winfo is told who watches, and of those who come",
+        check: who_watches,
+    },
+    Case {
+        section: "4.5",
+        sentence: "nobody else is told who watches a user",
+        check: others_may_not,
+    },
+];
+
+const OF_REGISTRATIONS: &[Case] = &[
+    Case {
+        section: "4.7",
+        sentence: "a user who subscribes to reg is told each Contact, and of changes",
+        check: where_registered,
+    },
+    Case {
+        section: "5.2",
+        sentence: "versions begin at 0 and rise by one",
+        check: versions,
+    },
+];
+
+const SKIPPED_OF_REGISTRATIONS: &[Skipped] = &[Skipped {
+    section: "5.1",
+    sentence: "a contact that has ended is told with its event before it is left out",
+    reason: "every document is the full state; what is not in it has ended",
+}];
+
+#[test]
+fn presence_conforms() {
+    run(&RFC);
+}
+
+#[test]
+fn watcher_information_conforms() {
+    run(&WATCHERS);
+}
+
+#[test]
+fn registration_information_conforms() {
+    run(&REGISTRATIONS);
+}
+
+fn pidf(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    subscribe(&mut watcher, &user.uri, "presence")?;
+    let notify = notified(&mut watcher)?;
+    let media_type = notify.text(Name::ContentType).unwrap_or_default();
+    ensure!(
+        media_type == "application/pidf+xml",
+        "Content-Type: {media_type}"
+    );
+    says(&notify, &format!("entity=\"{}\"", user.uri))
+}
+
+fn not_acceptable(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let request = watcher
+        .request("SUBSCRIBE", &user.uri)
+        .with("Event", "presence");
+    is(&watcher.ask(&request.with("Accept", "text/plain"))?, 406)
+}
+
+fn stranger(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.at_front_end()?.acting_for(&site.user()), site.user());
+    let request = watcher
+        .request("SUBSCRIBE", &user.uri)
+        .with("Event", "presence");
+    is(&watcher.ask(&request)?, 407)
+}
+
+fn signs_in(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    subscribe(&mut watcher, &user.uri, "presence")?;
+    says(&notified(&mut watcher)?, "<basic>closed</basic>")?;
+    let _phone = site.doors().sign_in_outside(&user)?;
+    says(&notified(&mut watcher)?, "<basic>open</basic>")
+}
+
+fn together(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    subscribe(&mut watcher, &aor, "presence")?;
+    notified(&mut watcher)?;
+    for _ in 0..5 {
+        publish(&mut user, "closed")?;
+    }
+    let mut told = 0;
+    loop {
+        let notify = notified(&mut watcher)?;
+        told += 1;
+        if says(&notify, "id=\"t.4\"").is_ok() {
+            break;
+        }
+    }
+    ensure!(told < 5, "each change was told");
+    Ok(())
+}
+
+fn who_watches(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    subscribe(&mut user, &aor, "presence.winfo")?;
+    let first = notified(&mut user)?;
+    says(&first, "<watcher-list")?;
+    let media_type = first.text(Name::ContentType).unwrap_or_default();
+    ensure!(
+        media_type == "application/watcherinfo+xml",
+        "Content-Type: {media_type}"
+    );
+    subscribe(&mut watcher, &aor, "presence")?;
+    says(&notified(&mut user)?, watcher.aor())
+}
+
+fn others_may_not(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let request = watcher.request("SUBSCRIBE", &user.uri);
+    is(&watcher.ask(&request.with("Event", "presence.winfo"))?, 403)
+}
+
+fn where_registered(site: &Site) -> Verdict {
+    let user = site.user();
+    let mut phone = site.doors().sign_in_inside(&user)?;
+    subscribe(&mut phone, &user.uri, "reg")?;
+    says(&notified(&mut phone)?, "<contact ")?;
+    let other = site.doors().sign_in_outside(&user)?;
+    says(&notified(&mut phone)?, other.contact())
+}
+
+fn versions(site: &Site) -> Verdict {
+    let user = site.user();
+    let mut phone = site.doors().sign_in_inside(&user)?;
+    subscribe(&mut phone, &user.uri, "reg")?;
+    says(&notified(&mut phone)?, "version=\"0\"")?;
+    let _other = site.doors().sign_in_outside(&user)?;
+    says(&notified(&mut phone)?, "version=\"1\"")
+}
