@@ -28,11 +28,20 @@
 
 mod fault;
 mod rfc3261;
+mod rfc3262;
+mod rfc3311;
+mod rfc3326;
 mod rfc3428;
 mod rfc8760;
 mod rfc3856;
 mod rfc3903;
 mod rfc6665;
+mod rfc4028;
+mod rfc4320;
+mod rfc5393;
+mod rfc6026;
+mod rfc7339;
+mod ringing;
 mod run;
 mod site;
 mod watching;

@@ -4,6 +4,9 @@ mod section_11;
 mod section_12;
 mod section_13;
 mod section_16;
+mod section_16_back;
+mod section_16_forward;
+mod section_17;
 mod section_20;
 mod section_7;
 mod section_8;
@@ -21,9 +24,17 @@ const RFC: Rfc = Rfc {
         section_12::CASES,
         section_13::CASES,
         section_16::CASES,
+        section_16_forward::CASES,
+        section_16_back::CASES,
+        section_17::CASES,
         section_20::CASES,
     ],
-    skipped: &[section_8::SKIPPED, section_9::SKIPPED],
+    skipped: &[
+        section_8::SKIPPED,
+        section_9::SKIPPED,
+        section_16_back::SKIPPED,
+        section_17::SKIPPED,
+    ],
 };
 
 #[test]
