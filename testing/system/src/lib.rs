@@ -15,6 +15,7 @@ pub mod callers;
 pub mod deployment;
 pub mod digest;
 pub mod kamailio;
+pub mod malformed;
 pub mod names;
 pub mod needs;
 pub mod operator;

@@ -5,6 +5,7 @@ mod bad_input;
 mod durability;
 mod failover;
 mod kill;
+mod malformed;
 mod reload;
 pub(crate) mod site;
 mod status;

@@ -1,0 +1,65 @@
+//! The classic families of malformed INVITEs, as a table: each message with its family, its name and what may come of
+//! it.
+//!
+//! What may come is said as narrowly as the RFC does: a message that is only strange is treated as any stranger's
+//! INVITE (it is challenged), one that lacks what an answer or a rule needs is refused, one whose end cannot be found
+//! ends the connection. Where the RFC leaves a server free, [`Fate::Survived`] asks only that it stays well.
+
+mod draft;
+mod families;
+
+pub use families::all;
+
+/// What may come of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is treated as an INVITE that is in order: challenged.
+    Challenged,
+    /// It is answered with a 4xx or 5xx that is no challenge, or the connection ends.
+    Refused,
+    /// Either of the two, or nothing where there is nobody to answer; the next message is served or the connection has
+    /// ended.
+    Survived,
+}
+
+impl Fate {
+    /// Tells whether this may come of it: the final status if there was one, and whether the connection ended.
+    #[must_use]
+    pub const fn allows(self, status: Option<u16>, has_ended: bool) -> bool {
+        match (self, status) {
+            (Self::Challenged, Some(status)) => matches!(status, 401 | 407),
+            (Self::Challenged, None) => false,
+            (Self::Refused, Some(status)) => status >= 400 && !matches!(status, 401 | 407),
+            (Self::Refused, None) => has_ended,
+            (Self::Survived, _) => true,
+        }
+    }
+}
+
+/// A message of a family.
+#[derive(Debug, Clone)]
+pub struct Malformed {
+    /// The family.
+    pub family: &'static str,
+    /// What is wrong with it.
+    pub name: String,
+    /// The message.
+    pub bytes: Vec<u8>,
+    /// What may come of it.
+    pub fate: Fate,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_is_large_and_each_message_is_there_once() {
+        let all = super::all("contoso.com");
+        assert!(all.len() >= 300, "{} messages", all.len());
+        let names: BTreeSet<_> = all.iter().map(|one| (one.family, &one.name)).collect();
+        assert_eq!(names.len(), all.len());
+        let families: BTreeSet<_> = all.iter().map(|one| one.family).collect();
+        assert!(families.len() >= 14, "{families:?}");
+    }
+}
