@@ -47,8 +47,8 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
     }
 }
 
-fn counters(node: &sip::Stats) -> [(&'static str, &'static str, u64); 13] {
-    [
+fn counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
+    vec![
         (
             "vestibule_sip_requests",
             "SIP requests that came.",
