@@ -12,7 +12,11 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 8] = [
+const WANTED: [Package; 9] = [
+    Package {
+        name: "sip-tester",
+        wanted_for: "interop: SIPp as gateways and as phones without TLS",
+    },
     Package {
         name: "baresip-core",
         wanted_for: "interop: a phone that does not follow a redirected REGISTER",

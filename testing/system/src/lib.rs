@@ -23,6 +23,7 @@ pub mod partner;
 pub mod phones;
 pub mod process;
 pub mod sip_client;
+pub mod sipp;
 pub mod stranger;
 pub mod tls;
 pub mod wait;

@@ -5,3 +5,4 @@ mod peers_alone;
 mod phones;
 mod presence;
 mod scenario;
+mod sipp;
