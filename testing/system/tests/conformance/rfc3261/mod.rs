@@ -1,5 +1,6 @@
 //! RFC 3261: SIP.
 
+mod section_10;
 mod section_11;
 mod section_12;
 mod section_13;
@@ -20,6 +21,7 @@ const RFC: Rfc = Rfc {
         section_7::CASES,
         section_8::CASES,
         section_9::CASES,
+        section_10::CASES,
         section_11::CASES,
         section_12::CASES,
         section_13::CASES,
@@ -32,6 +34,7 @@ const RFC: Rfc = Rfc {
     skipped: &[
         section_8::SKIPPED,
         section_9::SKIPPED,
+        section_10::SKIPPED,
         section_16_back::SKIPPED,
         section_17::SKIPPED,
     ],

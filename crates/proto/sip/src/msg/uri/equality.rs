@@ -53,10 +53,8 @@ impl Uri<'_> {
             }
             Scheme::Tel => {
                 same_number(self.user, other.user)
-                    && self
-                        .params
-                        .as_str()
-                        .eq_ignore_ascii_case(other.params.as_str())
+                    && number_params_agree(self.params, other.params)
+                    && number_params_agree(other.params, self.params)
             }
             Scheme::Other => self.text.eq_ignore_ascii_case(other.text),
         }
@@ -114,16 +112,31 @@ fn same_part(one: Option<&str>, other: Option<&str>) -> bool {
     }
 }
 
-/// A parameter in both must agree; these five must be in both or in neither, the rest may be in one only.
+/// A parameter in both must agree; these five must be in both or in neither, the rest may be in one only. One that
+/// stands twice, which RFC 3261 19.1.1 forbids, agrees with any of its name, so that a URI is always its own equal.
 fn params_agree(one: Params<'_>, other: Params<'_>) -> bool {
     const IN_BOTH: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
-    one.iter().all(|(name, value)| match other.get(name) {
-        Some(theirs) => match (value, theirs) {
+    one.iter().all(|(name, value)| {
+        let mut theirs = other
+            .iter()
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name))
+            .peekable();
+        if theirs.peek().is_none() {
+            return !IN_BOTH.iter().any(|both| name.eq_ignore_ascii_case(both));
+        }
+        theirs.any(|(_, theirs)| match (value, theirs) {
             (None, None) => true,
             (Some(value), Some(theirs)) => value.eq_ignore_ascii_case(theirs),
             _ => false,
-        },
-        None => !IN_BOTH.iter().any(|both| name.eq_ignore_ascii_case(both)),
+        })
+    })
+}
+
+/// Every parameter of a number counts, in any order (RFC 3966 4); separators do not.
+fn number_params_agree(one: Params<'_>, other: Params<'_>) -> bool {
+    one.iter().all(|(name, value)| {
+        let mut theirs = other.iter();
+        theirs.any(|(own, theirs)| own.eq_ignore_ascii_case(name) && same_number(value, theirs))
     })
 }
 

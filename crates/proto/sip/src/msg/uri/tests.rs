@@ -137,6 +137,10 @@ fn equal_uris_match() {
             "sip:alice@atlanta.com?priority=y&subject=x",
         ),
         ("tel:+1-201-555-0123", "tel:+1(201)5550123"),
+        (
+            "tel:863-1234;phone-context=+1-914-555;ext=12",
+            "tel:8631234;EXT=1.2;phone-context=+1914555",
+        ),
         ("urn:service:sos", "URN:service:SOS"),
     ] {
         assert!(uri(one).matches(&uri(other)), "{one} {other}");
@@ -171,8 +175,23 @@ fn different_uris_do_not_match() {
         ("sip:alice@example.com", "sip:example.com"),
         ("sip:alice@example.com", "sip:alice:pass@example.com"),
         ("tel:+12015550123", "tel:+12015550124"),
+        ("tel:+12015550123", "tel:2015550123"),
+        ("tel:+12015550123", "tel:+12015550123;ext=1"),
+        (
+            "tel:8631234;phone-context=example.com",
+            "tel:8631234;phone-context=example.net",
+        ),
     ] {
         assert!(!uri(one).matches(&uri(other)), "{one} {other}");
         assert!(!uri(other).matches(&uri(one)), "{other} {one}");
     }
+}
+
+#[test]
+fn a_uri_with_a_parameter_twice_is_still_its_own_equal() {
+    let twice = uri("sip:biloxi.com;method=INVITE;transport=tcp;method=REGISTER");
+    assert!(twice.matches(&twice));
+    let spelled = uri("sip:BILOXI.com;method=invite;transport=TCP;method=Register");
+    assert!(twice.matches(&spelled) && spelled.matches(&twice));
+    assert!(!twice.matches(&uri("sip:biloxi.com;method=BYE;transport=tcp")));
 }

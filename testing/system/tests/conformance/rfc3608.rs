@@ -1,0 +1,71 @@
+//! RFC 3608: Service-Route.
+
+use sip::msg::Name;
+
+use super::{Case, Rfc, Site, Skipped, Verdict, ensure, is, run};
+
+const RFC: Rfc = Rfc {
+    number: 3608,
+    cases: &[CASES],
+    skipped: &[SKIPPED],
+};
+
+const CASES: &[Case] = &[
+    Case {
+        section: "5",
+        sentence: "the 200 to a phone outside has a Service-Route that names the Edge as it is known outside",
+        check: told,
+    },
+    Case {
+        section: "6.1",
+        sentence: "a request that takes the Service-Route arrives, and one that does not arrives too",
+        check: taken_or_not,
+    },
+];
+
+const SKIPPED: &[Skipped] = &[Skipped {
+    section: "6.1",
+    sentence: "a user agent takes the latest Service-Route as its preloaded Route",
+    reason: "a rule for user agents",
+}];
+
+#[test]
+fn conforms() {
+    run(&RFC);
+}
+
+fn told(site: &Site) -> Verdict {
+    let mut agent = site.outside()?;
+    let draft = agent.registration();
+    let (_, answer) = agent.prove(draft)?;
+    is(&answer, 200)?;
+    let route = system::agent::values(&answer, Name::ServiceRoute);
+    ensure!(
+        route.len() == 1 && route[0].contains("sip.contoso.com") && route[0].contains(";lr"),
+        "Service-Route is {route:?}"
+    );
+    Ok(())
+}
+
+fn taken_or_not(site: &Site) -> Verdict {
+    let mut caller = site.outside()?;
+    let mut callee = site.inside()?;
+    let draft = caller.registration();
+    let (_, answer) = caller.prove(draft)?;
+    let route = answer
+        .text(Name::ServiceRoute)
+        .unwrap_or_default()
+        .to_owned();
+    for taken in [true, false] {
+        let mut request = caller.request("MESSAGE", callee.aor());
+        if taken {
+            request = request.with("Route", &route);
+        }
+        let request = caller.begin(request)?;
+        let came = callee.expect("MESSAGE")?;
+        callee.answer(&came, 200)?;
+        caller.expect_status(&request, 200)?;
+        ensure!(came.get(Name::Route).is_none(), "a Route is left");
+    }
+    Ok(())
+}
