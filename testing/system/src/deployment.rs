@@ -50,8 +50,14 @@ pub struct Facts {
     pub users: Vec<User>,
     /// Where a phone inside signs in.
     pub inside: Entrance,
-    /// Where a phone outside signs in.
+    /// Where a phone outside signs in; empty where there is no Edge.
+    #[serde(deserialize_with = "or_default")]
     pub outside: Entrance,
+}
+
+/// Reads `null` as nothing.
+fn or_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Entrance, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A user made for a trial.

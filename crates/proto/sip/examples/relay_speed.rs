@@ -17,6 +17,7 @@ use base::{Machine, Now, Step, UnixMillis};
 use bytes::Bytes;
 use directory::{Algorithm, Aor, Change, Directory, PoolName, Revision, User};
 use sip::config::{Address, Bounds, Config, InternalSignIn, Keys, Pool, Registrations, SignIn};
+use sip::guard::{Allowance, Guard};
 use sip::location::Table;
 use sip::msg::{Limits, Message, Name, Reply};
 use sip::token::{Key, Ticket};
@@ -72,6 +73,8 @@ impl Bench {
         let shared = Shared {
             users,
             locations: Arc::clone(&table) as _,
+            guard: Arc::new(unlimited()),
+            watched: Arc::default(),
         };
         let node = Node::new(Arc::new(config()), shared, [3; 32], now);
         let flow = |serial| FlowId::accepted(WorkerId(0), serial);
@@ -100,7 +103,11 @@ impl Bench {
                     let done = Input::Committed { ticket, done: true };
                     self.node.handle(self.now, done);
                 }
-                Action::Net(_) | Action::Complain(_) | Action::Report(_) => {}
+                Action::Net(_)
+                | Action::Complain(_)
+                | Action::Report(_)
+                | Action::Tell { .. }
+                | Action::Resolve { .. } => {}
             }
         }
         sent
@@ -186,6 +193,15 @@ fn user(name: &str) -> User {
     }
 }
 
+/// One address asks more than any may.
+fn unlimited() -> Guard {
+    let allowance = Allowance {
+        requests: f64::MAX,
+        ..Allowance::default()
+    };
+    Guard::new(allowance, Key::derive(&[0; 32], "guard"))
+}
+
 fn config() -> Config {
     let name: Arc<str> = "fe01.example.net".into();
     Config {
@@ -196,6 +212,8 @@ fn config() -> Config {
         }),
         worker: WorkerId(0),
         workers: 1,
+        gateways: Vec::new(),
+        federation: None,
         boot: 1,
         domains: vec!["example.com".into()],
         inside: Address {

@@ -61,21 +61,6 @@ impl Baresip {
     }
 }
 
-impl Baresip {
-    /// Says to whoever watches whether its user is there.
-    ///
-    /// # Errors
-    /// Fails when the phone takes no command.
-    pub fn show(&mut self, online: bool) -> Result<(), PhoneError> {
-        let command = if online {
-            "/presence_online"
-        } else {
-            "/presence_offline"
-        };
-        self.console.say(command)
-    }
-}
-
 impl Phone for Baresip {
     fn registration(&mut self) -> Result<Registration, PhoneError> {
         let done =
@@ -136,12 +121,6 @@ fn tells(line: &str, event: &Event) -> bool {
         Event::Ended => ENDINGS.iter().any(|ending| line.contains(ending)),
         Event::Refused(status) => status_after(line, "session closed: ") == Some(*status),
         Event::Message(text) => line.contains(&format!(": \"{text}\"")),
-        Event::Peer { online: true } => {
-            line.contains("changed status from") && line.ends_with("to Online")
-        }
-        Event::Peer { online: false } => {
-            line.contains("changed status from") && line.ends_with("to Offline")
-        }
     }
 }
 
@@ -151,7 +130,6 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
         at,
         trust,
         folder,
-        watches,
         ..
     } = *setup;
     let silence = folder.join("silence.wav");
@@ -167,15 +145,9 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
         folder = folder.display(),
         silence = silence.display(),
     );
-    // The module looks at the address book when it starts.
-    let (config, publish) = match watches {
-        Some(_) => (config + "module_app presence.so\n", ";pubint=600"),
-        None => (config, ""),
-    };
-    let contacts = watches.map(|peer| format!("\"peer\" <{peer}>;presence=p2p\n"));
     let line = format!(
         "<{uri};transport=tls>;auth_user={user};auth_pass={password};\
-         outbound=\"sip:{server}:{port};transport=tls\";answermode=manual;regint=600{publish}\n",
+         outbound=\"sip:{server}:{port};transport=tls\";answermode=manual;regint=600\n",
         uri = account.uri(),
         user = account.user,
         password = account.password,
@@ -184,7 +156,7 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
     );
     std::fs::write(folder.join("config"), config)?;
     std::fs::write(folder.join("accounts"), line)?;
-    std::fs::write(folder.join("contacts"), contacts.unwrap_or_default())
+    std::fs::write(folder.join("contacts"), "")
 }
 
 /// Writes a recording of silence: 16 bits, one channel.

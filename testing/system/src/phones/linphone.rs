@@ -42,16 +42,6 @@ impl Linphone {
     }
 }
 
-impl Linphone {
-    /// Ends the phone as its user does; it says goodbye to its server.
-    ///
-    /// # Errors
-    /// Fails when the phone takes no command.
-    pub fn quit(&mut self) -> Result<(), PhoneError> {
-        self.console.say("quit")
-    }
-}
-
 impl Phone for Linphone {
     fn registration(&mut self) -> Result<Registration, PhoneError> {
         const DONE: [&str; 2] = [
@@ -108,8 +98,6 @@ fn tells(line: &str, event: &Event) -> bool {
         // The console says only that there was an error; the answer itself is in the trace.
         Event::Refused(status) => line.contains(&format!("SIP/2.0 {status} ")),
         Event::Message(text) => line.contains("Message received from") && line.ends_with(text),
-        Event::Peer { online: true } => line.contains("Friend ") && line.ends_with(" is Online"),
-        Event::Peer { online: false } => line.contains("Friend ") && line.ends_with(" is Offline"),
     }
 }
 
@@ -135,7 +123,6 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
         at,
         trust,
         folder,
-        watches,
         ..
     } = *setup;
     // Linphone does not make the folder of its own database.
@@ -148,16 +135,12 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
          [net]\ndns_srv_enabled=0\n[rtp]\naudio_rtp_port=-1\n[video]\nenabled=0\n\
          [auth_info_0]\nusername={user}\npasswd={password}\nrealm={domain}\ndomain={domain}\n\
          [proxy_0]\nreg_proxy=<sip:{server};transport=tls>\nreg_route=<sip:{server};transport=tls;lr>\n\
-         reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish={publish}\n{friend}",
+         reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
         trust = trust.display(),
         user = account.user,
         password = account.password,
         domain = account.domain,
         uri = account.uri(),
-        publish = u8::from(watches.is_some()),
-        friend = watches.map_or_else(String::new, |peer| {
-            format!("[friend_0]\nurl=\"peer\" <{peer}>\npol=accept\nsubscribe=1\n")
-        }),
     );
     fs::write(folder.join("linphonerc"), rc)
 }

@@ -59,8 +59,6 @@ pub struct Setup<'a> {
     pub trust: &'a Path,
     /// An existing folder for its configuration and its log.
     pub folder: &'a Path,
-    /// Whose presence it watches from the start, publishing its own.
-    pub watches: Option<&'a str>,
 }
 
 /// How a sign-in ended.
@@ -89,11 +87,6 @@ pub enum Event {
     Refused(u16),
     /// A message with this text came in.
     Message(String),
-    /// Whom it watches is there, or is not.
-    Peer {
-        /// Whether they are there.
-        online: bool,
-    },
 }
 
 /// Why a phone did not do what was asked.

@@ -16,7 +16,8 @@ pub(crate) fn subscribe(watcher: &mut Agent, to: &str, event: &str) -> Result<Wa
     let request = watcher.request("SUBSCRIBE", to).with("Event", event);
     let (asked, answer) = watcher.prove(request.with("Expires", 600))?;
     is(&answer, 200)?;
-    let dialog = Dialog::of_caller(&asked, &answer).ok_or(Fault::new("there is no dialog"))?;
+    let dialog =
+        Dialog::of_caller(&asked, &answer).ok_or_else(|| Fault::new("there is no dialog"))?;
     Ok(Watching { answer, dialog })
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn publish(user: &mut Agent, basic: &str) -> Result<String, Fault> {
 pub(crate) fn tag_of(answer: &Message) -> Result<String, Fault> {
     let tag = answer
         .text(Name::SipEtag)
-        .ok_or(Fault::new("there is no SIP-ETag"))?;
+        .ok_or_else(|| Fault::new("there is no SIP-ETag"))?;
     Ok(tag.to_owned())
 }
 

@@ -3,6 +3,5 @@
 mod federation;
 mod peers_alone;
 mod phones;
-mod presence;
 mod scenario;
 mod sipp;

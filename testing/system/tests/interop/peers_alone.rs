@@ -74,7 +74,6 @@ impl Office {
             at,
             trust: &trust,
             folder: &folder,
-            watches: None,
         })
     }
 

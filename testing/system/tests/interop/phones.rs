@@ -12,7 +12,7 @@ use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Set
 
 use super::scenario::{cancel, message, reject, talk};
 
-pub(super) const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 3] = [
     Need::Root,
     Need::Program("baresip"),
     Need::Program("linphonec"),
@@ -21,7 +21,7 @@ pub(super) const NEEDS: [Need; 3] = [
 const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 
 /// The reference topology, running, and a place for phones.
-pub(super) struct Trial {
+struct Trial {
     folder: tempfile::TempDir,
     phones: Block,
     product: Deployment,
@@ -29,7 +29,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn start() -> Self {
+    fn start() -> Self {
         Self::of(None)
     }
 
@@ -55,41 +55,27 @@ impl Trial {
         }
     }
 
-    pub(super) fn inside(&self) -> &Entrance {
+    fn inside(&self) -> &Entrance {
         &self.product.facts().inside
     }
 
-    pub(super) fn outside(&self) -> &Entrance {
+    fn outside(&self) -> &Entrance {
         &self.product.facts().outside
     }
 
-    pub(super) fn account(&self, user: usize, entrance: &Entrance) -> Account {
+    fn account(&self, user: usize, entrance: &Entrance) -> Account {
         self.product.account(user, entrance).unwrap()
     }
 
     fn baresip(&self, account: &Account) -> Baresip {
-        self.baresip_watching(account, None)
-    }
-
-    pub(super) fn baresip_watching(&self, account: &Account, peer: Option<&str>) -> Baresip {
-        self.with(account, 1, peer, |setup| Baresip::start(setup).unwrap())
+        self.with(account, 1, |setup| Baresip::start(setup).unwrap())
     }
 
     fn linphone(&self, account: &Account) -> Linphone {
-        self.linphone_watching(account, None)
+        self.with(account, 2, |setup| Linphone::start(setup).unwrap())
     }
 
-    pub(super) fn linphone_watching(&self, account: &Account, peer: Option<&str>) -> Linphone {
-        self.with(account, 2, peer, |setup| Linphone::start(setup).unwrap())
-    }
-
-    fn with<P>(
-        &self,
-        account: &Account,
-        last: u8,
-        watches: Option<&str>,
-        start: impl FnOnce(&Setup<'_>) -> P,
-    ) -> P {
+    fn with<P>(&self, account: &Account, last: u8, start: impl FnOnce(&Setup<'_>) -> P) -> P {
         let folder: PathBuf = self.folder.path().join(format!("{}-{last}", account.user));
         std::fs::create_dir_all(&folder).unwrap();
         let names = self.product.names();
@@ -101,7 +87,6 @@ impl Trial {
             at,
             trust: &trust,
             folder: &folder,
-            watches,
         })
     }
 

@@ -65,6 +65,7 @@ pub fn compose(user: &str, published: &[&Document], registered: bool) -> Bytes {
     let newest_person = published
         .iter()
         .rposition(|document| document.0.find(MODEL, "person").is_some());
+    let mut others = Vec::new();
     for (at, Document(document)) in published.iter().enumerate() {
         for element in document.elements() {
             if element.is(MODEL, "person") && newest_person != Some(at) {
@@ -77,9 +78,16 @@ pub fn compose(user: &str, published: &[&Document], registered: bool) -> Bytes {
                 let id = format!("{id}.{at}");
                 element.set("id", id);
             }
-            root.nodes.push(Node::Element(element));
+            if element.is(PIDF, "tuple") {
+                forget_unknown_basic(&mut element);
+                root.nodes.push(Node::Element(element));
+            } else {
+                others.push(Node::Element(element));
+            }
         }
     }
+    // RFC 3863 4.4: tuples come before everything else, and some phones read no document that has them otherwise.
+    root.nodes.append(&mut others);
     if published.is_empty() {
         let basic = if registered { "open" } else { "closed" };
         let status = Element::new(PIDF, "status").child(Element::new(PIDF, "basic").text(basic));
@@ -90,6 +98,22 @@ pub fn compose(user: &str, published: &[&Document], registered: bool) -> Bytes {
         root = root.child(tuple);
     }
     root.write().into()
+}
+
+/// Takes a `basic` out of a tuple that is neither `open` nor `closed`, the only two there are (RFC 3863 4.1.4): phones
+/// that check refuse the whole document for it.
+fn forget_unknown_basic(tuple: &mut Element) {
+    let is_unknown = |node: &Node| {
+        matches!(node, Node::Element(basic) if basic.is(PIDF, "basic")
+            && !matches!(basic.own_text().trim(), "open" | "closed"))
+    };
+    for node in &mut tuple.nodes {
+        if let Node::Element(status) = node
+            && status.is(PIDF, "status")
+        {
+            status.nodes.retain(|child| !is_unknown(child));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -141,5 +165,17 @@ mod tests {
         ] {
             assert_eq!(Document::read(text.as_bytes()), Err(Fault::Kind), "{text}");
         }
+    }
+
+    #[test]
+    fn tuples_come_first_and_a_basic_that_is_neither_open_nor_closed_is_left_out() {
+        let (one, two) = (document("t1", "unknown", "a"), document("t2", "open", "b"));
+        let whole = compose("sip:a@b", &[&one, &two], true);
+        let text = String::from_utf8(whole.to_vec()).unwrap();
+        assert!(!text.contains("unknown"), "{text}");
+        assert!(
+            text.rfind("<tuple").unwrap() < text.find("person").unwrap(),
+            "{text}"
+        );
     }
 }

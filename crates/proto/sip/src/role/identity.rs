@@ -81,7 +81,7 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
     let ha1 = verifier.map_or(nobody, |verifier| verifier.ha1());
     // Computed in any case, so that a user who does not exist takes as long.
     let fits = credentials.verify(ask.request.method_token(), ha1) && verifier.is_some();
-    let fits = fits && names_the_same(context, &credentials.uri, ask.request.uri());
+    let fits = fits && names_the_same(context, ask, &credentials.uri, ask.request.uri());
     match user {
         Some(_) if fits && !is_first_use(context, ask, credentials, nonce) => Proof::Stale,
         Some(user) if fits => Proof::User(user),
@@ -90,8 +90,8 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
 }
 
 /// Whether the `uri` of credentials and the Request-URI name the same (RFC 3261 22.4, RFC 7616 3.4.6): the same user at
-/// the same host, or at any of our names.
-fn names_the_same(context: &Context<'_>, claimed: &str, asked: &str) -> bool {
+/// the same host, or at any of our names or the address that it was sent to. Who names us alone, as some do, means us.
+fn names_the_same(context: &Context<'_>, ask: &Ask<'_>, claimed: &str, asked: &str) -> bool {
     if claimed == asked {
         return true;
     }
@@ -105,10 +105,15 @@ fn names_the_same(context: &Context<'_>, claimed: &str, asked: &str) -> bool {
             pool.name.eq_ignore_ascii_case(uri.host)
                 || members.any(|hop| hop.name.eq_ignore_ascii_case(uri.host))
         };
-        config.is_our_domain(uri.host) || config.is_me(uri.host) || config.pools.iter().any(of_pool)
+        let address = uri.host.trim_matches(['[', ']']);
+        config.is_our_domain(uri.host)
+            || config.is_me(uri.host)
+            || address.parse() == Ok(ask.link.local.ip())
+            || config.pools.iter().any(of_pool)
     };
     let same_host = claimed.host.eq_ignore_ascii_case(asked.host);
-    claimed.user == asked.user && (same_host || is_ours(&claimed) && is_ours(&asked))
+    let same_user = claimed.user == asked.user || claimed.user.is_none() && is_ours(&claimed);
+    same_user && (same_host || is_ours(&claimed) && is_ours(&asked))
 }
 
 fn is_first_use(
