@@ -3,6 +3,7 @@
 //! After each message the same connection is asked how the server is: the answer comes, or the connection has ended.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use system::agent::{Agent, AgentError, Link};
@@ -11,7 +12,7 @@ use system::malformed::{Fate, Malformed, all};
 use system::tls::Wire;
 
 use super::bad_input::neighbour;
-use super::site::{DIR01, EDGE01, OUTSIDE, Site, flow};
+use super::site::{DIR01, EDGE01, OUTSIDE, Site, flow, topology};
 
 /// Longer than a busy machine needs for one exchange, shorter than any timeout of the product.
 const SERVED_WITHIN: Duration = Duration::from_secs(5);
@@ -78,10 +79,19 @@ fn memory(product: &mut Deployment) -> u64 {
     number.parse::<u64>().unwrap() << 10
 }
 
+/// The reference topology in which one source may offend as often as it likes: what is under test is the answer to each
+/// offence, not to the thousandth.
+fn without_penalties(site: &Site) -> PathBuf {
+    let text = std::fs::read_to_string(topology()).unwrap();
+    let file = site.folder().join("without-penalties.toml");
+    std::fs::write(&file, text + "\n[limits]\nfailures_per_source = 1000000\n").unwrap();
+    file
+}
+
 #[test]
 fn malformed_invites_of_every_family_neither_harm_nor_stall_nor_stay() {
     let site = Site::new();
-    let mut product = site.up();
+    let mut product = site.up_with(&without_penalties(&site));
     let neighbour = neighbour(&site, &product.facts().users);
     let (manner, at) = (site.phone_manner(), |machine, row| {
         site.address(machine, row)

@@ -336,13 +336,26 @@ pub(super) const fn transport_name(transport: Transport) -> &'static str {
     }
 }
 
-/// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one
-/// (RFC 3325 5).
-pub(super) fn upwards(link: &Link, response: &Message) -> Bytes {
-    let mut edit = response.edit();
-    edit.pop(Name::Via);
-    if !may_assert(&link.peer) {
-        edit.remove(Name::PAssertedIdentity);
+impl Node {
+    /// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one and
+    /// goes to who may learn it (RFC 3325 5). `to` is who asked, if this worker knows.
+    pub(super) fn upwards(&self, link: &Link, to: Option<&Peer>, response: &Message) -> Bytes {
+        let mut edit = response.edit();
+        edit.pop(Name::Via);
+        if !may_assert(&link.peer) || !self.may_learn_identities(to) {
+            edit.remove(Name::PAssertedIdentity);
+        }
+        edit.write()
     }
-    edit.write()
+
+    /// Partners are outside our trust domain unless the topology says otherwise.
+    fn may_learn_identities(&self, to: Option<&Peer>) -> bool {
+        let config = &self.config;
+        let is_trusted = |domain: &str| config.partner(domain).is_some_and(|one| one.trusted);
+        match to {
+            Some(Peer::Partner(domains)) => domains.iter().any(|domain| is_trusted(domain)),
+            Some(Peer::Server(_) | Peer::Gateway(_) | Peer::Client) => true,
+            None => config.server.role != Role::Edge || config.federation.is_none(),
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Responses on their way back (RFC 3261 16.7).
 
 use super::flows::LegId;
-use super::outgoing::upwards;
 use super::rank::rank;
 use super::relays::{Best, Cancel, Leg, Relay, leg_id};
 use super::{Action, Alarm, Node};
@@ -35,7 +34,8 @@ impl Node {
         match branch {
             None => self.stats.stray_responses += 1,
             Some(Branch::Stateless { flow, .. }) => {
-                let bytes = upwards(link, response);
+                let asked = self.flows.get(flow).and_then(|flow| flow.link.clone());
+                let bytes = self.upwards(link, asked.as_ref().map(|asked| &asked.peer), response);
                 self.send(flow, bytes);
             }
             Some(Branch::Kept { worker, .. } | Branch::Own { worker, .. })
@@ -136,12 +136,14 @@ impl Node {
                 let is_left = leg.left;
                 self.progressing(relay, id, at, true);
                 if !is_left {
-                    self.respond(relay, id, response.status(), upwards(link, response));
+                    let bytes = self.upwards(link, Some(&relay.link.peer), response);
+                    self.respond(relay, id, response.status(), bytes);
                 }
             }
             status @ 200..=299 => {
                 self.note_flow_timer(relay.came_on, &relay.request, response);
-                self.accepted(relay, id, at, status, upwards(link, response));
+                let bytes = self.upwards(link, Some(&relay.link.peer), response);
+                self.accepted(relay, id, at, status, bytes);
             }
             status @ (408 | 430 | 503) if self.may_fail_over(relay, at, status) => {
                 self.rest_after(relay, at, response);
@@ -156,7 +158,10 @@ impl Node {
                 let (status, bytes) = self.instead_of_503(relay, response);
                 self.refused(relay, id, at, status, bytes);
             }
-            status => self.refused(relay, id, at, status, upwards(link, response)),
+            status => {
+                let bytes = self.upwards(link, Some(&relay.link.peer), response);
+                self.refused(relay, id, at, status, bytes);
+            }
         }
         true
     }
