@@ -11,7 +11,6 @@
 //!   such a service critical is refused.
 
 use super::dialog;
-use super::director::record_for;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::Partner;
@@ -108,17 +107,14 @@ fn plan(ask: &Ask<'_>, towards: Towards, assert: Assert) -> Plan {
     let record = if dialog::is_inside(ask) {
         Record::No
     } else {
-        record_for(ask.request.method())
+        Record::of_new(ask.request.method())
     };
     Plan {
-        targets: vec![Target::at(towards)],
         assert,
         record,
-        path: None,
         strip_credentials: false,
         stateless: ask.request.method() == Method::Ack,
-        unreached: Why::NoServer,
-        user: None,
+        ..Plan::to(vec![Target::at(towards)])
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::auth::{Nonces, Uses};
 use crate::config::Config;
 use crate::location::Locations;
-use crate::msg::{Message, Name, Reply};
+use crate::msg::{Message, Method, Name, Reply};
 use crate::node::Flows;
 use base::Now;
 use base::net::{FlowId, Hop, Link, Peer};
@@ -64,7 +64,7 @@ pub(crate) enum Decision<'r> {
 impl<'r> Decision<'r> {
     /// Answers with the status that belongs to the reason; an ACK is never answered.
     pub(crate) fn refuse(ask: &Ask<'r>, why: Why) -> Self {
-        if ask.request.method() == crate::msg::Method::Ack {
+        if ask.request.method() == Method::Ack {
             return Self::Drop(why);
         }
         Self::Reply(why.reply(ask.request), why)
@@ -107,6 +107,22 @@ pub(crate) struct Plan {
     pub(crate) unreached: Why,
     /// The user who has just proved themself on the flow.
     pub(crate) user: Option<Arc<str>>,
+}
+
+impl Plan {
+    /// To these targets and nothing more: state is kept, nothing is asserted or recorded, and credentials stay here.
+    pub(crate) const fn to(targets: Vec<Target>) -> Self {
+        Self {
+            targets,
+            assert: Assert::Strip,
+            record: Record::No,
+            path: None,
+            strip_credentials: true,
+            stateless: false,
+            unreached: Why::NoServer,
+            user: None,
+        }
+    }
 }
 
 /// One place to send to.
@@ -166,6 +182,18 @@ pub(crate) enum Record {
     No,
     /// With a route entry per side; a client's side carries the token of its flow.
     Yes,
+}
+
+impl Record {
+    /// For a request outside a dialog: whether one of this method may begin one, so that we must stay in its path.
+    pub(crate) const fn of_new(method: Method) -> Self {
+        use Method::{Invite, Notify, Refer, Subscribe, Update};
+        if matches!(method, Invite | Subscribe | Refer | Notify | Update) {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
 }
 
 /// Why a request was answered, refused or dropped. For logs, counters and people.

@@ -7,7 +7,7 @@
 
 use super::identity;
 use super::route::{self, Routes};
-use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why, may_assert};
+use super::{Ask, Assert, Context, Decision, Plan, Target, Towards, may_assert};
 use crate::msg::Method;
 use base::net::Role;
 
@@ -69,14 +69,10 @@ pub(crate) fn send<'r>(ask: &Ask<'r>, target: Target) -> Decision<'r> {
     // be that user for as long as the nonce lives.
     let strip_credentials = matches!(target.towards, Towards::Flow(_));
     Decision::Forward(Box::new(Plan {
-        targets: vec![target],
         assert: assert_for(ask),
-        record: Record::No,
-        path: None,
         strip_credentials,
         stateless,
-        unreached: Why::NoServer,
-        user: None,
+        ..Plan::to(vec![target])
     }))
 }
 

@@ -8,15 +8,14 @@
 //!
 //! It keeps no users and no dialogs. Inside a dialog it follows the recorded route.
 
-use super::border;
+use super::callee::{self, Callee};
 use super::dialog;
-use super::gateway;
-use super::gruu::{self, Wanted};
+use super::gruu::Wanted;
 use super::identity::{self, Caller};
 use super::route::{self, Leads, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::InternalSignIn;
-use crate::msg::{Method, Name, Reply, Uri};
+use crate::msg::{Method, Name, Reply};
 use crate::token::Ticket;
 use base::net::{Role, Transport};
 use std::sync::Arc;
@@ -50,7 +49,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
 
 /// Inside a dialog without a route a GRUU still says where its phone is at home (RFC 5627 5.4).
 fn no_route<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
-    let home = match callee(context, ask) {
+    let home = match callee::named(context, ask) {
         Ok((aor, Wanted::Instance(_) | Wanted::Temporary(_))) => context.users.find(&aor),
         Ok((_, Wanted::Everyone)) | Err(_) => None,
     };
@@ -96,14 +95,10 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         .is_from_client()
         .then(|| route::path_uri(context, ask.flow));
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target::at(towards)],
         assert: Assert::User(Arc::clone(&user)),
-        record: Record::No,
         path,
-        strip_credentials: true,
-        stateless: false,
-        unreached: Why::NoServer,
         user: Some(user),
+        ..Plan::to(vec![Target::at(towards)])
     }))
 }
 
@@ -145,62 +140,24 @@ pub(crate) fn redirect_home<'r>(
     Decision::Welcome(reply, user)
 }
 
-/// Sends a request of a proven user to the home pool of the one it is for, or out to a partner; a partner's request only
-/// home.
+/// Sends a request home to the user whom it is for, or out of our users' circle.
 fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
-    if matches!(caller, Caller::User(_))
-        && let Some(target) = border::way_out(context, ask)
-    {
-        return forward(target, caller, ask);
-    }
-    let aor = match callee(context, ask) {
-        Ok((aor, _)) => aor,
+    let target = match callee::find(context, ask, &caller) {
+        Ok(Callee::Beyond(target)) => target,
+        Ok(Callee::Ours { account, .. }) => {
+            let servers = route::home_servers(context, account.home.as_str());
+            Target::at(Towards::Servers(servers))
+        }
         Err(why) => return Decision::refuse(ask, why),
     };
-    let Some(account) = context.users.find(&aor) else {
-        let target = caller
-            .user()
-            .and_then(|user| gateway::target(context, ask, &aor, user));
-        return match target {
-            Some(target) => forward(target, caller, ask),
-            None => Decision::refuse(ask, Why::UnknownUser),
-        };
-    };
-    let towards = Towards::Servers(route::home_servers(context, account.home.as_str()));
-    forward(Target::at(towards), caller, ask)
-}
-
-/// The address-of-record that the Request-URI stands for, if we serve its domain, and which of the user's phones it
-/// means.
-pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>) -> Result<(String, Wanted), Why> {
-    let uri = Uri::parse(ask.request.uri()).map_err(|_| Why::Malformed)?;
-    if !context.config.is_our_domain(uri.host) {
-        return gateway::callee(context, ask, &uri)
-            .map(|aor| (aor, Wanted::Everyone))
-            .ok_or(Why::NotOurDomain);
-    }
-    gruu::read(&uri, &context.config.keys.ticket).ok_or(Why::UnknownUser)
+    forward(target, caller, ask)
 }
 
 fn forward<'r>(target: Target, caller: Caller, ask: &Ask<'r>) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
-        targets: vec![target],
         assert: caller.assert(),
-        record: record_for(ask.request.method()),
-        path: None,
-        strip_credentials: true,
-        stateless: false,
-        unreached: Why::NoServer,
+        record: Record::of_new(ask.request.method()),
         user: caller.on_flow(ask),
+        ..Plan::to(vec![target])
     }))
-}
-
-/// Whether a request of this method may begin a dialog, so that we must stay in its path.
-pub(crate) const fn record_for(method: Method) -> Record {
-    use Method::{Invite, Notify, Refer, Subscribe, Update};
-    if matches!(method, Invite | Subscribe | Refer | Notify | Update) {
-        Record::Yes
-    } else {
-        Record::No
-    }
 }

@@ -9,7 +9,6 @@
 
 use super::border;
 use super::dialog;
-use super::director::record_for;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::msg::{Method, Uri};
@@ -47,19 +46,16 @@ fn outwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Dec
     let begins = !dialog::is_inside(ask);
     // A call that rings outside is cancelled when whoever placed it is lost, and refused when the phone is.
     let call = begins && ask.request.method() == Method::Invite;
+    let record = if begins {
+        Record::of_new(ask.request.method())
+    } else {
+        Record::No
+    };
     Decision::Forward(Box::new(Plan {
-        targets: vec![routes.target(ask.request, towards)],
         assert: Assert::Keep,
-        record: if begins {
-            record_for(ask.request.method())
-        } else {
-            Record::No
-        },
-        path: None,
-        strip_credentials: true,
+        record,
         stateless: !call,
-        unreached: Why::NoServer,
-        user: None,
+        ..Plan::to(vec![routes.target(ask.request, towards)])
     }))
 }
 
@@ -83,14 +79,10 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
         return Decision::refuse(ask, Why::NoServer);
     };
     Decision::Forward(Box::new(Plan {
-        targets: vec![Target::at(Towards::Servers(hops))],
-        assert: Assert::Strip,
-        record: record_for(ask.request.method()),
+        record: Record::of_new(ask.request.method()),
         path: register.then(|| route::path_uri(context, ask.flow)),
         strip_credentials: false,
-        stateless: false,
-        unreached: Why::NoServer,
-        user: None,
+        ..Plan::to(vec![Target::at(Towards::Servers(hops))])
     }))
 }
 

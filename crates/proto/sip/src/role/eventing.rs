@@ -4,7 +4,7 @@
 //! when somebody who tried the home first sends here, while the user is registered here, or while the home does not
 //! answer. What is for other packages goes to the user's phones like any request.
 
-use super::director::callee;
+use super::callee;
 use super::front_end::serves;
 use super::gruu::Wanted;
 use super::identity::Caller;
@@ -42,7 +42,7 @@ pub(crate) fn begins<'r>(
     if publish && known != Some(Package::Presence) {
         return Some(Decision::refuse(ask, Why::BadEvent));
     }
-    let aor = match callee(context, ask) {
+    let aor = match callee::named(context, ask) {
         Ok((aor, Wanted::Everyone)) => aor,
         // A GRUU means one phone, which answers for itself.
         Ok(_) => return None,

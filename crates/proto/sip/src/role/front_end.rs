@@ -7,16 +7,16 @@
 //! - Subscriptions and publications of users at home here are answered here (`eventing`).
 //! - Inside a dialog: along the recorded route; if the client's flow is gone, to where it registered again.
 
-use super::border;
+use super::callee::{self, Callee};
 use super::dialog;
-use super::director::{callee, record_for, redirect_home};
+use super::director::redirect_home;
 use super::eventing;
 use super::gateway;
 use super::gruu::Wanted;
 use super::identity::{self, Caller};
 use super::located;
 use super::route::{self, Leads, Routes};
-use super::{Ask, Context, Decision, Plan, Registering, Target, Towards, Why};
+use super::{Ask, Context, Decision, Plan, Record, Registering, Target, Towards, Why};
 use crate::msg::{Method, Name, Reply};
 use base::net::{Peer, Role};
 use directory::User;
@@ -132,24 +132,14 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registeri
 
 /// Finds where the callee is.
 pub(crate) fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
-    if matches!(caller, Caller::User(_))
-        && !matches!(ask.link.peer, Peer::Gateway(_))
-        && let Some(target) = border::way_out(context, ask)
-    {
-        return forward(ask, caller, vec![target]);
-    }
-    let (aor, wanted) = match callee(context, ask) {
-        Ok(callee) => callee,
+    let (aor, wanted, account) = match callee::find(context, ask, &caller) {
+        Ok(Callee::Beyond(target)) => return forward(ask, caller, vec![target]),
+        Ok(Callee::Ours {
+            aor,
+            wanted,
+            account,
+        }) => (aor, wanted, account),
         Err(why) => return Decision::refuse(ask, why),
-    };
-    let Some(account) = context.users.find(&aor) else {
-        return match caller
-            .user()
-            .and_then(|user| gateway::target(context, ask, &aor, user))
-        {
-            Some(target) => forward(ask, caller, vec![target]),
-            None => Decision::refuse(ask, Why::UnknownUser),
-        };
     };
     if !account.enabled {
         return Decision::refuse(ask, Why::Unreachable);
@@ -204,14 +194,11 @@ fn forward_unless<'r>(
     unreached: Why,
 ) -> Decision<'r> {
     Decision::Forward(Box::new(Plan {
-        targets,
         assert: caller.assert(),
-        record: record_for(ask.request.method()),
-        path: None,
-        strip_credentials: true,
-        stateless: false,
+        record: Record::of_new(ask.request.method()),
         unreached,
         user: caller.on_flow(ask),
+        ..Plan::to(targets)
     }))
 }
 

@@ -5,6 +5,7 @@
 //! holds inside a dialog ([`dialog`]).
 
 pub(crate) mod border;
+pub(crate) mod callee;
 mod decision;
 pub(crate) mod dialog;
 pub(crate) mod director;
