@@ -17,6 +17,7 @@ pub mod machines;
 pub mod phone;
 mod rest;
 mod robot;
+pub mod speed;
 pub mod walk;
 
 pub use rest::nothing_is_left;
