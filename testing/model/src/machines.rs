@@ -4,7 +4,8 @@ use base::net::{Hop, Role, Server, Transport, WorkerId};
 use directory::Algorithm;
 use sip::Config;
 use sip::config::{
-    Address, Bounds, Gateway, InternalSignIn, Keys, Pool, Registrations, SignIn, UserAgentRule,
+    Address, Bounds, Delegate, Gateway, InternalSignIn, Keys, Pool, Registrations, SignIn,
+    UserAgentRule,
 };
 use sip::token::Key;
 use std::net::SocketAddr;
@@ -107,6 +108,10 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
         }),
         pools: pools(),
         gateways: gateways(),
+        delegates: vec![Delegate {
+            user: "sip:bob@contoso.com".into(),
+            may_register: vec!["sip:c*@contoso.com".to_owned()],
+        }],
         federation: None,
         next_hop: (machine.role == Role::Edge).then(|| "dirpool01.contoso.net".into()),
         sign_in: SignIn {

@@ -16,6 +16,8 @@ pub struct Phone {
     pub user: &'static str,
     /// Its connection.
     pub flow: ClientFlow,
+    /// Whom it registers, if not its user.
+    pub registers: Option<&'static str>,
     /// Its User-Agent.
     pub agent: &'static str,
     /// What it believes is the password.
@@ -55,6 +57,7 @@ impl Phone {
         Self {
             user,
             flow,
+            registers: None,
             agent: "phone",
             password: PASSWORD,
             contact: format!("sip:{user}@{from}:{port};transport=tls"),
@@ -155,9 +158,10 @@ impl Phone {
             self.cseq,
             self.fresh_branch(),
         );
+        let whom = self.registers.unwrap_or(self.user);
         let text = format!(
             "REGISTER {} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
-             From: <{aor}>;tag=r{cseq}\nTo: <{aor}>\nCall-ID: {call_id}\nCSeq: {cseq} REGISTER\n\
+             From: <{aor}>;tag=r{cseq}\nTo: <sip:{whom}@contoso.com>\nCall-ID: {call_id}\nCSeq: {cseq} REGISTER\n\
              User-Agent: {}\nContact: <{}>{}\n{extra}Content-Length: 0\n\n",
             self.domain_uri, self.agent, self.contact, self.params,
         );

@@ -119,6 +119,15 @@ pub struct Registrations {
     pub endpoints: usize,
 }
 
+/// A user who may register for others (RFC 3261 10.2: a third party).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegate {
+    /// Who, as `sip:user@domain`.
+    pub user: Arc<str>,
+    /// For whom: patterns of addresses-of-record in which `*` stands for any text.
+    pub may_register: Vec<String>,
+}
+
 /// A domain of others that we exchange calls and messages with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partner {
@@ -240,6 +249,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// Every gateway, whichever pool speaks with it; the first that fits is preferred.
     pub gateways: Vec<Gateway>,
+    /// Users who may register for others.
+    pub delegates: Vec<Delegate>,
     /// Where an Edge sends what comes from outside.
     pub next_hop: Option<Arc<str>>,
     /// Which other organisations we speak with; none if there is no federation.
@@ -276,6 +287,15 @@ impl Config {
     pub fn partner(&self, domain: &str) -> Option<&Partner> {
         let foreign = (!self.is_our_domain(domain)).then_some(domain)?;
         self.federation.as_ref()?.partner(foreign)
+    }
+
+    /// Tells whether a user may change the bindings of an address-of-record (RFC 3261 10.3 step 4): their own, or one
+    /// that they are a delegate for.
+    #[must_use]
+    pub fn may_register(&self, user: &str, aor: &str) -> bool {
+        let for_it = |pattern: &String| glob(pattern.as_bytes(), aor.as_bytes());
+        let mut own = self.delegates.iter().filter(|one| &*one.user == user);
+        user == aor || own.any(|one| one.may_register.iter().any(for_it))
     }
 
     /// Tells whether this host name means this machine or its pool.

@@ -33,6 +33,8 @@ pub enum Rule {
     Name,
     /// A text is not an address, or not one that a machine can have.
     Address,
+    /// A text is not the address of a user.
+    User,
     /// A text is not a network.
     Network,
     /// A text is not a duration.
@@ -79,7 +81,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::FileTooLarge,
         Self::Syntax,
         Self::UnknownKey,
@@ -90,6 +92,7 @@ impl Rule {
         Self::TooMany,
         Self::Name,
         Self::Address,
+        Self::User,
         Self::Network,
         Self::Duration,
         Self::Size,
@@ -127,6 +130,7 @@ impl Rule {
             Self::TooMany => "too-many",
             Self::Name => "name",
             Self::Address => "address",
+            Self::User => "user",
             Self::Network => "network",
             Self::Duration => "duration",
             Self::Size => "size",

@@ -13,6 +13,7 @@
 
 mod certificates;
 mod check;
+mod delegate;
 mod fault;
 pub mod flows;
 mod gateway;
@@ -30,6 +31,7 @@ mod units;
 mod view;
 
 pub use certificates::CertificateNeed;
+pub use delegate::Delegate;
 pub use fault::{Fault, Faults, Rule};
 pub use gateway::Gateway;
 pub use model::{

@@ -10,7 +10,7 @@ use base::net::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Federation, Fqdn, Gateway, Limits, Ports, Sip};
+use crate::{Delegate, Federation, Fqdn, Gateway, Limits, Ports, Sip};
 
 /// A whole deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct Topology {
     pub(crate) pools: Vec<Pool>,
     pub(crate) machines: Vec<Machine>,
     pub(crate) gateways: Vec<Gateway>,
+    pub(crate) delegates: Vec<Delegate>,
     pub(crate) client_networks: Vec<Network>,
     pub(crate) simple_urls: SimpleUrls,
     pub(crate) ports: Ports,

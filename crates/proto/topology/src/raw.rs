@@ -74,6 +74,9 @@ pub(crate) struct Raw {
     /// Gateways to other telephone systems: hosts inside that speak SIP without TLS.
     #[serde(default)]
     pub(crate) gateway: Vec<At<RawGateway>>,
+    /// Users who may register for others, as an adapter does for the old phones behind it.
+    #[serde(default)]
+    pub(crate) delegate: Vec<At<RawDelegate>>,
     /// The networks of clients inside, in CIDR form. Default: the private networks of RFC 1918. An empty list means none.
     pub(crate) client_networks: Option<Vec<At<String>>>,
     /// The short addresses that people click on.
@@ -239,6 +242,19 @@ pub(crate) struct RawGateway {
     /// Which users are reached by it: texts in which `*` stands for any characters, held against the part before the @.
     /// Users of the directory come first. Default: none, so that calls only come from it.
     pub(crate) users: Option<Vec<At<String>>>,
+}
+
+/// A user who may register for others.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Delegate")]
+pub(crate) struct RawDelegate {
+    /// Who, as `user@domain`; it signs in with its own password and stands in From.
+    #[schemars(required)]
+    pub(crate) user: Option<At<String>>,
+    /// For whom: texts as `user@domain` in which `*` stands for any characters before the @; case does not count.
+    #[schemars(required)]
+    pub(crate) may_register: Option<At<Vec<At<String>>>>,
 }
 
 /// The short addresses that people click on: host and path, always HTTPS, no port.

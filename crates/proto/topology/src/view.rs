@@ -14,7 +14,8 @@ use crate::flows::{Carrier, End, Protocol, Security};
 use crate::records::Record;
 use crate::resolve::{Instance, Party};
 use crate::{
-    Federation, Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip, Topology,
+    Delegate, Federation, Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip,
+    Topology,
 };
 
 /// The topology as one machine sees it.
@@ -33,6 +34,8 @@ pub struct View {
     pub pools: Vec<PoolView>,
     /// The gateways of the deployment, whichever pool speaks with them.
     pub gateways: Vec<Gateway>,
+    /// Users who may register for others.
+    pub delegates: Vec<Delegate>,
     /// The pool to which it sends what comes from outside, if it is an Edge.
     pub next_hop: Option<Fqdn>,
     /// The pool that takes over for its own, if it is a Front End.
@@ -150,6 +153,7 @@ impl Topology {
             trust: self.trust(),
             pools: self.pools.iter().map(|pool| self.pool_view(pool)).collect(),
             gateways: self.gateways.clone(),
+            delegates: self.delegates.clone(),
             next_hop: own(Role::Edge).and_then(|pool| pool.next_hop.clone()),
             backup: own(Role::FrontEnd).and_then(|pool| pool.backup.clone()),
             directory_master: self.directory_master().map(name),

@@ -6,7 +6,7 @@ use topology::Topology;
 use crate::{REFERENCE, SHORTEST, parse};
 
 /// One text for each table of the schema, with `KEY` where a key of that table stands.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("Topology", "KEY = 1\nREST"),
     ("Site", "REST\n[[site]]\nname = \"main\"\nKEY = 1"),
     (
@@ -21,6 +21,10 @@ const TABLES: [(&str, &str); 13] = [
     (
         "Gateway",
         "REST\n[[gateway]]\nfqdn = \"gw.contoso.net\"\naddress = \"10.9.9.9\"\nKEY = 1",
+    ),
+    (
+        "Delegate",
+        "REST\n[[delegate]]\nuser = \"a@contoso.com\"\nmay_register = [\"b@contoso.com\"]\nKEY = 1",
     ),
     ("SimpleUrls", "REST\n[simple_urls]\nKEY = 1"),
     ("Ports", "REST\n[ports]\nKEY = 1"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::net::{Face, Hop, Role, Server, Transport, WorkerId};
 use directory::Algorithm;
 use sip::config::{
-    Address, Bounds, Config, Federation, Gateway, InternalSignIn, Keys, Partner, Pool,
+    Address, Bounds, Config, Delegate, Federation, Gateway, InternalSignIn, Keys, Partner, Pool,
     Registrations, SignIn, UserAgentRule,
 };
 use sip::msg::Limits;
@@ -101,6 +101,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             .map(|pool| sip_pool(view, pool))
             .collect(),
         gateways: view.gateways.iter().map(gateway).collect(),
+        delegates: view.delegates.iter().map(delegate).collect(),
         next_hop: view.next_hop.as_ref().map(|name| Arc::from(name.as_str())),
         federation,
         sign_in: sign_in(view),
@@ -192,6 +193,14 @@ fn gateway(gateway: &topology::Gateway) -> Gateway {
         hop,
         pool: Arc::from(gateway.pool.as_str()),
         users: gateway.users.clone(),
+    }
+}
+
+fn delegate(delegate: &topology::Delegate) -> Delegate {
+    let address = |text: &String| format!("sip:{text}");
+    Delegate {
+        user: address(&delegate.user).into(),
+        may_register: delegate.may_register.iter().map(address).collect(),
     }
 }
 

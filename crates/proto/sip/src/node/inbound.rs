@@ -231,7 +231,7 @@ impl Node {
                 self.shut_out(id, why);
             }
             Decision::Register(registering) => {
-                self.signed_in(id, Arc::clone(&registering.aor));
+                self.signed_in(id, Arc::clone(&registering.by));
                 self.proven(id, link, request);
                 self.register(Register {
                     flow: id,

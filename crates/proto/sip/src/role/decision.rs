@@ -74,6 +74,8 @@ impl<'r> Decision<'r> {
 /// A REGISTER that our registrar is to carry out.
 pub(crate) struct Registering {
     pub(crate) aor: Arc<str>,
+    /// Who asks for it: the same user, or a delegate.
+    pub(crate) by: Arc<str>,
     pub(crate) route: Vec<String>,
     pub(crate) remote: bool,
     /// Whether the first hop keeps the client's flow (RFC 5626).

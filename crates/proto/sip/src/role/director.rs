@@ -78,11 +78,9 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         Ok(user) => user,
         Err(decision) => return *decision,
     };
-    if identity::is_for_another(ask.request) {
-        return Decision::refuse(ask, Why::WrongIdentity);
-    }
-    let Some(account) = context.users.find(&user) else {
-        return Decision::refuse(ask, Why::BadCredentials);
+    let account = match identity::bindings_of(context, ask, &user) {
+        Ok(account) => account,
+        Err(why) => return Decision::refuse(ask, why),
     };
     let home = account.home.as_str();
     let agent = ask.request.text(Name::UserAgent);

@@ -77,16 +77,16 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         Ok(user) => user,
         Err(decision) => return *decision,
     };
-    if identity::claimed(ask.request).as_deref() != Some(&*user)
-        || identity::is_for_another(ask.request)
-    {
+    if identity::claimed(ask.request).as_deref() != Some(&*user) {
         return Decision::refuse(ask, Why::WrongIdentity);
     }
-    let Some(account) = context.users.find(&user) else {
-        return Decision::refuse(ask, Why::BadCredentials);
+    let account = match identity::bindings_of(context, ask, &user) {
+        Ok(account) => account,
+        Err(why) => return Decision::refuse(ask, why),
     };
     if serves(context, &account) {
-        return Decision::Register(registering(context, ask, user));
+        let aor = Arc::from(account.aor.as_str());
+        return Decision::Register(registering(context, ask, aor, user));
     }
     if ask.is_from_client() {
         return redirect_home(context, ask, account.home.as_str(), user);
@@ -105,7 +105,7 @@ pub(super) fn serves(context: &Context<'_>, account: &User) -> bool {
         .any(|pool| config.server.pool.eq_ignore_ascii_case(pool))
 }
 
-fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registering {
+fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>, by: Arc<str>) -> Registering {
     let path = ask
         .request
         .elements(Name::Path)
@@ -124,6 +124,7 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>) -> Registeri
         .is_some_and(|uri| uri.params.has("ob"));
     Registering {
         aor,
+        by,
         route: path,
         remote,
         outbound,

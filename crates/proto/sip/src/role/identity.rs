@@ -141,7 +141,7 @@ fn is_first_use(
 
 /// Settles who sent a request that begins something, or says how to answer.
 ///
-/// The user must be the one whom the request names: To of a REGISTER, From of all others.
+/// The user must be the one in From. Whose bindings a REGISTER changes is another question ([`bindings_of`]).
 pub(crate) fn settle<'r>(
     context: &mut Context<'_>,
     ask: &Ask<'r>,
@@ -242,20 +242,29 @@ pub(crate) fn known_on_flow(
 
 /// The address-of-record that a request claims to come from.
 pub(crate) fn claimed(request: &Message) -> Option<String> {
-    let address = if request.method() == Method::Register {
-        request.to()
-    } else {
-        request.from()
-    };
-    Uri::parse(address.ok()?.uri).ok()?.aor()
+    Uri::parse(request.from().ok()?.uri).ok()?.aor()
 }
 
-/// Tells whether a REGISTER is for somebody else than its From (RFC 3261 10.2: a third party registers). Nobody has the
-/// right to.
-pub(crate) fn is_for_another(request: &Message) -> bool {
-    let aor = |uri: &str| Uri::parse(uri).ok().and_then(|uri| uri.aor());
-    let from = request.from().ok().and_then(|from| aor(from.uri));
-    from != claimed(request)
+/// Returns the user in To of a REGISTER, whose bindings it changes, if `asker` may do that (RFC 3261 10.3 steps 4 and
+/// 5): the same user, or one that the topology names a delegate for them.
+pub(crate) fn bindings_of(
+    context: &Context<'_>,
+    ask: &Ask<'_>,
+    asker: &str,
+) -> Result<Arc<User>, Why> {
+    let to = ask.request.to().map_err(|_| Why::Malformed)?;
+    let uri = Uri::parse(to.uri).map_err(|_| Why::Malformed)?;
+    let aor = uri.aor().ok_or(Why::Malformed)?;
+    if !context.config.may_register(asker, &aor) {
+        return Err(Why::WrongIdentity);
+    }
+    let found = context.users.find(&aor).filter(|user| user.enabled);
+    let missing = if aor == asker {
+        Why::BadCredentials
+    } else {
+        Why::UnknownUser
+    };
+    found.ok_or(missing)
 }
 
 /// Returns the identity of our domains that a Director or Front End asserts (RFC 3325 9.1). Nobody else may: an Edge's

@@ -161,6 +161,58 @@ fn nobody_registers_for_somebody_else() {
     assert_eq!(bindings(&mut d, fe1, "bob"), 0);
 }
 
+/// RFC 3261 10.2: the topology of the model lets bob register whoever begins with a c.
+#[test]
+fn a_delegate_registers_another_user_and_no_third() {
+    for (whom, expected) in [("carol", 301), ("alice", 403), ("cecil", 404)] {
+        let mut d = Deployment::new(31);
+        let mut bob = Phone::connect(&mut d, "bob", DIR1);
+        bob.registers = Some(whom);
+        let answer = bob.register(&mut d, "");
+        assert_eq!(answer.status(), expected, "{whom}");
+        if expected == 301 {
+            let contact = answer.elements(Name::Contact).next().unwrap();
+            let home = contact.address().unwrap().uri.to_owned();
+            assert!(home.contains("fepool02"), "carol's home, not bob's: {home}");
+            let mut again = Phone::connect(&mut d, "bob", FE2);
+            again.registers = Some(whom);
+            again.domain_uri = home;
+            again.send_register(&mut d, "");
+            let answer = again.wait_final(&mut d, sip::msg::Method::Register);
+            assert_eq!(answer.status(), 200, "by the ticket, which is bob's");
+        }
+        let fe2 = d.fe2;
+        assert_eq!(bindings(&mut d, fe2, "bob"), 0);
+        assert_eq!(bindings(&mut d, fe2, whom), usize::from(expected == 301));
+    }
+}
+
+/// What was registered for carol rings at bob's phone; its flow stays bob's.
+#[test]
+fn who_was_registered_by_a_delegate_is_reached_at_the_delegate() {
+    for door in [DIR1, FE2, EDGE_OUTSIDE] {
+        let mut d = Deployment::with(32, InternalSignIn::Proxy);
+        let mut bob = Phone::connect(&mut d, "bob", door);
+        bob.registers = Some("carol");
+        assert_eq!(bob.register(&mut d, "").status(), 200, "{door}");
+        let mut alice = Phone::connect(&mut d, "alice", FE1);
+        assert_eq!(alice.register(&mut d, "").status(), 200);
+        alice.request(&mut d, "MESSAGE", "carol", "");
+        let message = bob.wait_request(&mut d, sip::msg::Method::Message);
+        bob.answer(&mut d, &message, 200);
+        let answer = alice.wait_final(&mut d, sip::msg::Method::Message);
+        assert_eq!(answer.status(), 200, "{door}");
+        bob.user = "carol";
+        bob.request(&mut d, "MESSAGE", "alice", "");
+        let refused = bob.wait_final(&mut d, sip::msg::Method::Message);
+        assert_eq!(refused.status(), 407, "{door}: bob is not carol");
+        bob.registers = None;
+        bob.send_register(&mut d, "");
+        let refused = bob.wait_final(&mut d, sip::msg::Method::Register);
+        assert_eq!(refused.status(), 401, "{door}: bob is not carol");
+    }
+}
+
 #[test]
 fn an_old_nonce_is_stale_and_a_forged_one_is_worth_nothing() {
     let mut d = Deployment::new(7);

@@ -1,11 +1,12 @@
 //! From the shape of a file to its meaning: every rule that the types alone cannot hold.
 //!
 //! The steps: names of domains and sites; pools by name and role ([`pools`]); machines ([`machines`]); what refers to
-//! pools and follows from convention ([`links`]); gateways ([`gateways`]); settings ([`settings`]); partners
+//! pools and follows from convention ([`links`]); gateways ([`gateways`]); delegates ([`delegates`]); settings ([`settings`]); partners
 //! ([`federation`]); last, what only the whole can break: two roles that would open the same port. Each step tells what
 //! is wrong and goes on with what is right, so that one run tells everything; a fault that only follows from another one
 //! is left out where that can be known.
 
+mod delegates;
 mod federation;
 mod gateways;
 mod links;
@@ -50,6 +51,7 @@ pub(crate) fn check(raw: &Raw, sink: &mut Sink) -> Topology {
                 .collect(),
         ),
         gateways: gateways::gateways(raw, &known, &machines.placed, sink),
+        delegates: delegates::delegates(raw, &domains, sink),
         machines: machines.placed,
         domains,
         sites,

@@ -1,6 +1,7 @@
 //! RFC 3261: SIP.
 
 mod section_10;
+mod section_10_others;
 mod section_11;
 mod section_12;
 mod section_13;
@@ -22,6 +23,7 @@ const RFC: Rfc = Rfc {
         section_8::CASES,
         section_9::CASES,
         section_10::CASES,
+        section_10_others::CASES,
         section_11::CASES,
         section_12::CASES,
         section_13::CASES,
