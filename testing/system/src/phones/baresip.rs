@@ -12,7 +12,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Console, Event, Phone, PhoneError, Registration, Setup, installed, status_after};
+use super::{
+    Console, Event, Phone, PhoneError, Presence, Registration, Setup, installed, status_after,
+};
 use crate::names::Responder;
 use crate::process::Process;
 
@@ -97,6 +99,17 @@ impl Phone for Baresip {
         self.console.say(&format!("/message {text}"))
     }
 
+    fn show(&mut self, presence: Presence) -> Result<(), PhoneError> {
+        self.console.say(match presence {
+            Presence::Online => "/presence_online",
+            Presence::Offline => "/presence_offline",
+        })
+    }
+
+    fn quit(&mut self) -> Result<(), PhoneError> {
+        self.console.quit("baresip", "/quit")
+    }
+
     fn wait_for(&mut self, event: &Event) -> Result<(), PhoneError> {
         self.console
             .wait(&format!("{event:?}"), |line| tells(line, event))
@@ -121,6 +134,9 @@ fn tells(line: &str, event: &Event) -> bool {
         Event::Ended => ENDINGS.iter().any(|ending| line.contains(ending)),
         Event::Refused(status) => status_after(line, "session closed: ") == Some(*status),
         Event::Message(text) => line.contains(&format!(": \"{text}\"")),
+        Event::Watching => line.starts_with("NOTIFY sip:"),
+        Event::Presence(Presence::Online) => line.contains("to Online"),
+        Event::Presence(Presence::Offline) => line.contains("to Offline"),
     }
 }
 
@@ -130,6 +146,7 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
         at,
         trust,
         folder,
+        watches,
         ..
     } = *setup;
     let silence = folder.join("silence.wav");
@@ -139,7 +156,12 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
          call_local_timeout 60\ncall_max_calls 4\nmenu_bell no\nstatmode_default off\nringback_disabled yes\n\
          audio_path {folder}\naudio_source aufile,{silence}\naudio_player aufile,{folder}/heard.wav\n\
          audio_alert aufile,{folder}/alert.wav\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\n\
-         module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app contact.so\n",
+         module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app contact.so\n{presence}",
+        presence = if watches.is_some() {
+            "module_app presence.so\n"
+        } else {
+            ""
+        },
         trust = trust.display(),
         dns = names.address(),
         folder = folder.display(),
@@ -147,7 +169,8 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
     );
     let line = format!(
         "<{uri};transport=tls>;auth_user={user};auth_pass={password};\
-         outbound=\"sip:{server}:{port};transport=tls\";answermode=manual;regint=600\n",
+         outbound=\"sip:{server}:{port};transport=tls\";answermode=manual;regint=600{publish}\n",
+        publish = if watches.is_some() { ";pubint=600" } else { "" },
         uri = account.uri(),
         user = account.user,
         password = account.password,
@@ -156,7 +179,8 @@ fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
     );
     std::fs::write(folder.join("config"), config)?;
     std::fs::write(folder.join("accounts"), line)?;
-    std::fs::write(folder.join("contacts"), "")
+    let contacts = watches.map(|uri| format!("\"peer\" <{uri}>;presence=p2p\n"));
+    std::fs::write(folder.join("contacts"), contacts.unwrap_or_default())
 }
 
 /// Writes a recording of silence: 16 bits, one channel.

@@ -8,7 +8,9 @@
 use std::fs;
 use std::io;
 
-use super::{Console, Event, Phone, PhoneError, Registration, Setup, installed, status_after};
+use super::{
+    Console, Event, Phone, PhoneError, Presence, Registration, Setup, installed, status_after,
+};
 use crate::process::Process;
 
 /// A running linphonec.
@@ -72,6 +74,14 @@ impl Phone for Linphone {
         self.console.say(&format!("chat {to} {text}"))
     }
 
+    fn show(&mut self, _presence: Presence) -> Result<(), PhoneError> {
+        Err(PhoneError::NoCommand("linphone"))
+    }
+
+    fn quit(&mut self) -> Result<(), PhoneError> {
+        self.console.quit("linphone", "quit")
+    }
+
     fn wait_for(&mut self, event: &Event) -> Result<(), PhoneError> {
         self.console
             .wait(&format!("{event:?}"), |line| tells(line, event))
@@ -98,6 +108,13 @@ fn tells(line: &str, event: &Event) -> bool {
         // The console says only that there was an error; the answer itself is in the trace.
         Event::Refused(status) => line.contains(&format!("SIP/2.0 {status} ")),
         Event::Message(text) => line.contains("Message received from") && line.ends_with(text),
+        Event::Watching => line.contains("We are notified that ["),
+        Event::Presence(Presence::Online) => {
+            line.contains("Friend ") && line.ends_with(" is Online")
+        }
+        Event::Presence(Presence::Offline) => {
+            line.contains("Friend ") && line.ends_with(" is Offline")
+        }
     }
 }
 
@@ -123,8 +140,11 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
         at,
         trust,
         folder,
+        watches,
         ..
     } = *setup;
+    let friend = watches.map(|uri| format!("[friend_0]\nurl=<{uri}>\npol=accept\nsubscribe=1\n"));
+    let friend = friend.unwrap_or_default();
     // Linphone does not make the folder of its own database.
     fs::create_dir_all(folder.join(".local/share/linphone"))?;
     fs::create_dir_all(folder.join(".config/linphone"))?;
@@ -135,7 +155,8 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
          [net]\ndns_srv_enabled=0\n[rtp]\naudio_rtp_port=-1\n[video]\nenabled=0\n\
          [auth_info_0]\nusername={user}\npasswd={password}\nrealm={domain}\ndomain={domain}\n\
          [proxy_0]\nreg_proxy=<sip:{server};transport=tls>\nreg_route=<sip:{server};transport=tls;lr>\n\
-         reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish=0\n",
+         reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish={publish}\n{friend}",
+        publish = u8::from(watches.is_some()),
         trust = trust.display(),
         user = account.user,
         password = account.password,

@@ -59,6 +59,8 @@ pub struct Setup<'a> {
     pub trust: &'a Path,
     /// An existing folder for its configuration and its log.
     pub folder: &'a Path,
+    /// The address of record whose presence it watches, if any; then it publishes its own too.
+    pub watches: Option<&'a str>,
 }
 
 /// How a sign-in ended.
@@ -87,6 +89,19 @@ pub enum Event {
     Refused(u16),
     /// A message with this text came in.
     Message(String),
+    /// The server has told how whoever is watched is.
+    Watching,
+    /// Whoever is watched is like this from now on.
+    Presence(Presence),
+}
+
+/// How somebody is, as their phone shows it to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// There, and to be called.
+    Online,
+    /// Not to be called.
+    Offline,
 }
 
 /// Why a phone did not do what was asked.
@@ -98,6 +113,12 @@ pub enum PhoneError {
     /// It is not installed.
     #[error("{0} is not installed")]
     NotInstalled(&'static str),
+    /// Its console has no word for it.
+    #[error("{0} has no command for this")]
+    NoCommand(&'static str),
+    /// It was asked to leave and stayed.
+    #[error("{0} did not end when it was asked to")]
+    Stayed(&'static str),
     /// The program did not come to what was waited for.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -134,6 +155,18 @@ pub trait Phone {
     /// # Errors
     /// Fails when the phone takes no command.
     fn send_message(&mut self, to: &str, text: &str) -> Result<(), PhoneError>;
+
+    /// Tells others how its user is.
+    ///
+    /// # Errors
+    /// Fails when the phone takes no command, or knows none for this.
+    fn show(&mut self, presence: Presence) -> Result<(), PhoneError>;
+
+    /// Leaves as its user would leave it: signed out.
+    ///
+    /// # Errors
+    /// Fails when it does not end in time.
+    fn quit(&mut self) -> Result<(), PhoneError>;
 
     /// Waits for an event after the last one that was waited for.
     ///
@@ -176,6 +209,15 @@ impl Console {
 
     fn log(&self) -> Vec<String> {
         self.process.lines_since(Mark::default())
+    }
+
+    /// Says the word that ends the program and waits until it has.
+    fn quit(&mut self, name: &'static str, word: &str) -> Result<(), PhoneError> {
+        self.say(word)?;
+        match self.process.wait_end(SOON) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) | Err(_) => Err(PhoneError::Stayed(name)),
+        }
     }
 }
 

@@ -3,5 +3,6 @@
 mod federation;
 mod peers_alone;
 mod phones;
+mod presence;
 mod scenario;
 mod sipp;

@@ -74,6 +74,7 @@ impl Office {
             at,
             trust: &trust,
             folder: &folder,
+            watches: None,
         })
     }
 

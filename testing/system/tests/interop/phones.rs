@@ -12,7 +12,7 @@ use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Set
 
 use super::scenario::{cancel, message, reject, talk};
 
-const NEEDS: [Need; 3] = [
+pub(crate) const NEEDS: [Need; 3] = [
     Need::Root,
     Need::Program("baresip"),
     Need::Program("linphonec"),
@@ -21,7 +21,7 @@ const NEEDS: [Need; 3] = [
 const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 
 /// The reference topology, running, and a place for phones.
-struct Trial {
+pub(crate) struct Trial {
     folder: tempfile::TempDir,
     phones: Block,
     product: Deployment,
@@ -29,12 +29,12 @@ struct Trial {
 }
 
 impl Trial {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::of(None)
     }
 
     /// The reference topology with more lines at its end.
-    fn with_lines(lines: &str) -> Self {
+    pub(crate) fn with_lines(lines: &str) -> Self {
         Self::of(Some(&format!("{REFERENCE}\n{lines}\n")))
     }
 
@@ -55,27 +55,33 @@ impl Trial {
         }
     }
 
-    fn inside(&self) -> &Entrance {
+    pub(crate) fn inside(&self) -> &Entrance {
         &self.product.facts().inside
     }
 
-    fn outside(&self) -> &Entrance {
+    pub(crate) fn outside(&self) -> &Entrance {
         &self.product.facts().outside
     }
 
-    fn account(&self, user: usize, entrance: &Entrance) -> Account {
+    pub(crate) fn account(&self, user: usize, entrance: &Entrance) -> Account {
         self.product.account(user, entrance).unwrap()
     }
 
     fn baresip(&self, account: &Account) -> Baresip {
-        self.with(account, 1, |setup| Baresip::start(setup).unwrap())
+        self.with(account, 1, None, |setup| Baresip::start(setup).unwrap())
     }
 
     fn linphone(&self, account: &Account) -> Linphone {
-        self.with(account, 2, |setup| Linphone::start(setup).unwrap())
+        self.with(account, 2, None, |setup| Linphone::start(setup).unwrap())
     }
 
-    fn with<P>(&self, account: &Account, last: u8, start: impl FnOnce(&Setup<'_>) -> P) -> P {
+    pub(crate) fn with<P>(
+        &self,
+        account: &Account,
+        last: u8,
+        watches: Option<&str>,
+        start: impl FnOnce(&Setup<'_>) -> P,
+    ) -> P {
         let folder: PathBuf = self.folder.path().join(format!("{}-{last}", account.user));
         std::fs::create_dir_all(&folder).unwrap();
         let names = self.product.names();
@@ -87,6 +93,7 @@ impl Trial {
             at,
             trust: &trust,
             folder: &folder,
+            watches,
         })
     }
 

@@ -24,11 +24,12 @@ mod watched;
 pub(crate) use dialog::{Dialog, Reach};
 pub(crate) use notice::{Facts, Notice};
 pub(crate) use package::Package;
-pub(crate) use publications::{Publish, Published};
+pub(crate) use publications::{Origin, Publish, Published};
 pub(crate) use subscriptions::Subscribe;
 pub use watched::Watched;
 pub(crate) use watched::spread;
 
+use crate::location::Binding;
 use crate::presence::pidf::Document;
 use base::Mono;
 use base::net::FlowId;
@@ -161,9 +162,12 @@ impl Events {
         (self.subscriptions.len(), self.publications.len())
     }
 
-    /// The bindings of a user have changed.
-    pub(crate) fn bindings_changed(&mut self, user: &str) -> Vec<Do> {
-        self.changed(user, |package| package != Package::Winfo)
+    /// The bindings of a user have changed to these.
+    pub(crate) fn bindings_changed(&mut self, user: &str, bindings: &[Arc<Binding>]) -> Vec<Do> {
+        self.endpoints_changed(user, bindings);
+        let todo = self.changed(user, |package| package != Package::Winfo);
+        self.tidy(user);
+        todo
     }
 
     /// An alarm is due.

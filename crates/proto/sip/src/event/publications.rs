@@ -1,6 +1,11 @@
-//! What a user's endpoints have published (RFC 3903 6).
+//! What a user's endpoints have published (RFC 3903 6), and for how long it counts.
+//!
+//! A publication ends with its own time, and sooner with what made it: when its endpoint is registered no longer, or when
+//! the same endpoint publishes one of its tuples anew without naming it (`docs/decisions/0031-whose-presence-counts.md`).
 
 use super::{Alarm, Do, Events, Package};
+use crate::location::Binding;
+use crate::msg::{Message, Name, Uri, Via};
 use crate::presence::pidf::Document;
 use base::Mono;
 use std::sync::Arc;
@@ -14,8 +19,56 @@ pub(crate) struct Publish {
     /// Zero removes it.
     pub(crate) expires: Duration,
     pub(crate) document: Option<Document>,
+    pub(crate) origin: Origin,
     /// Differs in each run of the process, so that a tag of an earlier one fits nothing.
     pub(crate) boot: u32,
+}
+
+/// Where a publication comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Whether the user has been registered since.
+    pub(crate) is_registered: bool,
+    /// The Contact of the binding that published, if it can be told.
+    pub(crate) endpoint: Option<String>,
+}
+
+impl Origin {
+    /// Finds the binding from which a request comes: the one with its Contact, or with the address in its first Via, since
+    /// there are phones that send no Contact with a PUBLISH.
+    pub(crate) fn of(request: &Message, bindings: &[Arc<Binding>]) -> Self {
+        let contact = request.elements(Name::Contact).next();
+        let contact = contact.and_then(|contact| contact.address().ok().map(|one| one.uri));
+        let via = request.elements(Name::Via).last();
+        let via = via.and_then(|via| via.text().and_then(|via| Via::parse(via).ok()));
+        let made_it = |binding: &&Arc<Binding>| match (Uri::parse(&binding.contact), contact) {
+            (Ok(bound), Some(contact)) => Uri::parse(contact).is_ok_and(|uri| uri.matches(&bound)),
+            (Ok(bound), None) => via.as_ref().is_some_and(|via| {
+                via.host.eq_ignore_ascii_case(bound.host) && via.port == bound.port
+            }),
+            (Err(_), _) => false,
+        };
+        Self {
+            is_registered: !bindings.is_empty(),
+            endpoint: bindings.iter().find(made_it).map(|one| one.contact.clone()),
+        }
+    }
+
+    /// Tells whether both may be one endpoint.
+    fn may_be(&self, other: &Self) -> bool {
+        match (&self.endpoint, &other.endpoint) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
+    }
+
+    /// Tells whether what came from here has lost its endpoint.
+    fn is_gone(&self, bindings: &[Arc<Binding>]) -> bool {
+        match &self.endpoint {
+            Some(endpoint) => !bindings.iter().any(|one| one.contact == *endpoint),
+            None => self.is_registered && bindings.is_empty(),
+        }
+    }
 }
 
 /// What came of a PUBLISH.
@@ -35,6 +88,7 @@ pub(super) struct Publication {
     number: u64,
     tag: String,
     pub(super) document: Document,
+    origin: Origin,
     ends: Mono,
 }
 
@@ -43,48 +97,35 @@ impl Events {
     pub(crate) fn publish(&mut self, now: Mono, asked: Publish) -> Published {
         let number = self.number();
         let tag = format!("{:x}.{number:x}", asked.boot);
-        let resource = self.resources.entry(Arc::clone(&asked.user)).or_default();
-        let all = &mut resource.publications;
-        let matching = asked
-            .tag
-            .as_deref()
-            .map(|tag| all.iter().position(|one| one.tag == tag));
-        let (before, is_new) = match (matching, asked.document) {
-            (Some(None), _) => {
-                self.tidy(&asked.user);
-                return Published::NoMatch;
-            }
-            (Some(Some(at)), document) => {
-                let before = all.remove(at);
-                self.publications.remove(&before.number);
-                let is_new = document.is_some();
-                (document.unwrap_or(before.document), is_new)
-            }
-            (None, None) => {
-                self.tidy(&asked.user);
-                return Published::Empty;
-            }
-            (None, Some(document)) => {
-                let full = all.len() >= self.bounds.endpoints
-                    || self.publications.len() >= self.bounds.publications;
-                if full {
-                    self.tidy(&asked.user);
-                    return Published::Full;
-                }
-                (document, true)
-            }
+        let is_new = asked.document.is_some();
+        let document = match self.published(asked.tag.as_deref(), &asked.user, asked.document) {
+            Ok(document) => document,
+            Err(refused) => return refused,
         };
         if asked.expires.is_zero() {
             let todo = self.presence_changed(&asked.user);
             self.tidy(&asked.user);
             return Published::Kept { tag, todo };
         }
-        all.push(Publication {
+        let replaced = |one: &Publication| {
+            asked.tag.is_none()
+                && one.origin.may_be(&asked.origin)
+                && one.document.shares(&document)
+        };
+        self.unpublish(&asked.user, replaced);
+        if self.is_full_of(&asked.user) {
+            self.tidy(&asked.user);
+            return Published::Full;
+        }
+        let resource = self.resources.entry(Arc::clone(&asked.user)).or_default();
+        resource.publications.push(Publication {
             number,
             tag: tag.clone(),
-            document: before,
+            document,
+            origin: asked.origin,
             ends: now.after(asked.expires),
         });
+        self.watched.begins(&asked.user);
         self.publications.insert(number, Arc::clone(&asked.user));
         let mut todo = vec![Do::Set(asked.expires, Alarm::PublicationEnds(number))];
         if is_new {
@@ -93,17 +134,59 @@ impl Events {
         Published::Kept { tag, todo }
     }
 
-    pub(super) fn publication_ends(&mut self, now: Mono, number: u64) -> Vec<Do> {
-        let Some(user) = self.publications.remove(&number) else {
+    /// Takes the publication out that an entity tag names and returns what is to be in its place.
+    fn published(
+        &mut self,
+        tag: Option<&str>,
+        user: &str,
+        new: Option<Document>,
+    ) -> Result<Document, Published> {
+        let Some(tag) = tag else {
+            return new.ok_or(Published::Empty);
+        };
+        let before = self.unpublish(user, |one| one.tag == tag);
+        let before = before.into_iter().next().ok_or(Published::NoMatch)?;
+        Ok(new.unwrap_or(before.document))
+    }
+
+    fn is_full_of(&self, user: &str) -> bool {
+        let of_user = self.resources.get(user);
+        of_user.is_some_and(|resource| resource.publications.len() >= self.bounds.endpoints)
+            || self.publications.len() >= self.bounds.publications
+    }
+
+    /// Takes publications of a user out.
+    fn unpublish(&mut self, user: &str, gone: impl Fn(&Publication) -> bool) -> Vec<Publication> {
+        let Some(resource) = self.resources.get_mut(user) else {
             return Vec::new();
         };
-        if let Some(resource) = self.resources.get_mut(&user) {
-            let all = &mut resource.publications;
-            all.retain(|one| one.number != number || one.ends > now);
+        let all = &mut resource.publications;
+        let out: Vec<_> = all.extract_if(.., |one| gone(one)).collect();
+        for one in &out {
+            self.publications.remove(&one.number);
+            self.watched.ends(user);
         }
+        out
+    }
+
+    pub(super) fn publication_ends(&mut self, now: Mono, number: u64) -> Vec<Do> {
+        let Some(user) = self.publications.get(&number).cloned() else {
+            return Vec::new();
+        };
+        self.unpublish(&user, |one| one.number == number && one.ends <= now);
         let todo = self.presence_changed(&user);
         self.tidy(&user);
         todo
+    }
+
+    /// Ends what endpoints published that are registered no longer.
+    pub(super) fn endpoints_changed(&mut self, user: &str, bindings: &[Arc<Binding>]) {
+        if let Some(resource) = self.resources.get_mut(user) {
+            for one in &mut resource.publications {
+                one.origin.is_registered |= !bindings.is_empty();
+            }
+        }
+        self.unpublish(user, |one| one.origin.is_gone(bindings));
     }
 
     fn presence_changed(&mut self, user: &str) -> Vec<Do> {

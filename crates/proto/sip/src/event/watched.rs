@@ -1,4 +1,5 @@
-//! Which users somebody may be watching, for whoever changes bindings.
+//! Of which users there may be event state that depends on bindings, for whoever changes these: somebody watches them, or
+//! they have published.
 //!
 //! Counted by buckets of users, so that it costs a few kilobytes and no lock; a wrong yes costs one letter to a worker.
 
@@ -6,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const BUCKETS: usize = 4_096;
 
-/// How many subscriptions want to hear of bindings, by buckets of users; shared by the workers of a machine.
+/// How many subscriptions and publications depend on bindings, by buckets of users; shared by the workers of a machine.
 #[derive(Debug)]
 pub struct Watched(Box<[AtomicU32]>);
 
@@ -17,7 +18,7 @@ impl Default for Watched {
 }
 
 impl Watched {
-    /// Tells whether somebody may watch this user.
+    /// Tells whether the changed bindings of this user may matter.
     #[must_use]
     pub fn may_be(&self, user: &str) -> bool {
         self.bucket(user)

@@ -3,7 +3,7 @@
 use super::note::{Handed, Note};
 use super::{Action, Alarm, Node};
 use crate::event::{
-    self, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Package, Publish,
+    self, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Origin, Package, Publish,
     Published, Reach, Subscribe, spread,
 };
 use crate::msg::{Message, Method, Name, Reply};
@@ -84,14 +84,15 @@ impl Node {
         WorkerId(u8::try_from(spread(user) % workers).unwrap_or_default())
     }
 
-    /// The bindings of a user have changed: tells whoever keeps the user's event state, if somebody watches.
+    /// The bindings of a user have changed: tells whoever keeps the user's event state, if there is any.
     pub(super) fn bindings_changed(&mut self, user: &str) {
         if !self.events.watched().may_be(user) {
             return;
         }
         let worker = self.keeper_of(user);
         if worker == self.config.worker {
-            let todo = self.events.bindings_changed(user);
+            let bindings = self.shared.locations.find(user, self.now.wall);
+            let todo = self.events.bindings_changed(user, &bindings);
             self.event_do(todo);
         } else {
             self.tell(worker, Note::BindingsChanged(Arc::from(user)));
@@ -211,6 +212,7 @@ impl Node {
         must_support(request)?;
         let document = document_of(request)?;
         let expires = expires_of(request)?;
+        let bindings = self.shared.locations.find(&about.aor, self.now.wall);
         let asked = Publish {
             user: Arc::clone(&about.aor),
             tag: request
@@ -218,6 +220,7 @@ impl Node {
                 .map(|tag| tag.trim().to_owned()),
             expires,
             document,
+            origin: Origin::of(request, &bindings),
             boot: self.config.boot,
         };
         let (tag, todo) = match self.events.publish(self.now.mono, asked) {

@@ -44,6 +44,19 @@ impl Document {
         self.0.attribute("entity").unwrap_or_default()
     }
 
+    /// Tells whether both have a tuple of the same id.
+    #[must_use]
+    pub fn shares(&self, other: &Self) -> bool {
+        let mut ids = self.tuple_ids();
+        ids.any(|id| other.tuple_ids().any(|other| other == id))
+    }
+
+    fn tuple_ids(&self) -> impl Iterator<Item = &str> {
+        let tuples = self.0.elements();
+        let tuples = tuples.filter(|element| element.is(PIDF, "tuple"));
+        tuples.filter_map(|tuple| tuple.attribute("id"))
+    }
+
     /// Tells whether any tuple is open.
     #[must_use]
     pub fn is_open(&self) -> bool {

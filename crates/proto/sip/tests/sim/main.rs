@@ -15,6 +15,7 @@ mod faults;
 mod forking;
 mod outbound;
 mod overload;
+mod presence;
 mod relaying;
 mod routing;
 mod sign_in;

@@ -1,0 +1,71 @@
+//! Phones of two makers watch each other through the whole reference topology.
+
+use system::deployment::Entrance;
+use system::needs::are_met;
+use system::phones::{Baresip, Event, Linphone, Phone, Presence, Registration};
+
+use super::phones::{NEEDS, Trial};
+
+const ONLINE: Event = Event::Presence(Presence::Online);
+const OFFLINE: Event = Event::Presence(Presence::Offline);
+
+/// Each sees the other come, change where the phone has a word for it, and go.
+fn see_each_other(trial: &Trial, baresip: &Entrance, linphone: &Entrance) {
+    let (first, second) = (trial.account(0, baresip), trial.account(1, linphone));
+    let [alice_uri, bob_uri] = [first.uri(), second.uri()];
+    let new_alice = || {
+        trial.with(&first, 1, Some(&bob_uri), |setup| {
+            Baresip::start(setup).unwrap()
+        })
+    };
+    let new_bob = || {
+        trial.with(&second, 2, Some(&alice_uri), |setup| {
+            Linphone::start(setup).unwrap()
+        })
+    };
+
+    let mut alice = new_alice();
+    assert_eq!(alice.registration().unwrap(), Registration::Registered);
+    // This phone says nothing about the first state it hears, only of changes to it.
+    alice.wait_for(&Event::Watching).unwrap();
+    let mut bob = new_bob();
+    assert_eq!(bob.registration().unwrap(), Registration::Registered);
+    bob.wait_for(&ONLINE).unwrap();
+    alice.wait_for(&ONLINE).unwrap();
+
+    alice.show(Presence::Offline).unwrap();
+    bob.wait_for(&OFFLINE).unwrap();
+    alice.show(Presence::Online).unwrap();
+    bob.wait_for(&ONLINE).unwrap();
+
+    bob.quit().unwrap();
+    alice.wait_for(&OFFLINE).unwrap();
+    let mut bob = new_bob();
+    bob.wait_for(&ONLINE).unwrap();
+    alice.wait_for(&ONLINE).unwrap();
+
+    alice.quit().unwrap();
+    bob.wait_for(&OFFLINE).unwrap();
+    bob.quit().unwrap();
+}
+
+#[test]
+fn inside_phones_of_two_makers_see_each_other_come_change_and_go() {
+    let name = "presence::inside_phones_of_two_makers_see_each_other_come_change_and_go";
+    if !are_met(name, &NEEDS) {
+        return;
+    }
+    let trial = Trial::start();
+    see_each_other(&trial, trial.inside(), trial.inside());
+}
+
+#[test]
+fn phones_inside_and_outside_see_each_other_come_change_and_go() {
+    let name = "presence::phones_inside_and_outside_see_each_other_come_change_and_go";
+    if !are_met(name, &NEEDS) {
+        return;
+    }
+    let trial = Trial::start();
+    see_each_other(&trial, trial.outside(), trial.inside());
+    see_each_other(&trial, trial.inside(), trial.outside());
+}
