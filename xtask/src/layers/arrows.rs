@@ -16,12 +16,13 @@ enum May {
     UseAll,
 }
 
-const ALLOWED: [(&str, May); 15] = [
+const ALLOWED: [(&str, May); 16] = [
     ("base", May::Use(&[])),
     ("topology", May::Use(&["base"])),
     ("directory", May::Use(&["base"])),
     ("dns", May::Use(&["base"])),
     ("sip", May::Use(&["base", "directory"])),
+    ("web", May::Use(&["base"])),
     ("store", May::Use(&[])),
     ("pki", May::Use(&["base"])),
     ("runtime", May::Use(&["base"])),
@@ -33,6 +34,7 @@ const ALLOWED: [(&str, May); 15] = [
             "directory",
             "dns",
             "sip",
+            "web",
             "store",
             "pki",
             "runtime",
