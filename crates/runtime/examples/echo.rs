@@ -79,6 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             client_names: ClientNames::default(),
         },
         idle: Duration::from_secs(1800),
+        balancers: Vec::new(),
     };
     let setup = Setup {
         name: "echo".to_owned(),

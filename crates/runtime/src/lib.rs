@@ -2,17 +2,20 @@
 //!
 //! It knows neither SIP nor the topology. It drives any [`base::Machine`] over the network ([`worker`]), decides who
 //! is at the other end of a connection ([`tls`]), and holds the small services of a process: its clock ([`clock`]),
-//! control socket ([`control`]), metrics ([`metrics`]), logs ([`logging`]), signals ([`signals`]), limits ([`process`]) and private files
+//! control socket ([`control`]), metrics ([`metrics`], [`counters`]), logs ([`logging`]), signals ([`signals`]), limits ([`process`]) and private files
 //! ([`disk`]).
 //!
 //! What is not here: rules about messages, which live in cores, and wiring of roles, which lives above.
 
 pub mod clock;
 pub mod control;
+pub mod counters;
 pub mod disk;
 pub mod logging;
 pub mod metrics;
+pub mod passing;
 pub mod process;
+pub mod proxy_header;
 pub mod signals;
 mod socket;
 pub mod tls;

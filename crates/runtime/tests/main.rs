@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod authority;
+mod passing;
 mod phone;
 mod rig;
 
+mod balanced;
 mod bounds;
 mod client_names;
 mod control;

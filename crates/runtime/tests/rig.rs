@@ -1,7 +1,7 @@
 //! Workers with a machine that tests can look into and command.
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -141,6 +141,7 @@ pub(crate) struct Plan {
     pub(crate) workers: u8,
     pub(crate) echo: bool,
     pub(crate) idle: Duration,
+    pub(crate) balancers: Vec<IpAddr>,
 }
 
 impl Default for Plan {
@@ -153,6 +154,7 @@ impl Default for Plan {
             workers: 1,
             echo: true,
             idle,
+            balancers: Vec::new(),
         }
     }
 }
@@ -199,6 +201,7 @@ impl Rig {
                 face: Face::Inside,
                 security,
                 idle: plan.idle,
+                balancers: plan.balancers,
             }],
             datagrams: vec![UdpListener {
                 bound: datagrams,

@@ -8,7 +8,13 @@ use super::Verdict;
 use crate::tree;
 
 /// `machine` puts these together; `directory_log` and `identify` are the ground that several stand on.
-const ROLES: [&str; 4] = ["directory_admin", "names", "replication", "signalling"];
+const ROLES: [&str; 5] = [
+    "balancer",
+    "directory_admin",
+    "names",
+    "replication",
+    "signalling",
+];
 
 pub(super) fn check(root: &Path) -> Result<Verdict> {
     let folder = root.join("crates/roles/src");

@@ -86,6 +86,8 @@ pub struct Listener {
     pub clients: bool,
     /// The pool whose VIP this is, on a balancer.
     pub vip_of: Option<Fqdn>,
+    /// The balancers that pass connections on to here; they say whose they are (the PROXY protocol).
+    pub balancers: Vec<IpAddr>,
 }
 
 /// A pool with its members.
@@ -210,6 +212,7 @@ impl Topology {
             servers: self.roles_of(instance),
             clients: instance.sources.iter().any(|party| is_network(party.end)),
             vip_of: host.vip_of,
+            balancers: balancers_of(instance),
         })
         .collect()
     }
@@ -291,7 +294,20 @@ impl Listener {
         self.servers.sort_unstable();
         self.servers.dedup();
         self.clients |= other.clients;
+        self.balancers.extend(other.balancers);
+        self.balancers.sort_unstable();
+        self.balancers.dedup();
     }
+}
+
+/// Where a balancer's connections come from that passes on what others say.
+fn balancers_of(instance: &Instance) -> Vec<IpAddr> {
+    let behind = |party: &Party| matches!(party.end, End::Behind(_));
+    if !instance.destinations.iter().all(behind) {
+        return Vec::new();
+    }
+    let hosts = instance.sources.iter().flat_map(|party| &party.hosts);
+    hosts.map(|host| host.address).collect()
 }
 
 /// Clients and strangers; `Anyone` is met by mutual TLS only and brings no clients.

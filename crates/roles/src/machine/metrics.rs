@@ -2,7 +2,7 @@
 
 use runtime::metrics::{Kind, Page};
 
-use super::Shared;
+use super::{Shared, balanced};
 
 /// Writes every number that a machine has.
 pub(super) fn write(shared: &Shared, page: &mut Page) {
@@ -32,6 +32,9 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
             &own,
             count(guard.uses().len()),
         );
+    }
+    if let Some(vips) = &shared.vips {
+        balanced::write(vips, machine, page);
     }
     if let Some(directory) = &shared.directory {
         let users = u64::try_from(directory.directory().len()).unwrap_or(u64::MAX);

@@ -9,6 +9,7 @@
 //! Everything that can fail at start fails before the first connection is accepted, with one error that says what to do.
 //! A reload builds the new whole and swaps it, or keeps the old one and says why.
 
+mod balanced;
 mod control;
 mod flows;
 mod metrics;
@@ -20,10 +21,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::net::Face;
+use runtime::passing::Passing;
 use runtime::tls::{CredentialsError, Store};
 use runtime::worker::{Drained, Snapshot, Workers};
 use topology::{Topology, View};
 
+pub use balanced::{BalancedMember, BalancedPool};
 pub use control::{Reply, Request};
 pub use flows::{FlowLive, FlowStatus};
 pub use services::ServiceError;
@@ -33,6 +36,7 @@ pub use status::{
     PartnerStatus, SipStatus, SourceStatus,
 };
 
+use crate::balancer::Pools;
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
 use crate::replication::StatusHandle;
@@ -55,13 +59,21 @@ struct Shared {
     bindings: Option<Arc<Bindings>>,
     node: Option<Arc<NodeStats>>,
     counters: Option<Box<dyn Fn() -> Snapshot + Send + Sync>>,
+    vips: Option<Vips>,
     clock: runtime::clock::Clock,
+}
+
+/// The VIPs that a balancer holds, and what is counted there.
+struct Vips {
+    pools: Arc<Pools>,
+    stats: Arc<runtime::passing::Stats>,
 }
 
 /// A machine that runs.
 pub struct Running {
     shared: Arc<Shared>,
     workers: Option<Workers<sip::Input>>,
+    passing: Option<Passing>,
     services: Services,
 }
 
@@ -106,10 +118,16 @@ impl Running {
     /// Ends the machine in order, within `grace`.
     #[must_use]
     pub fn drain(self, grace: Duration) -> Drained {
-        let drained = self
+        let mut drained = self
             .workers
             .map(|workers| workers.drain(grace))
             .unwrap_or_default();
+        if let Some(passing) = self.passing {
+            let ended = passing.drain(grace);
+            drained.closed += ended.finished;
+            drained.cut += ended.cut;
+            drained.failed += ended.failed;
+        }
         self.services.end();
         drained
     }

@@ -7,13 +7,15 @@ use std::time::Instant;
 use base::net::{Face, Hop, Role};
 use pki::{PoolKey, Secret, State};
 use runtime::clock::Clock;
+use runtime::passing::Passing;
 use runtime::tls::{Believed, CredentialsError, Identify, Store};
 use topology::flows::Protocol;
 use topology::{FederationMode, Port, Topology, View, has_sip};
 
 use super::services::{NamePlan, Plan, ServiceError, Services, SourcePlan};
 use super::status::face_name;
-use super::{ListenerStatus, Running, Shared};
+use super::{ListenerStatus, Running, Shared, Vips};
+use crate::balancer::{self, Pools};
 use crate::directory_admin::{self, Admin, Rules};
 use crate::directory_log::{DirectoryLog, FOLDER};
 use crate::identify::TrustList;
@@ -168,6 +170,7 @@ impl Builder<'_> {
             None => None,
         };
         let plan = self.plan(users.as_ref(), inside.as_ref(), &mut opened)?;
+        let (passing, vips) = self.vips(&mut opened)?.unzip();
         let (workers, node) = match sip {
             Some((sockets, stores)) => {
                 let started = self.start_sip(sockets, stores, users.as_ref(), bindings.as_ref())?;
@@ -197,6 +200,7 @@ impl Builder<'_> {
             bindings,
             node,
             counters,
+            vips,
             clock: self.options.clock,
         });
         let plan = Plan {
@@ -217,6 +221,7 @@ impl Builder<'_> {
         Ok(Running {
             shared,
             workers,
+            passing,
             services,
         })
     }
@@ -393,6 +398,27 @@ impl Builder<'_> {
         })
     }
 
+    /// Opens the VIPs that this machine holds and passes on what comes there.
+    fn vips(&self, opened: &mut Vec<SocketAddr>) -> Result<Option<(Passing, Vips)>, StartError> {
+        let pools = Pools::of(&self.view, self.random()?, self.options.clock);
+        let open = balancer::open(&self.view, pools, self.options.workers);
+        let open = open.map_err(|error| StartError::Listen {
+            machine: self.machine.clone(),
+            source: BindError::of(error.address, error.source),
+        })?;
+        let Some(open) = open else {
+            return Ok(None);
+        };
+        opened.extend(&open.addresses);
+        let started = open.start().map_err(|source| StartError::System {
+            machine: self.machine.clone(),
+            source,
+        });
+        let (passing, pools) = started?;
+        let stats = passing.stats();
+        Ok(Some((passing, Vips { pools, stats })))
+    }
+
     /// Opens the name service, on a machine that has it.
     fn names(&self, opened: &mut Vec<SocketAddr>) -> Result<Option<NamePlan>, StartError> {
         if !self.view.has_role(Role::Dns) {
@@ -440,7 +466,8 @@ impl Builder<'_> {
             match (listener.port, serves, inside) {
                 (Port::InterServer, Some(users), Some(store)) => {
                     let socket = self.bind(listener.address, addresses)?;
-                    let source = Source::new(Arc::clone(users.log.log()), Pace::default());
+                    let source = Source::new(Arc::clone(users.log.log()), Pace::default())
+                        .behind(&listener.balancers);
                     plan.source = Some(SourcePlan {
                         listener: socket,
                         store: Arc::clone(store),

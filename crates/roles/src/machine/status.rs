@@ -9,6 +9,7 @@ use sip::guard::{Standing, Verdict};
 use topology::role_name;
 
 use super::Shared;
+use super::balanced::{self, BalancedPool};
 use super::flows::{FlowStatus, flow_statuses};
 use crate::replication;
 
@@ -35,6 +36,9 @@ pub struct MachineStatus {
     pub directory: Option<DirectoryStatus>,
     /// Its registrations, if it keeps them.
     pub bindings: Option<BindingStatus>,
+    /// The pools whose VIPs it holds, if it is a balancer.
+    #[serde(default)]
+    pub balanced: Vec<BalancedPool>,
     /// Its certificates.
     pub certificates: Vec<CertificateStatus>,
 }
@@ -208,6 +212,7 @@ impl Shared {
             abuse: self.abuse_status(),
             directory: self.directory_status(),
             bindings: self.binding_status(),
+            balanced: self.vips.as_ref().map(balanced::pools).unwrap_or_default(),
             certificates: self.certificate_statuses(),
         }
     }

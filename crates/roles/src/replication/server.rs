@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use base::net::{Face, Peer, Role};
 use bytes::{Bytes, BytesMut};
@@ -13,6 +14,7 @@ use hyper::body::{Body, Frame};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use runtime::proxy_header;
 use runtime::tls::stream::{ServerStream, StreamError, accept};
 use runtime::tls::{Auth, Identify, Store};
 use store::{Index, Log, LogId, SubscribeError, Subscription};
@@ -39,6 +41,7 @@ const PIECES: usize = 4;
 pub struct Source {
     log: Arc<Log>,
     pace: Pace,
+    balancers: Arc<[IpAddr]>,
 }
 
 /// The body of an answer: pieces as they come, or nothing.
@@ -73,8 +76,13 @@ pub async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
-                    let (tls, identify) = (Arc::clone(&tls), Arc::clone(&identify));
-                    handshakes.begin(shake(stream, from, tls, identify, source.pace));
+                    let door = Door {
+                        tls: Arc::clone(&tls),
+                        identify: Arc::clone(&identify),
+                        patience: source.pace.patience,
+                        passed_on: source.balancers.contains(&from.ip()),
+                    };
+                    handshakes.begin(shake(stream, from, door));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection of a follower");
@@ -124,21 +132,30 @@ impl Handshakes {
     }
 }
 
-async fn shake(
-    stream: TcpStream,
-    from: SocketAddr,
+/// What holds for a connection until its other side is proven.
+struct Door {
     tls: Arc<Store>,
     identify: Arc<dyn Identify>,
-    pace: Pace,
-) -> Option<Known> {
-    let face = Face::Inside;
+    patience: Duration,
+    /// Whether it comes from a balancer, which says first whose it is.
+    passed_on: bool,
+}
+
+async fn shake(mut stream: TcpStream, from: SocketAddr, door: Door) -> Option<Known> {
+    if door.passed_on {
+        let header = timeout(door.patience, proxy_header::receive(&mut stream)).await;
+        if !matches!(header, Ok(Ok(_))) {
+            tracing::warn!(%from, "a balancer does not say whose connection it passes on");
+            return None;
+        }
+    }
     let shaken = accept(
         stream,
-        &tls,
+        &door.tls,
         Auth::Required,
-        face,
-        identify.as_ref(),
-        pace.patience,
+        Face::Inside,
+        door.identify.as_ref(),
+        door.patience,
     )
     .await;
     match shaken {
@@ -171,8 +188,21 @@ fn report_stranger(from: SocketAddr, error: &StreamError) {
 impl Source {
     /// Offers a log to followers.
     #[must_use]
-    pub const fn new(log: Arc<Log>, pace: Pace) -> Self {
-        Self { log, pace }
+    pub fn new(log: Arc<Log>, pace: Pace) -> Self {
+        Self {
+            log,
+            pace,
+            balancers: Arc::default(),
+        }
+    }
+
+    /// Believes these balancers about whose connections they pass on.
+    #[must_use]
+    pub fn behind(self, balancers: &[IpAddr]) -> Self {
+        Self {
+            balancers: balancers.into(),
+            ..self
+        }
     }
 
     /// Answers one request of a peer whose identity is proven; for a web server that serves more than this.

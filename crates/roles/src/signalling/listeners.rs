@@ -122,6 +122,7 @@ pub fn open(view: &View, stores: &Stores, workers: u8) -> Result<Opened, BindErr
             face: listener.face,
             security,
             idle: view.limits.idle,
+            balancers: listener.balancers.clone(),
         });
     }
     Ok(opened)

@@ -8,13 +8,14 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::net::{Face, Link, Peer, Transport};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::Plug;
 use super::flow::Flow;
@@ -23,6 +24,7 @@ use super::hub::Hub;
 use super::listen::Security;
 use super::refusal::Refused;
 use super::wire::Wire;
+use crate::proxy_header::{self, Header};
 use crate::socket;
 use crate::tls::session::{Choice, Session};
 use crate::tls::{Auth, Stranger, settle};
@@ -36,6 +38,7 @@ pub(crate) struct Door {
     pub(crate) face: Face,
     pub(crate) security: Security,
     pub(crate) idle: Duration,
+    pub(crate) balancers: Vec<IpAddr>,
 }
 
 /// Accepts for ever.
@@ -43,6 +46,11 @@ pub(crate) async fn accept_for_ever<P: Plug>(hub: Rc<Hub<P>>, door: Door, listen
     let door = Rc::new(door);
     loop {
         match listener.accept().await {
+            Ok((stream, remote)) if door.balancers.contains(&remote.ip()) => {
+                let (hub, door) = (Rc::clone(&hub), Rc::clone(&door));
+                let net = Rc::clone(&hub.net);
+                net.spawn(async move { passed_on(&hub, &door, stream, remote).await });
+            }
             Ok((stream, remote)) => welcome(&hub, &door, stream, remote),
             Err(error) => {
                 hub.net.stats().accept_errors.add(1);
@@ -60,6 +68,25 @@ fn concerns_one_connection(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
     )
+}
+
+/// A balancer says first whose connection it is. Its own checks are welcomed as its own.
+async fn passed_on<P: Plug>(
+    hub: &Rc<Hub<P>>,
+    door: &Rc<Door>,
+    mut stream: TcpStream,
+    balancer: SocketAddr,
+) {
+    let limit = hub.net.limits().handshake_time;
+    match timeout(limit, proxy_header::receive(&mut stream)).await {
+        Ok(Ok(Header::Passed(ends))) => welcome(hub, door, stream, ends.source),
+        Ok(Ok(Header::Own)) => welcome(hub, door, stream, balancer),
+        Ok(Err(error)) => {
+            hub.net.stats().refused_other.add(1);
+            tracing::warn!(%balancer, %error, "a balancer does not say whose connection it passes on");
+        }
+        Err(_elapsed) => hub.net.stats().refused_slow.add(1),
+    }
 }
 
 fn welcome<P: Plug>(hub: &Rc<Hub<P>>, door: &Rc<Door>, stream: TcpStream, remote: SocketAddr) {

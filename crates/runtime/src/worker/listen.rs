@@ -4,7 +4,7 @@
 //! 1024 can be bound before privileges are given up.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub struct Listener {
     pub security: Security,
     /// How long a connection may be silent.
     pub idle: Duration,
+    /// Whose connections begin with a PROXY header and are their clients' from then on: balancers. Nobody else's do.
+    pub balancers: Vec<IpAddr>,
 }
 
 /// Bound sockets of one address, one per worker.

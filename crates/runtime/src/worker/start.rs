@@ -272,6 +272,7 @@ fn open_door(listener: &mut Listener) -> Option<(Door, std::net::TcpListener)> {
         face: listener.face,
         security: listener.security.clone(),
         idle: listener.idle,
+        balancers: listener.balancers.clone(),
     };
     Some((door, socket))
 }

@@ -7,9 +7,12 @@
 //! Who may send one is not decided here. A listener asks for it from balancers and from nobody else: a header that
 //! anybody may send makes everybody whoever they like.
 //!
-//! Bounds: a header of at most [`LENGTH_MAX`] bytes.
+//! Bounds: a header of at most [`LENGTH_MAX`] bytes; how long it may take is its reader's to say.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// Signature, version and command, family, length of the rest.
@@ -98,6 +101,35 @@ const fn as_v6(address: IpAddr) -> Ipv6Addr {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
     }
+}
+
+/// Takes the header off a connection, and not a byte of what follows.
+///
+/// # Errors
+/// When the connection ends early, and with [`NoHeader`] inside when it begins otherwise.
+pub async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Header> {
+    let mut bytes = vec![0; FIXED];
+    stream.read_exact(&mut bytes).await?;
+    loop {
+        match read(&bytes).map_err(io::Error::other)? {
+            Begun::Whole(header, _) => return Ok(header),
+            Begun::Partly => {
+                let length = bytes.last_chunk::<2>().copied().map(u16::from_be_bytes);
+                bytes.resize(FIXED + usize::from(length.unwrap_or_default()), 0);
+                stream
+                    .read_exact(bytes.get_mut(FIXED..).unwrap_or_default())
+                    .await?;
+            }
+        }
+    }
+}
+
+/// Returns the header of a balancer that speaks for itself.
+#[must_use]
+pub fn own() -> Vec<u8> {
+    let mut header = SIGNATURE.to_vec();
+    header.extend([LOCAL, 0, 0, 0]);
+    header
 }
 
 /// Reads the first bytes of a connection.

@@ -1,0 +1,93 @@
+use super::*;
+use runtime::passing::{Arrival, Moved, Switch as _};
+use topology::Topology;
+
+const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
+
+fn pools(text: &str) -> Pools {
+    let topology = Topology::parse(text, "sample").unwrap();
+    let view = topology.view("lb01.contoso.net").unwrap();
+    Pools::of(&view, [3; 32], Clock::start())
+}
+
+fn arrival(pools: &Pools, port: u16, source: &str) -> Arrival {
+    let door = pools.doors.iter().position(|door| door.port == port);
+    Arrival {
+        door: door.unwrap(),
+        source: source.parse().unwrap(),
+        destination: "10.0.0.10:1".parse().unwrap(),
+    }
+}
+
+#[test]
+fn the_web_ports_of_a_vip_lead_to_the_members_and_nothing_else_does() {
+    let pools = pools(REFERENCE);
+    let mut ports: Vec<u16> = pools.doors.iter().map(|door| door.port).collect();
+    ports.sort_unstable();
+    assert_eq!(ports, [80, 443, 4443, 8080]);
+    let names: Vec<String> = pools.states().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["dirpool01.contoso.net"]);
+}
+
+#[test]
+fn with_hlb_alone_the_vip_takes_sip_too() {
+    let text = REFERENCE
+        .replace("\"dns+hlb\"", "\"hlb\"")
+        .replace("web = {", "# web = {");
+    let pools = pools(&text);
+    assert!(pools.doors.iter().any(|door| door.port == 5061));
+}
+
+#[test]
+fn a_client_inside_stays_with_its_member_and_the_member_hears_whose_it_is() {
+    let pools = pools(REFERENCE);
+    let mut places = Vec::new();
+    for _ in 0..5 {
+        let mut way = pools.begin(arrival(&pools, 443, "10.1.2.3:4444"));
+        let onward = pools.next(&mut way).unwrap();
+        pools.taken(&mut way);
+        assert_eq!(onward.from, Some("10.0.0.5".parse().unwrap()));
+        let begun = runtime::proxy_header::read(&onward.header).unwrap();
+        assert!(format!("{begun:?}").contains("10.1.2.3:4444"), "{begun:?}");
+        pools.ended(way, Moved::default());
+        places.push(onward.to);
+    }
+    places.dedup();
+    assert_eq!(places.len(), 1, "{places:?}");
+}
+
+#[test]
+fn the_other_member_is_next_when_one_fails_and_counts_end_with_connections() {
+    let pools = pools(REFERENCE);
+    let mut way = pools.begin(arrival(&pools, 4443, "172.16.0.20:1"));
+    let first = pools.next(&mut way).unwrap().to;
+    pools.failed(&mut way);
+    let second = pools.next(&mut way).unwrap().to;
+    assert_ne!(first, second);
+    assert_eq!(pools.next(&mut way), None);
+    let open = || {
+        pools.states()[0]
+            .1
+            .iter()
+            .map(|one| one.open)
+            .sum::<usize>()
+    };
+    assert_eq!(open(), 1);
+    pools.ended(way, Moved::default());
+    assert_eq!(open(), 0);
+}
+
+#[test]
+fn a_drained_or_dead_member_gets_nothing_new() {
+    let pools = pools(REFERENCE);
+    assert!(pools.drain("dir01.contoso.net", true) && !pools.drain("fe01.contoso.net", true));
+    let place = || {
+        let mut way = pools.begin(arrival(&pools, 80, "10.1.2.3:1"));
+        pools.next(&mut way).map(|onward| onward.to)
+    };
+    assert_eq!(place(), Some("10.0.0.12:80".parse().unwrap()));
+    pools.found("dir02.contoso.net", Health::Down);
+    assert_eq!(place(), None);
+    assert!(pools.drain("dir01.contoso.net", false));
+    assert_eq!(place(), Some("10.0.0.11:80".parse().unwrap()));
+}
