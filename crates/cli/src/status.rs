@@ -123,9 +123,32 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
     }
     output.table(&table)?;
     answers.iter().try_for_each(|(name, answer)| match answer {
-        Answer::Running(status) => abuse(name, status, output),
+        Answer::Running(status) => {
+            balanced(status, output)?;
+            abuse(name, status, output)
+        }
         Answer::NotRunning | Answer::Failed(_) => Ok(()),
     })
+}
+
+/// The members of the pools whose VIPs a machine holds.
+fn balanced(status: &MachineStatus, output: &Output) -> anyhow::Result<()> {
+    if status.balanced.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(["VIP of", "Member", "State", "Conn."]).right(3);
+    for pool in &status.balanced {
+        for member in &pool.members {
+            table.row([
+                pool.pool.clone(),
+                member.member.clone(),
+                member.state.clone(),
+                member.open.to_string(),
+            ]);
+        }
+    }
+    output.line("")?;
+    output.table(&table)
 }
 
 /// One line about a machine that has sources it does not serve.

@@ -11,3 +11,4 @@ pub(crate) mod site;
 mod status;
 mod trust;
 mod users;
+mod vip;
