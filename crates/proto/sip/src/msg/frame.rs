@@ -182,10 +182,11 @@ impl Framer {
                 None | Some(b'\r') => return Ok(None),
                 Some(first) => sniff(*first)?,
             }
-            let Some(end) = memchr(b'\n', bytes.get(self.searched..).unwrap_or_default()) else {
+            // A line end beyond the limit is none, so that the verdict does not depend on how the stream was cut.
+            let Some(end) = memchr(b'\n', within.get(self.searched..).unwrap_or_default()) else {
                 return self.wait_for_head(limit);
             };
-            check_first_line(bytes.get(..self.searched + end).unwrap_or_default())?;
+            check_first_line(within.get(..self.searched + end).unwrap_or_default())?;
             self.is_first_line_known = true;
         }
         match Head::scan(within, limits.headers) {

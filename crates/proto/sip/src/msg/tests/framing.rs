@@ -154,6 +154,30 @@ fn a_head_without_end_is_cut_off_at_the_limit() {
     assert_eq!(frames(&[&endless]).1, Some(FrameError::HeadTooLong));
 }
 
+#[test]
+fn a_first_line_that_ends_beyond_the_limit_is_a_head_too_long_however_it_is_cut() {
+    for end in [
+        LIMITS.head - 2,
+        LIMITS.head - 1,
+        LIMITS.head,
+        LIMITS.head + 1,
+    ] {
+        let mut line = vec![b'A'; end];
+        line.extend_from_slice(b"\r\n\r\n");
+        let verdict = if end + 2 <= LIMITS.head {
+            FrameError::NotSip
+        } else {
+            FrameError::HeadTooLong
+        };
+        let ways = [line.len(), LIMITS.head + 1, LIMITS.head, 1000, 1];
+        for piece in ways {
+            let (told, error) = frames(&line.chunks(piece).collect::<Vec<_>>());
+            assert!(told.is_empty());
+            assert_eq!(error, Some(verdict), "line of {end} in pieces of {piece}");
+        }
+    }
+}
+
 const HEAD: &str = "Via: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: c\r\n";
 
 /// Faults, whether an answer is possible, its status, and whether the connection can go on.
