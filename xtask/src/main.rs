@@ -27,7 +27,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   sizes          the length of every source file
   conformance    the cases of each RFC against the running product, and their count
   bench sip ...  the load driver, in release mode; further arguments are passed on
-  fuzz ...       the fuzz targets: [target] [--minutes N]; needs the nightly compiler and cargo-fuzz
+  fuzz ...       the fuzz targets: [target ...] [--minutes N] [--keep]; installs cargo-fuzz if it is missing
   packages       installs the Debian packages that the tests drive (as root)";
 
 fn main() -> ExitCode {

@@ -26,4 +26,5 @@ pub mod sip_client;
 pub mod sipp;
 pub mod stranger;
 pub mod tls;
+pub mod torture;
 pub mod wait;

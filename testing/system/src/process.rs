@@ -2,7 +2,8 @@
 //!
 //! Every line of the two outputs is appended to a log file and to a list in memory. A wait names the line it wants and
 //! a deadline; it starts at a [`Mark`], so that what was said before an action does not answer for it. The child leads
-//! a process group of its own, which is killed when the value is dropped, also by a panic: nothing outlives its test.
+//! a process group of its own, which is killed when the value is dropped, also by a panic, and by a guard in the group
+//! when the test itself is killed: nothing outlives its test.
 //!
 //! Bounds: [`MAX_LINES`] lines are kept, later ones reach only the file.
 
@@ -76,6 +77,7 @@ pub struct Process {
     input: Option<ChildStdin>,
     output: Arc<Output>,
     log: PathBuf,
+    guard: Child,
 }
 
 impl Process {
@@ -99,6 +101,14 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn().map_err(failed)?;
+        let guard = match guard(&child) {
+            Ok(guard) => guard,
+            Err(error) => {
+                // What cannot be guarded must not run; one that has ended is as good.
+                let _ = child.kill().and_then(|()| child.wait());
+                return Err(failed(error));
+            }
+        };
         let output = Output::new(file);
         if let Some(pipe) = child.stdout.take() {
             output.follow(pipe);
@@ -114,6 +124,7 @@ impl Process {
             input,
             output,
             log,
+            guard,
         })
     }
 
@@ -244,7 +255,22 @@ impl Drop for Process {
             show(&self.tail());
         }
         let _ = self.kill();
+        // Its input ends, and it kills what is left of the group; it may have been killed with the group already.
+        let _ = self.guard.wait();
     }
+}
+
+/// Starts a shell in the group of a child that kills the group when its input ends: when this process does, in whatever
+/// way. What the group is told otherwise is not for it.
+fn guard(child: &Child) -> std::io::Result<Child> {
+    let group = i32::try_from(child.id()).map_err(std::io::Error::other)?;
+    Command::new("sh")
+        .args(["-c", "trap '' HUP INT TERM; read -r line; kill -KILL 0"])
+        .process_group(group)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 #[expect(
@@ -315,6 +341,18 @@ mod tests {
             .unwrap();
         process.kill().unwrap();
         // The output ends only when the last process that holds it has ended.
+        let ended = process.wait_line(mark, SOON, "a word", |_| false);
+        assert!(matches!(ended, Err(ProcessError::Ended { .. })));
+    }
+
+    #[test]
+    fn when_the_test_is_gone_the_whole_group_is() {
+        let (_folder, mut process) = shell("sleep 600 & echo started; wait");
+        let (mark, _) = process
+            .wait_line(Mark::default(), SOON, "started", |_| true)
+            .unwrap();
+        // The system closes all that a process had open when it ends.
+        drop(process.guard.stdin.take());
         let ended = process.wait_line(mark, SOON, "a word", |_| false);
         assert!(matches!(ended, Err(ProcessError::Ended { .. })));
     }

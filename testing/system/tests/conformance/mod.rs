@@ -38,6 +38,8 @@ mod rfc3856;
 mod rfc3903;
 mod rfc4028;
 mod rfc4320;
+mod rfc4475;
+mod rfc5118;
 mod rfc5393;
 mod rfc5626;
 mod rfc5627;
@@ -48,10 +50,11 @@ mod rfc8760;
 mod ringing;
 mod run;
 mod site;
+mod torture;
 mod watching;
 
 pub(crate) use fault::{Fault, Verdict, ensure, is};
-pub(crate) use run::run;
+pub(crate) use run::{Trial, run, run_on};
 pub(crate) use site::Site;
 
 /// A sentence of an RFC and how to see that it holds.

@@ -9,27 +9,49 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{Case, Fault, Rfc, Site};
+use super::{Fault, Rfc, Site, Skipped, Verdict};
 
 /// How many cases run at the same time: nearly all of their time is waiting for timers and answers.
 const AT_ONCE: usize = 8;
+
+/// A case that is tried; most stand in tables, some are made from data.
+pub(crate) struct Trial<'a> {
+    pub(crate) section: &'a str,
+    pub(crate) sentence: &'a str,
+    pub(crate) check: Box<dyn Fn(&Site) -> Verdict + Sync + 'a>,
+}
 
 /// Runs all cases of an RFC.
 ///
 /// # Panics
 /// Panics when one failed, with all that failed.
 pub(crate) fn run(rfc: &Rfc) {
-    let cases: Vec<&Case> = rfc.cases.iter().copied().flatten().collect();
-    no_sentence_twice(rfc.number, &cases);
-    let site = Site::start();
+    let cases = rfc.cases.iter().copied().flatten();
+    let trials: Vec<Trial<'_>> = cases
+        .map(|case| Trial {
+            section: case.section,
+            sentence: case.sentence,
+            check: Box::new(case.check),
+        })
+        .collect();
+    let skipped: Vec<Skipped> = rfc.skipped.iter().copied().flatten().copied().collect();
+    run_on(&Site::start(), rfc.number, &trials, &skipped);
+}
+
+/// Runs cases on a deployment that runs already.
+///
+/// # Panics
+/// Panics when one failed, with all that failed.
+pub(crate) fn run_on(site: &Site, number: u16, trials: &[Trial<'_>], skipped: &[Skipped]) {
+    no_sentence_twice(number, trials);
     let failed = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(fault) = try_case(case, &site) {
-                        let line = format!("{} {}: {fault}", case.section, case.sentence);
+                while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(fault) = try_case(trial, site) {
+                        let line = format!("{} {}: {fault}", trial.section, trial.sentence);
                         failed.lock().unwrap().push(line);
                     }
                 }
@@ -37,19 +59,19 @@ pub(crate) fn run(rfc: &Rfc) {
         }
     });
     let failed = failed.into_inner().unwrap();
-    report(rfc, cases.len(), failed.len());
+    report(number, skipped, trials.len(), failed.len());
     assert!(
         failed.is_empty(),
         "{} of {} cases failed:\n  {}",
         failed.len(),
-        cases.len(),
+        trials.len(),
         failed.join("\n  ")
     );
 }
 
 /// A case that panics is a case that fails.
-fn try_case(case: &Case, site: &Site) -> Result<(), Fault> {
-    let tried = panic::catch_unwind(AssertUnwindSafe(|| (case.check)(site)));
+fn try_case(trial: &Trial<'_>, site: &Site) -> Result<(), Fault> {
+    let tried = panic::catch_unwind(AssertUnwindSafe(|| (trial.check)(site)));
     tried.unwrap_or_else(|cause| {
         let words = cause
             .downcast_ref::<String>()
@@ -59,9 +81,9 @@ fn try_case(case: &Case, site: &Site) -> Result<(), Fault> {
     })
 }
 
-fn no_sentence_twice(number: u16, cases: &[&Case]) {
+fn no_sentence_twice(number: u16, trials: &[Trial<'_>]) {
     let mut seen = BTreeSet::new();
-    for case in cases {
+    for case in trials {
         let is_new = seen.insert((case.section, case.sentence));
         assert!(
             is_new,
@@ -71,18 +93,17 @@ fn no_sentence_twice(number: u16, cases: &[&Case]) {
     }
 }
 
-fn report(rfc: &Rfc, cases: usize, failed: usize) {
-    let skipped = rfc.skipped.iter().copied().flatten();
+fn report(number: u16, skipped: &[Skipped], cases: usize, failed: usize) {
     let mut lines = format!(
         "conformance rfc{}: {cases} cases, {} passed, {} skipped\n",
-        rfc.number,
+        number,
         cases - failed,
-        skipped.clone().count()
+        skipped.len()
     );
     for one in skipped {
         lines.push_str(&format!(
             "conformance rfc{} leaves out {} {}: {}\n",
-            rfc.number, one.section, one.sentence, one.reason
+            number, one.section, one.sentence, one.reason
         ));
     }
     // There is nobody to tell when the error output is closed.

@@ -27,7 +27,7 @@ const SERVED_WITHIN: Duration = Duration::from_secs(5);
 const HALF_HANDSHAKES: usize = 60;
 
 /// A client that behaves, and what became of it.
-pub(super) struct Neighbour {
+pub(crate) struct Neighbour {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(u32, Duration)>,
 }
@@ -55,7 +55,7 @@ impl Neighbour {
         Self { stop, thread }
     }
 
-    pub(super) fn was_served(self) {
+    pub(crate) fn was_served(self) {
         self.stop.store(true, Ordering::Relaxed);
         let (served, longest) = self.thread.join().unwrap();
         assert!(
@@ -146,7 +146,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-pub(super) fn neighbour(site: &Site, users: &[User]) -> Neighbour {
+pub(crate) fn neighbour(site: &Site, users: &[User]) -> Neighbour {
     Neighbour::start(site.phone_outside(), users[0].clone())
 }
 

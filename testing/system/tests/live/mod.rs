@@ -1,7 +1,7 @@
 //! The running product on loopback: what an operator, a client and a stranger see of it.
 
 mod abuse;
-mod bad_input;
+pub(crate) mod bad_input;
 mod durability;
 mod failover;
 mod kill;

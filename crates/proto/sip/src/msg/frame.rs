@@ -365,11 +365,12 @@ fn garbled(message: &Message, error: Invalid, fatal: bool) -> Frame {
     }
 }
 
-/// Answers a request whose parts for an answer could be read (RFC 3261 8.2.6.2); nothing for ACK and responses.
+/// Answers a request whose parts for an answer could be read (RFC 3261 8.2.6.2); nothing for ACK and responses. Who
+/// speaks another version says so in Via too, and is told.
 fn answer(message: &Message, error: Invalid) -> Option<Bytes> {
     let is_answerable = message.is_request()
         && message.method_token() != "ACK"
-        && message.via().is_ok()
+        && (message.via().is_ok() || error == Invalid::Version)
         && [Name::From, Name::To, Name::CallId, Name::CSeq]
             .iter()
             .all(|name| message.get(*name).is_some());

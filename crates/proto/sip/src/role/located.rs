@@ -65,12 +65,20 @@ pub(super) fn target_for(
     let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
     let target = Target {
-        uri: Some(binding.contact.clone()),
+        uri: Some(request_uri(&binding.contact).to_owned()),
         route: routes.rest,
         order: Q_MAX.saturating_sub(binding.q),
         ..Target::at(towards)
     };
     Some(route::for_strict(target, ask.request))
+}
+
+/// A Contact as a Request-URI, where headers have no place (RFC 3261 19.1.1); what a phone registered as one is not
+/// honoured either (19.1.5).
+fn request_uri(contact: &str) -> &str {
+    let headers = Uri::parse(contact).ok().and_then(|uri| uri.headers);
+    let end = headers.and_then(|headers| contact.len().checked_sub(headers.len() + 1));
+    end.and_then(|end| contact.get(..end)).unwrap_or(contact)
 }
 
 /// The binding that the Request-URI inside a dialog means: by its GRUU, or by the Contact of the dialog's other end,
@@ -109,4 +117,21 @@ pub(super) fn by_gruu(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<Bindin
         .collect();
     fit.sort_by_key(|binding| std::cmp::Reverse(binding.expires_at));
     fit.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::request_uri;
+
+    #[test]
+    fn headers_of_a_contact_are_no_part_of_the_request_uri() {
+        for (contact, uri) in [
+            ("sip:ann@h:5061;a=b", "sip:ann@h:5061;a=b"),
+            ("sip:ann@h;a=b?Route=%3Csip:x%3E&b=c", "sip:ann@h;a=b"),
+            ("sip:a?b@h", "sip:a?b@h"),
+            ("sip:a?b@h?c=d", "sip:a?b@h"),
+        ] {
+            assert_eq!(request_uri(contact), uri);
+        }
+    }
 }

@@ -39,6 +39,8 @@ fn filled(bytes: &[u8]) -> Vec<u8> {
         for (mark, value) in [
             ("{{caller}}", "alice"),
             ("{{callee}}", "bob"),
+            ("{{callee%}}", "%62ob"),
+            ("{{via}}", "SIP/2.0/TLS 192.0.2.10:5061;branch=z9hG4bK-1"),
             ("{{n}}", "1"),
         ] {
             if let Some(behind) = rest.strip_prefix(mark.as_bytes()) {
