@@ -48,7 +48,15 @@ impl Link {
     /// # Errors
     /// Fails when the address is not ours.
     pub fn udp(from: Ipv4Addr, to: SocketAddr) -> Result<Self, WireError> {
-        let socket = UdpSocket::bind((from, 0)).map_err(WireError::Broken)?;
+        Self::udp_at(SocketAddr::from((from, 0)), to)
+    }
+
+    /// The same with a port of its own.
+    ///
+    /// # Errors
+    /// Fails when the address is not ours or the port is taken.
+    pub fn udp_at(from: SocketAddr, to: SocketAddr) -> Result<Self, WireError> {
+        let socket = UdpSocket::bind(from).map_err(WireError::Broken)?;
         socket.connect(to).map_err(WireError::Broken)?;
         Ok(Self::Udp(socket))
     }

@@ -33,6 +33,7 @@ mod rfc3311;
 mod rfc3326;
 mod rfc3327;
 mod rfc3428;
+mod rfc3581;
 mod rfc3608;
 mod rfc3856;
 mod rfc3903;

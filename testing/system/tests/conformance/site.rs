@@ -1,18 +1,21 @@
 //! The deployment that the cases of one RFC share: `site.toml` in one process, users nobody else uses, ways in.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use system::agent::{Agent, Doors, Link};
 use system::deployment::{Deployment, User};
 use system::tls::Wire;
 
 use super::Fault;
-use crate::live::site::{self as place, DIR01, EDGE01, FE01, OUTSIDE, flow};
+use crate::live::site::{self as place, DIR01, EDGE01, FE01, FE02, OUTSIDE, flow};
 
 /// Enough for all cases of the longest RFC.
 const USERS: usize = 1_000;
+/// The last bytes of the gateways' addresses on loopback: they come after all machines and the VIP.
+const GATEWAYS: [u8; 2] = [11, 12];
 
 /// A running deployment and what a case needs of it.
 pub(crate) struct Site {
@@ -21,6 +24,16 @@ pub(crate) struct Site {
     doors: Doors,
     users: Vec<User>,
     used: AtomicUsize,
+    gateways: Mutex<()>,
+}
+
+/// Both gateways, which one case has at a time.
+pub(crate) struct Gateways<'a> {
+    /// That of the first pool, which reaches +82.
+    pub(crate) first: Agent,
+    /// That of the second pool, which reaches +81.
+    pub(crate) second: Agent,
+    _held: MutexGuard<'a, ()>,
 }
 
 impl Site {
@@ -40,6 +53,7 @@ impl Site {
             doors,
             users,
             used: AtomicUsize::new(0),
+            gateways: Mutex::new(()),
         }
     }
 
@@ -89,6 +103,40 @@ impl Site {
     /// Returns addresses, the operator and the state directory.
     pub(crate) fn place(&self) -> &place::Site {
         &self.place
+    }
+
+    /// Connects to the Front End of the first pool over TCP without TLS, as nobody.
+    pub(crate) fn over_tcp(&self) -> Result<Agent, Fault> {
+        let (from, to) = self.plain();
+        Ok(Agent::new(Link::tcp(from, to)?)?)
+    }
+
+    /// Takes a datagram socket for the Front End of the first pool, as nobody.
+    pub(crate) fn over_udp(&self) -> Result<Agent, Fault> {
+        let (from, to) = self.plain();
+        Ok(Agent::new(Link::udp(from, to)?)?)
+    }
+
+    /// Where a client without TLS is, and its Front End.
+    fn plain(&self) -> (Ipv4Addr, SocketAddr) {
+        let client = self.place.block().address(200);
+        (client, self.place.address(FE01, flow::PLAIN))
+    }
+
+    /// Plays both gateways of `site.toml`, that of the first pool and that of the second; one case at a time.
+    pub(crate) fn gateways(&self) -> Result<Gateways<'_>, Fault> {
+        let held = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        let agent = |server: &str, last: u8| {
+            let to = self.place.address(server, flow::GATEWAYS);
+            let at = SocketAddr::from((self.place.block().address(last), to.port()));
+            Ok::<_, Fault>(Agent::new(Link::udp_at(at, to)?)?)
+        };
+        let [first, second] = GATEWAYS;
+        Ok(Gateways {
+            first: agent(FE01, first)?,
+            second: agent(FE02, second)?,
+            _held: held,
+        })
     }
 
     fn at(&self, machine: &str, row: u8, name: &str) -> Result<Agent, Fault> {

@@ -29,6 +29,10 @@ pub(crate) mod flow {
     pub(crate) const SIGN_IN: u8 = 14;
     /// Phones outside, to an Edge.
     pub(crate) const OUTSIDE: u8 = 15;
+    /// Phones inside without TLS.
+    pub(crate) const PLAIN: u8 = 25;
+    /// Gateways, to the Front End of their pool.
+    pub(crate) const GATEWAYS: u8 = 26;
     /// Metrics.
     pub(crate) const METRICS: u8 = 24;
 }

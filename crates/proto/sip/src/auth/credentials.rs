@@ -250,6 +250,11 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// The realm that Digest credentials are for, whatever else they say; `None` if they are no Digest or have none.
+pub(crate) fn realm(value: &str) -> Option<Cow<'_, str>> {
+    Raw::read(value).ok()?.take(Key::Realm)
+}
+
 /// `username*` and a hashed user name would need a search over all users.
 fn is_refused(name: &str, value: &str) -> bool {
     name.eq_ignore_ascii_case("username*")

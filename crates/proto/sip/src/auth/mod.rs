@@ -17,6 +17,7 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use credentials::realm;
 pub use credentials::{BadCredentials, Challenge, Credentials, challenge};
 pub use hash::{Proof, ha1, response};
 pub use nonce::{NonceState, Nonces};

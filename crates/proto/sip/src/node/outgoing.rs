@@ -4,8 +4,9 @@
 use super::Node;
 use super::groups::breadth;
 use super::overload::OFFER;
+use crate::auth;
 use crate::config::Address;
-use crate::msg::{Message, Method, Name};
+use crate::msg::{Edit, Message, Method, Name};
 use crate::role::loops;
 use crate::role::route::Ends;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
@@ -77,8 +78,7 @@ impl Node {
             }
         }
         if plan.strip_credentials {
-            edit.remove(Name::Authorization);
-            edit.remove(Name::ProxyAuthorization);
+            self.take_credentials(request, &mut edit);
         }
         let top = request.elements(Name::Via).next();
         let noted = request.via().ok().and_then(|via| via.noted(link.remote));
@@ -109,7 +109,21 @@ impl Node {
             via.push_str(";rport");
         }
         edit.push(Name::Via, via);
+        say_length(request, &mut edit);
         edit.write()
+    }
+
+    /// Takes off credentials that are for us, or for nobody who can be told; those of another realm go on, since who
+    /// asked for them is further along (RFC 3261 22.3).
+    fn take_credentials(&self, request: &Message, edit: &mut Edit<'_>) {
+        for name in [Name::Authorization, Name::ProxyAuthorization] {
+            edit.remove(name);
+            for text in request.all(name).filter_map(|field| field.text()) {
+                if auth::realm(text).is_some_and(|realm| !self.config.is_our_domain(&realm)) {
+                    edit.append(name, text);
+                }
+            }
+        }
     }
 
     /// Sends a request on without keeping state: its branch says where the response goes.
@@ -336,12 +350,20 @@ pub(super) const fn transport_name(transport: Transport) -> &'static str {
     }
 }
 
+/// A datagram may do without Content-Length, a stream may not (RFC 3261 18.3).
+fn say_length(message: &Message, edit: &mut Edit<'_>) {
+    if message.get(Name::ContentLength).is_none() {
+        edit.append(Name::ContentLength, message.body().len());
+    }
+}
+
 impl Node {
     /// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one and
     /// goes to who may learn it (RFC 3325 5). `to` is who asked, if this worker knows.
     pub(super) fn upwards(&self, link: &Link, to: Option<&Peer>, response: &Message) -> Bytes {
         let mut edit = response.edit();
         edit.pop(Name::Via);
+        say_length(response, &mut edit);
         if !may_assert(&link.peer) || !self.may_learn_identities(to) {
             edit.remove(Name::PAssertedIdentity);
         }

@@ -8,8 +8,12 @@ mod section_13;
 mod section_16;
 mod section_16_back;
 mod section_16_forward;
+mod section_16_gateways;
 mod section_17;
+mod section_18;
+mod section_19;
 mod section_20;
+mod section_22;
 mod section_7;
 mod section_8;
 mod section_9;
@@ -30,8 +34,12 @@ const RFC: Rfc = Rfc {
         section_16::CASES,
         section_16_forward::CASES,
         section_16_back::CASES,
+        section_16_gateways::CASES,
         section_17::CASES,
+        section_18::CASES,
+        section_19::CASES,
         section_20::CASES,
+        section_22::CASES,
     ],
     skipped: &[
         section_8::SKIPPED,
@@ -39,6 +47,8 @@ const RFC: Rfc = Rfc {
         section_10::SKIPPED,
         section_16_back::SKIPPED,
         section_17::SKIPPED,
+        section_18::SKIPPED,
+        section_22::SKIPPED,
     ],
 };
 
