@@ -4,6 +4,7 @@
 //! open its change log themselves, with the same code ([`roles::directory_admin`]). Passwords are read from the
 //! terminal or from standard input and turned into verifiers here: they are never an argument, never stored, never sent.
 
+mod hiding;
 mod import;
 mod list;
 mod master;
@@ -18,11 +19,12 @@ use roles::directory_admin::{NewUser, UserReply, UserRequest};
 use serde::Serialize;
 
 use crate::output::{Outcome, Output};
+use hiding::Hiding;
 use master::Master;
 use password::PasswordFrom;
 pub(crate) use password::verifiers;
 
-/// Add, import, list, move and remove users, and change their passwords.
+/// Add, import, list, move and remove users, change their passwords, and hide their presence from others.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Run these where the machine that masters the directory has its state: it may be running or not.
@@ -83,6 +85,17 @@ Example of a file:
         #[command(flatten)]
         place: Place,
     },
+    /// Hide a user's presence from another user, or from everybody of a domain.
+    #[command(after_help = "\
+Whoever is blocked is refused when they subscribe (603), and what they watch already ends within seconds. Calls and
+messages are not blocked.
+
+Examples:
+  vestibule user block alice@contoso.com bob@contoso.com
+  vestibule user block alice@contoso.com fabrikam.com")]
+    Block(Hiding),
+    /// Show a user's presence again to somebody who was blocked; name them as they were blocked.
+    Unblock(Hiding),
     /// Change a user's password; asks for the new one.
     Passwd {
         /// The address.
@@ -162,6 +175,8 @@ impl User {
                     output,
                 )
             }),
+            Self::Block(hiding) => hiding.block(output),
+            Self::Unblock(hiding) => hiding.unblock(output),
             Self::Passwd {
                 user,
                 password,

@@ -16,7 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::UnixMillis;
 use base::net::Role;
-use directory::{Algorithm, Aor, Change, Directory, PoolName, User, Verifier, VerifierError};
+use directory::{
+    Algorithm, Aor, BLOCKED_MAX, Blocked, Change, Directory, PoolName, User, Verifier,
+    VerifierError,
+};
 use store::LogError;
 use topology::{Machine, Topology};
 
@@ -125,6 +128,8 @@ impl Admin {
             UserRequest::Move { aor, home } => self.move_home(now, &aor, home),
             UserRequest::Remove { aor } => self.remove(aor),
             UserRequest::Passwd { aor, verifiers } => self.passwd(now, &aor, &verifiers),
+            UserRequest::Block { aor, blocked } => self.block(now, &aor, blocked),
+            UserRequest::Unblock { aor, blocked } => self.unblock(now, &aor, &blocked),
         };
         outcome.map_or_else(UserReply::Refused, |()| UserReply::Done)
     }
@@ -177,12 +182,43 @@ impl Admin {
 
     fn move_home(&self, now: UnixMillis, aor: &Aor, home: PoolName) -> Result<(), Refusal> {
         self.rules.check_pool(&home)?;
-        self.change(now, aor, |user| user.home = home)
+        self.change(now, aor, |user| {
+            user.home = home;
+            Ok(())
+        })
     }
 
     fn passwd(&self, now: UnixMillis, aor: &Aor, verifiers: &[NewVerifier]) -> Result<(), Refusal> {
         let verifiers = read_verifiers(verifiers)?;
-        self.change(now, aor, |user| user.verifiers = verifiers)
+        self.change(now, aor, |user| {
+            user.verifiers = verifiers;
+            Ok(())
+        })
+    }
+
+    fn block(&self, now: UnixMillis, aor: &Aor, blocked: Blocked) -> Result<(), Refusal> {
+        self.change(now, aor, |user| {
+            if let Err(place) = user.blocked.binary_search(&blocked) {
+                if user.blocked.len() >= BLOCKED_MAX {
+                    return Err(Refusal::BlockedFull);
+                }
+                user.blocked.insert(place, blocked);
+            }
+            Ok(())
+        })
+    }
+
+    fn unblock(&self, now: UnixMillis, aor: &Aor, blocked: &Blocked) -> Result<(), Refusal> {
+        self.change(now, aor, |user| match user.blocked.binary_search(blocked) {
+            Ok(place) => {
+                user.blocked.remove(place);
+                Ok(())
+            }
+            Err(_) => Err(Refusal::NotBlocked {
+                aor: aor.clone(),
+                blocked: blocked.clone(),
+            }),
+        })
     }
 
     fn remove(&self, aor: Aor) -> Result<(), Refusal> {
@@ -196,11 +232,11 @@ impl Admin {
         &self,
         now: UnixMillis,
         aor: &Aor,
-        change: impl FnOnce(&mut User),
+        change: impl FnOnce(&mut User) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let _alone = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let mut user = User::clone(self.find(aor)?.as_ref());
-        change(&mut user);
+        change(&mut user)?;
         user.changed = now;
         self.write(&[Change::Put(user)])
     }
@@ -238,6 +274,7 @@ impl Admin {
             home,
             enabled: true,
             verifiers,
+            blocked: Vec::new(),
             created: now,
             changed: now,
         })

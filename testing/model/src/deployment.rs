@@ -142,6 +142,7 @@ pub fn user(name: &str, home: &str) -> User {
         display_name: String::new(),
         home: PoolName::parse(home).unwrap(),
         enabled: true,
+        blocked: Vec::new(),
         verifiers: vec![verifier(Algorithm::Sha256), verifier(Algorithm::Md5)],
         created: UnixMillis(0),
         changed: UnixMillis(0),

@@ -10,7 +10,7 @@
 use base::UnixMillis;
 use serde::{Deserialize, Serialize};
 
-use crate::{Algorithm, Aor, PoolName, User, Verifier};
+use crate::{Algorithm, Aor, Blocked, PoolName, User, Verifier};
 
 const VERSION: u8 = 1;
 
@@ -44,6 +44,8 @@ pub enum DecodeError {
 enum Stored {
     Put(StoredUser),
     Remove(Aor),
+    /// An account with a block list; one without is written as it was before there were any.
+    PutBlocking(StoredUser, Vec<Blocked>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,7 +73,7 @@ impl Change {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Put(user) => write(&Stored::Put(StoredUser::from(user))),
+            Self::Put(user) => user.encode_put(),
             Self::Remove { aor } => write(&Stored::Remove(aor.clone())),
         }
     }
@@ -91,7 +93,8 @@ impl Change {
             return Err(DecodeError::Malformed);
         }
         match stored {
-            Stored::Put(user) => user.checked().map(Self::Put),
+            Stored::Put(user) => user.checked(Vec::new()).map(Self::Put),
+            Stored::PutBlocking(user, blocked) => user.checked(blocked).map(Self::Put),
             Stored::Remove(aor) => Ok(Self::Remove { aor }),
         }
     }
@@ -101,7 +104,11 @@ impl User {
     /// Returns the bytes of the change that puts this account.
     #[must_use]
     pub fn encode_put(&self) -> Vec<u8> {
-        write(&Stored::Put(StoredUser::from(self)))
+        let stored = StoredUser::from(self);
+        if self.blocked.is_empty() {
+            return write(&Stored::Put(stored));
+        }
+        write(&Stored::PutBlocking(stored, self.blocked.clone()))
     }
 }
 
@@ -129,7 +136,7 @@ impl From<&User> for StoredUser {
 }
 
 impl StoredUser {
-    fn checked(self) -> Result<User, DecodeError> {
+    fn checked(self, blocked: Vec<Blocked>) -> Result<User, DecodeError> {
         let hash = |(algorithm, ha1): (Algorithm, String)| Verifier::new(algorithm, &ha1);
         let verifiers = self
             .verifiers
@@ -142,6 +149,7 @@ impl StoredUser {
             home: self.home,
             enabled: self.enabled,
             verifiers: verifiers.map_err(|_| DecodeError::Malformed)?,
+            blocked,
             created: UnixMillis(self.created),
             changed: UnixMillis(self.changed),
         })
@@ -162,6 +170,7 @@ mod tests {
                 Verifier::new(Algorithm::Sha256, &"0a".repeat(32)).unwrap(),
                 Verifier::new(Algorithm::Md5, &"0b".repeat(16)).unwrap(),
             ],
+            blocked: Vec::new(),
             created: UnixMillis(1_700_000_000_000),
             changed: UnixMillis(1_700_000_000_001),
         }
@@ -174,6 +183,24 @@ mod tests {
             assert_eq!(Change::decode(&change.encode()), Ok(change));
         }
         assert_eq!(alice().encode_put(), Change::Put(alice()).encode());
+    }
+
+    #[test]
+    fn a_block_list_survives_its_bytes_and_an_account_without_one_is_written_as_before_there_were_any()
+     {
+        let blocked = ["bob@contoso.com", "fabrikam.com"].map(|one| Blocked::parse(one).unwrap());
+        let hiding = User {
+            blocked: blocked.to_vec(),
+            ..alice()
+        };
+        let change = Change::Put(hiding.clone());
+        assert_eq!(Change::decode(&change.encode()), Ok(change));
+        assert!(hiding.blocks("sip:bob@contoso.com") && !hiding.blocks("sip:carol@contoso.com"));
+        let first_bytes = [VERSION, 0, 21];
+        assert!(
+            alice().encode_put().starts_with(&first_bytes),
+            "a Put of an address of 21 bytes"
+        );
     }
 
     #[test]

@@ -213,7 +213,7 @@ const fn is_user_char(c: char) -> bool {
         )
 }
 
-fn check_name(text: &str) -> Result<(), NameError> {
+pub(crate) fn check_name(text: &str) -> Result<(), NameError> {
     if text.len() > NAME_MAX {
         return Err(NameError::TooLong);
     }

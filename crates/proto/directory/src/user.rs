@@ -4,7 +4,7 @@ use std::fmt;
 
 use base::UnixMillis;
 
-use crate::{Aor, PoolName};
+use crate::{Aor, Blocked, PoolName};
 
 /// A Digest hash (RFC 8760), strongest last in the name, chosen by the topology.
 #[derive(
@@ -43,6 +43,8 @@ pub struct User {
     pub enabled: bool,
     /// At most one per algorithm. The realm is the domain of the address, the user name its user part.
     pub verifiers: Vec<Verifier>,
+    /// Who may not see their presence, in order; at most [`crate::BLOCKED_MAX`].
+    pub blocked: Vec<Blocked>,
     /// When the account was made.
     pub created: UnixMillis,
     /// When it was last changed.
@@ -50,6 +52,12 @@ pub struct User {
 }
 
 impl User {
+    /// Tells whether somebody, by their address of record, may not see this user's presence.
+    #[must_use]
+    pub fn blocks(&self, watcher: &str) -> bool {
+        self.blocked.iter().any(|one| one.means(watcher))
+    }
+
     /// Returns the verifier for an algorithm, if the user has one.
     #[must_use]
     pub fn verifier(&self, algorithm: Algorithm) -> Option<&Verifier> {

@@ -277,6 +277,7 @@ mod tests {
             home: PoolName::parse("fepool01.contoso.net").unwrap(),
             enabled: true,
             verifiers: Vec::new(),
+            blocked: Vec::new(),
             created: UnixMillis(1),
             changed: UnixMillis(2),
         }

@@ -157,6 +157,58 @@ fn an_account_is_moved_given_another_password_and_removed() {
 }
 
 #[test]
+fn a_block_list_is_kept_shown_and_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = admin(folder.path());
+    let entry = |text: &str| Blocked::parse(text).unwrap();
+    let ask = |admin: &Admin, request| admin.handle(UnixMillis(2), request);
+    let block = |blocked| UserRequest::Block {
+        aor: alice().aor,
+        blocked,
+    };
+    let unblock = |text| UserRequest::Unblock {
+        aor: alice().aor,
+        blocked: entry(text),
+    };
+    ask(&first, UserRequest::Add(alice()));
+    for text in ["bob@contoso.com", "fabrikam.com", "bob@contoso.com"] {
+        assert_eq!(ask(&first, block(entry(text))), UserReply::Done);
+    }
+    assert_eq!(ask(&first, unblock("fabrikam.com")), UserReply::Done);
+    let refused = ask(&first, unblock("fabrikam.com"));
+    assert!(matches!(
+        refused,
+        UserReply::Refused(Refusal::NotBlocked { .. })
+    ));
+    drop(first);
+
+    let again = admin(folder.path());
+    let found = again.users().find("sip:alice@contoso.com").unwrap();
+    assert!(found.blocks("sip:bob@contoso.com") && !found.blocks("sip:carol@fabrikam.com"));
+    assert_eq!(
+        ListedUser::from(found.as_ref()).blocked,
+        [entry("bob@contoso.com")]
+    );
+    for number in 1..BLOCKED_MAX {
+        let blocked = entry(&format!("u{number}@contoso.com"));
+        assert_eq!(ask(&again, block(blocked)), UserReply::Done);
+    }
+    let one_more = ask(&again, block(entry("one@more.com")));
+    assert_eq!(one_more, UserReply::Refused(Refusal::BlockedFull));
+    let moved = UserRequest::Move {
+        aor: alice().aor,
+        home: PoolName::parse("fepool02.contoso.net").unwrap(),
+    };
+    assert_eq!(ask(&again, moved), UserReply::Done);
+    let kept = again.users().find("sip:alice@contoso.com").unwrap();
+    assert_eq!(
+        kept.blocked.len(),
+        BLOCKED_MAX,
+        "other changes leave it alone"
+    );
+}
+
+#[test]
 fn a_list_comes_in_pages() {
     let folder = tempfile::tempdir().unwrap();
     let admin = admin(folder.path());

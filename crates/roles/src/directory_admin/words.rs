@@ -1,6 +1,6 @@
 //! Requests about users and their answers, as they travel over the control socket.
 
-use directory::{Algorithm, Aor, PoolName, User, Verifier};
+use directory::{Algorithm, Aor, BLOCKED_MAX, Blocked, PoolName, User, Verifier};
 use serde::{Deserialize, Serialize};
 
 use super::{NAME_MAX, USERS_MAX};
@@ -43,6 +43,20 @@ pub enum UserRequest {
         aor: Aor,
         /// What the new password is checked against.
         verifiers: Vec<NewVerifier>,
+    },
+    /// Hide the presence of an account from somebody.
+    Block {
+        /// Whose.
+        aor: Aor,
+        /// From whom.
+        blocked: Blocked,
+    },
+    /// Take an entry off the block list of an account.
+    Unblock {
+        /// Whose.
+        aor: Aor,
+        /// Which entry.
+        blocked: Blocked,
     },
 }
 
@@ -100,6 +114,9 @@ pub struct ListedUser {
     pub enabled: bool,
     /// The hashes that its password can be checked with.
     pub algorithms: Vec<Algorithm>,
+    /// Who may not see its presence.
+    #[serde(default)]
+    pub blocked: Vec<Blocked>,
     /// When it was made, in milliseconds since 1970.
     pub created: u64,
     /// When it was last changed, in milliseconds since 1970.
@@ -150,6 +167,17 @@ pub enum Refusal {
         /// The algorithm that was named.
         algorithm: Algorithm,
     },
+    /// The block list is full; block a domain, or take an entry off.
+    #[error("a block list has at most {BLOCKED_MAX} entries")]
+    BlockedFull,
+    /// The entry is not on the list.
+    #[error("{aor} does not block {blocked}")]
+    NotBlocked {
+        /// Whose list.
+        aor: Aor,
+        /// The entry.
+        blocked: Blocked,
+    },
     /// There are as many accounts as there may be.
     #[error("there are already {USERS_MAX} users")]
     Full,
@@ -175,6 +203,7 @@ impl From<&User> for ListedUser {
             home: user.home.clone(),
             enabled: user.enabled,
             algorithms: user.verifiers.iter().map(Verifier::algorithm).collect(),
+            blocked: user.blocked.clone(),
             created: user.created.0,
             changed: user.changed.0,
         }

@@ -485,6 +485,7 @@ fn put_bytes(user: &str, name: &str) -> bytes::Bytes {
         display_name: name.into(),
         home: PoolName::parse("fepool01.contoso.net").unwrap(),
         enabled: true,
+        blocked: Vec::new(),
         verifiers: Vec::new(),
         created: UnixMillis(1),
         changed: UnixMillis(1),

@@ -7,7 +7,7 @@ use base::net::{Effect, Event, WorkerId};
 use runtime::worker::{Mailbox, Plug};
 use sip::guard::Guard;
 use sip::locate::{Answer, Question};
-use sip::{Action, Complaint, Input, Node, Stats};
+use sip::{Action, Complaint, Input, Node, Note, Stats};
 
 use super::Bindings;
 use super::resolver::Resolver;
@@ -99,6 +99,18 @@ impl SipPlug {
         }
     }
 
+    /// Gives a note to another worker, or back to ours if that one has no room.
+    fn tell(&self, worker: WorkerId, note: Note) {
+        let (Some(theirs), Some(own)) = (self.mailbox_of(worker), self.mailbox_of(self.worker))
+        else {
+            return;
+        };
+        if theirs.post(Input::Told(note.clone())).is_err() && own.post(Input::Untold(note)).is_err()
+        {
+            tracing::warn!("the mailboxes of two workers are full: a request is lost");
+        }
+    }
+
     fn mailbox_of(&self, worker: WorkerId) -> Option<&Mailbox<Input>> {
         self.mailboxes.get(usize::from(worker.0))
     }
@@ -159,11 +171,7 @@ impl Plug for SipPlug {
                 None
             }
             Action::Tell { worker, note } => {
-                let told = self.mailbox_of(worker)?.post(Input::Told(note));
-                if told.is_err() {
-                    // Whoever asked asks again; who watches hears of the next change.
-                    tracing::warn!("a worker's mailbox is full: a request or a change is lost");
-                }
+                self.tell(worker, note);
                 None
             }
             Action::Resolve { ticket, question } => {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sip::msg::Name;
+use system::agent::Doors;
 use system::deployment::{Deployment, User};
 use system::sip_client::{SipClient, contacts};
 use system::tls::{PATIENCE, Wire};
@@ -110,6 +112,45 @@ fn a_user_is_moved_given_another_password_and_removed() {
         .done(&["user", "remove", &user.uri], "")
         .unwrap();
     until_fits(&mut client, &changed, |status, _| status == refused);
+}
+
+#[test]
+fn a_blocked_watcher_of_a_user_at_home_elsewhere_is_told_no_more() {
+    let site = Site::new();
+    let product = site.up();
+    let [watched, watcher] = [user(0), user(1)];
+    for (user, pool) in [(&watched, FEPOOL02), (&watcher, FEPOOL01)] {
+        let words = ["user", "add", &user.uri, "--pool", pool, "--password-stdin"];
+        site.operator().done(&words, &user.password).unwrap();
+        until_fits(&mut site.phone(DIR01), user, is_sent_to(pool));
+    }
+    let doors = Doors::of(&product).unwrap();
+    let _phone = doors.sign_in_inside(&watched).unwrap();
+    let mut agent = doors.sign_in_outside(&watcher).unwrap();
+    let request = agent
+        .request("SUBSCRIBE", &watched.uri)
+        .with("Event", "presence");
+    let (_, answer) = agent.prove(request).unwrap();
+    assert_eq!(answer.status(), 200);
+    let first = agent.expect("NOTIFY").unwrap();
+    agent.answer(&first, 200).unwrap();
+
+    let words = ["user", "block", &watched.uri, &watcher.uri];
+    site.operator().done(&words, "").unwrap();
+    let last = agent.expect("NOTIFY").unwrap();
+    agent.answer(&last, 200).unwrap();
+    let state = last.text(Name::SubscriptionState).unwrap();
+    assert_eq!(state, "terminated;reason=rejected");
+
+    let list = site
+        .operator()
+        .done(&["user", "list", "--json"], "")
+        .unwrap();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let listed = list.as_array().unwrap().iter();
+    let blocked = listed.filter(|one| one["aor"] == watched.uri.as_str());
+    let blocked: Vec<_> = blocked.map(|one| &one["blocked"]).collect();
+    assert_eq!(blocked, [&serde_json::json!([watcher.uri])]);
 }
 
 #[test]

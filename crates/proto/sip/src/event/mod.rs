@@ -16,15 +16,16 @@ mod dialog;
 mod notice;
 mod package;
 mod publications;
+mod review;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod watched;
 
 pub(crate) use dialog::{Dialog, Reach};
-pub(crate) use notice::{Facts, Notice};
+pub(crate) use notice::{Facts, Notice, Reason};
 pub(crate) use package::Package;
-pub(crate) use publications::{Origin, Publish, Published};
+pub(crate) use publications::{Asked, Origin, Publish, Published};
 pub(crate) use subscriptions::Subscribe;
 pub use watched::Watched;
 pub(crate) use watched::spread;
@@ -47,6 +48,8 @@ pub(crate) const MAX_EXPIRES: Duration = Duration::from_secs(3_600);
 pub(crate) const MIN_EXPIRES: Duration = Duration::from_secs(60);
 /// RFC 3856 6.10 asks for at most one notification in five seconds; people are glad to see it sooner.
 const REST: Duration = Duration::from_secs(1);
+/// How often subscriptions are held against a directory that has changed.
+const REVIEW: Duration = Duration::from_secs(2);
 /// How many notifications leave at once, and how long it is until the next so many.
 const BATCH: usize = 100;
 const BATCH_WAIT: Duration = Duration::from_millis(10);
@@ -98,6 +101,8 @@ pub(crate) enum Alarm {
     Rested(u64),
     /// The next batch may go.
     Batch,
+    /// Subscriptions are to be held against the directory of users again.
+    Review,
 }
 
 /// What belongs to one user.
@@ -129,6 +134,7 @@ pub(crate) struct Events {
     publications: BTreeMap<u64, Arc<str>>,
     due: VecDeque<u64>,
     is_batching: bool,
+    is_reviewing: bool,
     latest: u64,
     /// Changes that were not told at once because the watcher had just been told something.
     pub(crate) throttled: u64,
@@ -147,6 +153,7 @@ impl Events {
             publications: BTreeMap::new(),
             due: VecDeque::new(),
             is_batching: false,
+            is_reviewing: false,
             latest: 0,
             throttled: 0,
         }
@@ -177,6 +184,7 @@ impl Events {
             Alarm::PublicationEnds(number) => self.publication_ends(now, number),
             Alarm::Rested(id) => self.rested(id),
             Alarm::Batch => self.batch(),
+            Alarm::Review => self.next_review(),
         }
     }
 

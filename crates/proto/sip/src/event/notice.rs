@@ -14,12 +14,18 @@ use std::sync::Arc;
 pub(crate) enum Reason {
     /// Its time is over, or the watcher ended it.
     Timeout,
+    /// Who is watched hides from the watcher (RFC 3856 6.6.2).
+    Rejected,
+    /// Who is watched has no account any more.
+    NoResource,
 }
 
 impl Reason {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
+            Self::Rejected => "rejected",
+            Self::NoResource => "noresource",
         }
     }
 }
@@ -87,6 +93,10 @@ impl Events {
         let resource = self.resources.get(&subscription.resource)?;
         let user = &subscription.resource;
         Some(match subscription.package {
+            // Whoever may not see it any more is not told a last time.
+            Package::Presence if matches!(subscription.ended, Some(Reason::Rejected)) => {
+                pidf::compose(user, &[], false)
+            }
             Package::Presence => {
                 let registered = !facts.bindings.is_empty();
                 pidf::compose(user, &resource.documents(), registered)

@@ -20,8 +20,26 @@ pub(crate) struct Publish {
     pub(crate) expires: Duration,
     pub(crate) document: Option<Document>,
     pub(crate) origin: Origin,
+    pub(crate) asked: Asked,
     /// Differs in each run of the process, so that a tag of an earlier one fits nothing.
     pub(crate) boot: u32,
+}
+
+/// Which request it was, to know it when it comes again: whoever did not get the answer asks once more, over another
+/// connection perhaps, and must not be told that their entity tag fits nothing because it was they who used it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    call_id: String,
+    cseq: u32,
+}
+
+impl Asked {
+    pub(crate) fn of(request: &Message) -> Self {
+        Self {
+            call_id: request.call_id().unwrap_or_default().to_owned(),
+            cseq: request.cseq().map_or(0, |cseq| cseq.number),
+        }
+    }
 }
 
 /// Where a publication comes from.
@@ -89,12 +107,20 @@ pub(super) struct Publication {
     tag: String,
     pub(super) document: Document,
     origin: Origin,
+    /// The request that made it what it is.
+    asked: Asked,
     ends: Mono,
 }
 
 impl Events {
     /// Publishes, modifies, refreshes or removes (RFC 3903 6 steps 4 to 7). The entity tag is a new one each time.
     pub(crate) fn publish(&mut self, now: Mono, asked: Publish) -> Published {
+        if let Some(tag) = self.answered(&asked) {
+            return Published::Kept {
+                tag,
+                todo: Vec::new(),
+            };
+        }
         let number = self.number();
         let tag = format!("{:x}.{number:x}", asked.boot);
         let is_new = asked.document.is_some();
@@ -123,6 +149,7 @@ impl Events {
             tag: tag.clone(),
             document,
             origin: asked.origin,
+            asked: asked.asked,
             ends: now.after(asked.expires),
         });
         self.watched.begins(&asked.user);
@@ -132,6 +159,13 @@ impl Events {
             todo.extend(self.presence_changed(&asked.user));
         }
         Published::Kept { tag, todo }
+    }
+
+    /// Returns the entity tag of a request that was carried out before, if nothing has come after it.
+    fn answered(&self, asked: &Publish) -> Option<String> {
+        let all = &self.resources.get(&asked.user)?.publications;
+        let same = all.iter().find(|one| one.asked == asked.asked)?;
+        Some(same.tag.clone())
     }
 
     /// Takes the publication out that an entity tag names and returns what is to be in its place.

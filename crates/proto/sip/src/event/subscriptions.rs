@@ -151,7 +151,9 @@ impl Events {
             pace: Pace::Ready,
         };
         self.subscriptions.insert(number, subscription);
-        Ok((number, self.watchers_changed(&resource, asked.package)))
+        let mut todo = self.watchers_changed(&resource, asked.package);
+        todo.extend(self.start_reviews());
+        Ok((number, todo))
     }
 
     /// Takes over what a refresh may change (RFC 3261 12.2.2): the Contact, and the flow it came on.
@@ -218,7 +220,15 @@ impl Events {
         if subscription.ends > now || subscription.ended.is_some() {
             return Vec::new();
         }
-        subscription.ended = Some(Reason::Timeout);
+        self.end(id, Reason::Timeout)
+    }
+
+    /// Ends a subscription with a last notification.
+    pub(super) fn end(&mut self, id: u64, reason: Reason) -> Vec<Do> {
+        let Some(subscription) = self.subscriptions.get_mut(&id) else {
+            return Vec::new();
+        };
+        subscription.ended = Some(reason);
         let (user, package) = (Arc::clone(&subscription.resource), subscription.package);
         let mut todo = vec![Do::Notify(id)];
         todo.extend(self.watchers_changed(&user, package));

@@ -3,8 +3,8 @@
 use super::note::{Handed, Note};
 use super::{Action, Alarm, Node};
 use crate::event::{
-    self, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Origin, Package, Publish,
-    Published, Reach, Subscribe, spread,
+    self, Asked, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Origin, Package,
+    Publish, Published, Reach, Subscribe, spread,
 };
 use crate::msg::{Message, Method, Name, Reply};
 use crate::presence::Fault;
@@ -79,6 +79,16 @@ impl Node {
         }
     }
 
+    /// Another worker had no room for this. A request is answered; who watches hears of the next change, and of a flow
+    /// that is gone when something is to be sent on it.
+    pub(super) fn untold(&mut self, note: &Note) {
+        if let Note::Request(handed) = note
+            && let Ok(request) = Message::parse(handed.bytes.clone(), &self.server_limits)
+        {
+            self.fail(handed.flow, &handed.link, &request, Why::Overloaded);
+        }
+    }
+
     fn keeper_of(&self, user: &str) -> WorkerId {
         let workers = u64::from(self.config.workers.max(1));
         WorkerId(u8::try_from(spread(user) % workers).unwrap_or_default())
@@ -127,6 +137,10 @@ impl Node {
         let is_own = asker.is_none_or(|asker| *asker == about.aor);
         if package.is_private() && !is_own {
             return Err(Why::Forbidden.into());
+        }
+        if package == Package::Presence && asker.is_some_and(|asker| self.hides(&about.aor, asker))
+        {
+            return Err(Why::Blocked.into());
         }
         let dialog = self.dialog_of(id, link, request)?;
         let asked = Subscribe {
@@ -221,6 +235,7 @@ impl Node {
             expires,
             document,
             origin: Origin::of(request, &bindings),
+            asked: Asked::of(request),
             boot: self.config.boot,
         };
         let (tag, todo) = match self.events.publish(self.now.mono, asked) {
@@ -267,7 +282,7 @@ impl Node {
     }
 
     /// Carries out what the event state wants.
-    fn event_do(&mut self, todo: Vec<Do>) {
+    pub(super) fn event_do(&mut self, todo: Vec<Do>) {
         let mut todo = std::collections::VecDeque::from(todo);
         while let Some(step) = todo.pop_front() {
             match step {
@@ -314,6 +329,9 @@ impl Node {
     }
 
     pub(super) fn event_alarm(&mut self, alarm: event::Alarm) {
+        if alarm == event::Alarm::Review {
+            self.review_watchers();
+        }
         let todo = self.events.alarm(self.now.mono, alarm);
         self.event_do(todo);
     }

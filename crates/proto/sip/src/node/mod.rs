@@ -20,6 +20,7 @@ mod datagram;
 mod eventing;
 mod flows;
 mod groups;
+mod hiding;
 mod inbound;
 mod keepalive;
 mod locating;
@@ -57,7 +58,7 @@ use base::random::Random;
 use base::timers::{TimerId, Timers};
 use base::{Machine, Now, Step};
 use bytes::Bytes;
-use directory::Directory;
+use directory::{Directory, Revision};
 use flows::LegId;
 use overload::Throttles;
 use own::OwnRequests;
@@ -84,6 +85,8 @@ pub enum Input {
     },
     /// Another worker has told us something with [`Action::Tell`].
     Told(Note),
+    /// [`Action::Tell`] could not be carried out: that worker has no room.
+    Untold(Note),
     /// The name service's answer to [`Action::Resolve`].
     Resolved {
         /// Which one.
@@ -111,7 +114,8 @@ pub enum Action {
         /// The changes.
         changes: Vec<Change>,
     },
-    /// Of whoever carries letters between workers: give this to that one's node as [`Input::Told`].
+    /// Of whoever carries letters between workers: give this to that one's node as [`Input::Told`], or back as
+    /// [`Input::Untold`].
     Tell {
         /// To whom.
         worker: base::net::WorkerId,
@@ -225,6 +229,8 @@ pub struct Node {
     swept: Vec<String>,
     next_ticket: u64,
     events: Events,
+    /// The directory that subscriptions were last held against.
+    reviewed: Revision,
     own: OwnRequests,
     out: VecDeque<Action>,
     stats: Stats,
@@ -254,6 +260,7 @@ impl Node {
             sweeping: None,
             next_ticket: 0,
             events: Events::new(config.bounds.events, Arc::clone(&shared.watched)),
+            reviewed: Revision::default(),
             swept: Vec::new(),
             own: OwnRequests::default(),
             out: VecDeque::new(),
@@ -413,6 +420,7 @@ impl Machine for Node {
             Input::Net(event) => self.net(event),
             Input::Committed { ticket, done } => self.committed(ticket, done),
             Input::Told(note) => self.told(note),
+            Input::Untold(note) => self.untold(&note),
             Input::Resolved { ticket, answer } => self.resolved(ticket, answer),
         }
         self.gauge();

@@ -5,7 +5,7 @@ use super::rank::rank;
 use super::relays::{Best, Cancel, Leg, Relay, leg_id};
 use super::{Action, Alarm, Node};
 use crate::msg::{Message, Name, Reply};
-use crate::role::{Why, loops};
+use crate::role::{Ask, Assert, Why, eventing, loops};
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
 use base::net::{Effect, FlowId, Link, Peer};
@@ -300,6 +300,9 @@ impl Node {
     }
 
     fn send_best(&mut self, relay: &mut Relay, id: (u32, u32)) {
+        if self.stood_in(relay) {
+            return;
+        }
         let (status, bytes) = match relay.best.take() {
             // RFC 4320 4.2: by now whoever sent a non-INVITE request has given up, and a 408 only makes them think that
             // it is we who are dead.
@@ -315,6 +318,36 @@ impl Node {
             None => self.own_final(relay, 500),
         };
         self.respond(relay, id, status, bytes);
+    }
+
+    /// Answers about event state ourselves where the home of the one it is about has turned out not to be there.
+    fn stood_in(&mut self, relay: &mut Relay) -> bool {
+        let Assert::User(asker) = &relay.plan.assert else {
+            return false;
+        };
+        if relay
+            .best
+            .as_ref()
+            .is_none_or(|best| best.status != Why::NoServer.status())
+        {
+            return false;
+        }
+        let (id, link) = (relay.came_on, Arc::clone(&relay.link));
+        let ask = Ask {
+            request: &relay.request,
+            flow: id,
+            link: &link,
+            user: None,
+        };
+        let about =
+            self.with_context(|context| eventing::stands_in_after_all(context, &ask, asker));
+        let Some(about) = about else {
+            return false;
+        };
+        relay.server.abandon();
+        relay.server_ended = true;
+        self.event(id, &link, &relay.request, about);
+        true
     }
 
     /// RFC 3261 16.7 step 7: who is asked for credentials by several gets all their challenges at once.

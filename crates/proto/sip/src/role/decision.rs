@@ -257,6 +257,8 @@ pub enum Why {
     Scanner,
     /// An event package that we do not know.
     BadEvent,
+    /// Who is watched does not want to be seen by the watcher.
+    Blocked,
     /// The request is older than one that came before.
     OutOfOrder,
 }
@@ -294,6 +296,7 @@ impl Why {
             | Self::Ignored
             | Self::Scanner => 503,
             Self::PartnerAway => 504,
+            Self::Blocked => 603,
         }
     }
 
@@ -340,6 +343,7 @@ impl Why {
             | Self::Ignored
             | Self::Scanner
             | Self::BadEvent
+            | Self::Blocked
             | Self::OutOfOrder => None,
         }
     }
@@ -376,6 +380,7 @@ impl Why {
             Self::Ignored => "ignored",
             Self::Scanner => "scanner",
             Self::BadEvent => "bad-event",
+            Self::Blocked => "blocked",
             Self::OutOfOrder => "out-of-order",
         }
     }

@@ -12,6 +12,7 @@ use super::route::{self, Routes};
 use super::{Ask, Context, Decision, Eventing, Why};
 use crate::event::Package;
 use crate::msg::{Method, Name, Uri};
+use base::net::Role;
 use std::sync::Arc;
 
 /// Returns the package that a request names, without parameters.
@@ -61,6 +62,22 @@ pub(crate) fn begins<'r>(
             asker: Some(Arc::clone(asker)),
         })
     })
+}
+
+/// A request that we sent to the home of the one whom it is about, and no server there answered: whether we answer it now.
+pub(crate) fn stands_in_after_all<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    asker: &Arc<str>,
+) -> Option<Eventing> {
+    if context.config.server.role != Role::FrontEnd {
+        return None;
+    }
+    let decision = begins(context, ask, &Caller::User(Arc::clone(asker)))?;
+    if let Decision::Event(eventing) = decision {
+        return Some(eventing);
+    }
+    None
 }
 
 /// Whether we answer for a user of the pool that we stand in for.

@@ -26,6 +26,8 @@ pub struct Workers {
     pub passed: usize,
     /// How many notes one worker gave another.
     pub told: usize,
+    /// Whether workers have no room for notes.
+    pub is_full: bool,
     table: Arc<Table>,
 }
 
@@ -68,6 +70,7 @@ impl Workers {
             asked: Vec::new(),
             passed: 0,
             told: 0,
+            is_full: false,
             table,
         }
     }
@@ -123,6 +126,7 @@ impl Workers {
     }
 
     /// A request as a phone writes it; `lines` are header lines that are not always there.
+    /// `lines` may end with an empty line and a body.
     pub fn ask(&mut self, flow: FlowId, request: &Asked<'_>, lines: &str) {
         let Asked {
             method,
@@ -131,12 +135,17 @@ impl Workers {
             to,
             branch,
         } = request;
+        let (lines, body) = match lines.split_once("\n\n") {
+            Some((lines, body)) => (format!("{lines}\n"), body),
+            None => ((*lines).to_owned(), ""),
+        };
         let unless = |name: &str, line: &'static str| if lines.contains(name) { "" } else { line };
         let contact = unless("Contact:", "Contact: <sip:x@192.168.0.2>\n");
         let hops = unless("Max-Forwards:", "Max-Forwards: 70\n");
         let text = format!(
             "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.168.0.2;branch=z9hG4bK{branch}\n{hops}From: {from}\n\
-             To: {to}\nCall-ID: {branch}\nCSeq: 1 {method}\n{contact}{lines}Content-Length: 0\n\n"
+             To: {to}\nCall-ID: {branch}\nCSeq: 1 {method}\n{contact}{lines}Content-Length: {}\n\n{body}",
+            body.len(),
         );
         self.say(flow, &text);
     }
@@ -228,6 +237,10 @@ impl Workers {
                 }
                 Action::Tell { worker, note } => {
                     self.told += 1;
+                    if self.is_full {
+                        self.nodes[at].handle(self.now, Input::Untold(note));
+                        continue;
+                    }
                     let to = usize::from(worker.0);
                     self.nodes[to].handle(self.now, Input::Told(note));
                     self.drain(to);

@@ -3,7 +3,7 @@
 use sip::msg::Name;
 
 use super::watching::{notified, publish, says, subscribe};
-use super::{Case, Rfc, Site, Skipped, Verdict, ensure, is, run};
+use super::{Case, Fault, Rfc, Site, Skipped, Verdict, ensure, is, run};
 
 const RFC: Rfc = Rfc {
     number: 3856,
@@ -38,6 +38,21 @@ const CASES: &[Case] = &[
         section: "6.6.1",
         sentence: "a subscription by somebody who is not proven is not accepted",
         check: stranger,
+    },
+    Case {
+        section: "6.6.2",
+        sentence: "a subscription of somebody whom the user blocks is answered 603 or 403",
+        check: blocked,
+    },
+    Case {
+        section: "6.6.2",
+        sentence: "a subscription of somebody who is blocked later ends with the reason rejected",
+        check: blocked_later,
+    },
+    Case {
+        section: "6.8",
+        sentence: "a watcher is told when the user signs out, whatever the phone has published",
+        check: signs_out,
     },
     Case {
         section: "6.8",
@@ -140,19 +155,60 @@ fn signs_in(site: &Site) -> Verdict {
     says(&notified(&mut watcher)?, "<basic>open</basic>")
 }
 
+fn blocked(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    block(site, &user.uri, watcher.aor())?;
+    let request = watcher.request("SUBSCRIBE", &user.uri);
+    let (_, answer) = watcher.prove(request.with("Event", "presence"))?;
+    is(&answer, 603)
+}
+
+fn blocked_later(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.outside()?, site.inside()?);
+    subscribe(&mut watcher, user.aor(), "presence")?;
+    says(&notified(&mut watcher)?, "<basic>open</basic>")?;
+    block(site, user.aor(), watcher.aor())?;
+    let last = notified(&mut watcher)?;
+    let state = last.text(Name::SubscriptionState).unwrap_or_default();
+    ensure!(state == "terminated;reason=rejected", "{state}");
+    says(&last, "<basic>closed</basic>")
+}
+
+/// By the operator, on the machine that masters the directory and is the home of all users here.
+fn block(site: &Site, user: &str, watcher: &str) -> Verdict {
+    let words = ["user", "block", user, watcher];
+    let done = site.place().operator().done(&words, "");
+    done.map(drop).map_err(Fault::new)
+}
+
+fn signs_out(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    for _ in 0..2 {
+        publish(&mut user, "open")?;
+    }
+    subscribe(&mut watcher, &aor, "presence")?;
+    says(&notified(&mut watcher)?, "<basic>open</basic>")?;
+    let goodbye = user.registration().set("Expires", 0);
+    is(&user.sign_in(goodbye)?, 200)?;
+    let gone = notified(&mut watcher)?;
+    ensure!(says(&gone, "<basic>open</basic>").is_err(), "still open");
+    says(&gone, "<basic>closed</basic>")
+}
+
 fn together(site: &Site) -> Verdict {
     let (mut watcher, mut user) = (site.inside()?, site.inside()?);
     let aor = user.aor().to_owned();
     subscribe(&mut watcher, &aor, "presence")?;
     notified(&mut watcher)?;
-    for _ in 0..5 {
-        publish(&mut user, "closed")?;
+    for basic in ["closed", "closed", "closed", "closed", "open"] {
+        publish(&mut user, basic)?;
     }
     let mut told = 0;
     loop {
         let notify = notified(&mut watcher)?;
         told += 1;
-        if says(&notify, "id=\"t.4\"").is_ok() {
+        if says(&notify, "id=\"t\"").is_ok() && says(&notify, "<basic>open</basic>").is_ok() {
             break;
         }
     }

@@ -63,6 +63,11 @@ const CASES: &[Case] = &[
         check: removal,
     },
     Case {
+        section: "6",
+        sentence: "a request that comes again has the answer of the first time",
+        check: once_more,
+    },
+    Case {
         section: "11.1",
         sentence: "what several endpoints publish is kept apart by entity tags and told together",
         check: two_endpoints,
@@ -155,6 +160,18 @@ fn new_tag_each_time(site: &Site) -> Verdict {
     is(&user.ask(&late)?, 412)
 }
 
+fn once_more(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let first = publish(&mut user, "open")?;
+    let change = publication(&mut user, "closed").with("SIP-If-Match", &first);
+    let answer = user.ask(&change)?;
+    is(&answer, 200)?;
+    let again = user.ask(&change)?;
+    is(&again, 200)?;
+    ensure!(tag_of(&again)? == tag_of(&answer)?, "another tag");
+    Ok(())
+}
+
 fn refresh_keeps(site: &Site) -> Verdict {
     let (mut watcher, mut user) = (site.inside()?, site.inside()?);
     let tag = publish(&mut user, "closed")?;
@@ -178,12 +195,13 @@ fn removal(site: &Site) -> Verdict {
 }
 
 fn two_endpoints(site: &Site) -> Verdict {
-    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
-    let first = publish(&mut user, "closed")?;
-    let second = publish(&mut user, "open")?;
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let mut one = site.doors().sign_in_inside(&user)?;
+    let mut other = site.doors().sign_in_outside(&user)?;
+    let first = publish(&mut one, "closed")?;
+    let second = publish(&mut other, "open")?;
     ensure!(first != second, "both have the tag {first}");
-    let aor = user.aor().to_owned();
-    subscribe(&mut watcher, &aor, "presence")?;
+    subscribe(&mut watcher, &user.uri, "presence")?;
     let notify = notified(&mut watcher)?;
     says(&notify, "<basic>closed</basic>")?;
     says(&notify, "<basic>open</basic>")
