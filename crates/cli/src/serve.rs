@@ -17,6 +17,9 @@ use crate::output::Output;
 /// How long a drain may take.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long a machine says that it drains before it stops taking connections: who asks does so every two seconds.
+const NOTICE: Duration = Duration::from_secs(3);
+
 /// How a process logs.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogArgs {
@@ -97,6 +100,12 @@ impl Machines {
             }
         }
         output.complain("draining; once more to end at once")?;
+        if self.announce() {
+            tokio::select! {
+                () = tokio::time::sleep(NOTICE) => {}
+                Asked::Drain = signals.next() => return output.complain("ended without waiting"),
+            }
+        }
         let drained = spawn_blocking(move || self.drain());
         tokio::select! {
             told = drained => output.complain(told.context("the drain was interrupted")?)?,
@@ -118,6 +127,17 @@ impl Machines {
             "certificates, CA bundles and revocation lists of {read} of {} machines were read again",
             self.running.len()
         ))
+    }
+
+    /// Tells those who choose among machines that these drain; false if nobody outside this process does.
+    fn announce(&self) -> bool {
+        let ours: Vec<&str> = self.running.iter().map(Running::name).collect();
+        let watched = self.running.iter().flat_map(Running::watchers);
+        let is_watched = watched.into_iter().any(|name| !ours.contains(&name));
+        if is_watched {
+            self.running.iter().for_each(Running::announce_drain);
+        }
+        is_watched
     }
 
     /// Ends all machines at the same time and says how it went.

@@ -125,7 +125,8 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
     answers.iter().try_for_each(|(name, answer)| match answer {
         Answer::Running(status) => {
             balanced(status, output)?;
-            abuse(name, status, output)
+            abuse(name, status, output)?;
+            health(name, status, output)
         }
         Answer::NotRunning | Answer::Failed(_) => Ok(()),
     })
@@ -166,6 +167,20 @@ fn abuse(name: &str, status: &MachineStatus, output: &Output) -> anyhow::Result<
             "{name}: {count} sources are not served as usual; `vestibule limits show` tells which"
         )),
     }
+}
+
+/// One line about each machine that a name service leaves out of its answers.
+fn health(name: &str, status: &MachineStatus, output: &Output) -> anyhow::Result<()> {
+    let away = status.health.iter().filter(|one| one.standing != "up");
+    away.into_iter().try_for_each(|one| {
+        let fault = one.fault.as_ref().map(|fault| format!(": {fault}"));
+        output.line(format!(
+            "{name} sees {} {}{}",
+            one.member,
+            one.standing,
+            fault.unwrap_or_default()
+        ))
+    })
 }
 
 fn json((name, answer): &(String, Answer)) -> serde_json::Value {

@@ -3,14 +3,17 @@
 //! - [`machine`]: one machine of the topology, started, watched, reloaded and drained.
 //! - [`signalling`]: Director, Edge and Front End. [`identify`]: the trust list.
 //! - [`directory_log`], [`directory_admin`], [`replication`]: the users, on the machine that masters them and elsewhere.
-//! - [`names`]: the answers to DNS. [`balancer`]: the VIPs of pools.
+//! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
+//! - [`balancer`]: the VIPs of pools.
 //!
-//! `balancer`, `directory_admin`, `names`, `replication` and `signalling` do not use each other; `machine` puts them together.
+//! `balancer`, `directory_admin`, `health`, `names`, `replication` and `signalling` do not use each other; `machine` puts them together.
 //! `directory_log` and `identify` are the ground that several stand on.
 
 pub mod balancer;
 pub mod directory_admin;
 pub mod directory_log;
+mod fault;
+pub mod health;
 pub mod identify;
 pub mod machine;
 pub mod names;

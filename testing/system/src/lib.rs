@@ -13,6 +13,7 @@ pub mod authority;
 pub mod block;
 pub mod callers;
 pub mod deployment;
+pub mod dig;
 pub mod digest;
 pub mod kamailio;
 pub mod malformed;

@@ -62,6 +62,20 @@ pub struct Report {
     pub directory: Option<Directory>,
     /// Its registrations, if it keeps them.
     pub bindings: Option<Bindings>,
+    /// How others are, if it asks them.
+    #[serde(default)]
+    pub health: Vec<Member>,
+}
+
+/// How another machine is believed to be.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Member {
+    /// Its name.
+    pub member: String,
+    /// `up`, `down` or `draining`.
+    pub standing: String,
+    /// What went wrong with the last question.
+    pub fault: Option<String>,
 }
 
 /// One listening address.

@@ -7,6 +7,7 @@
 //! makes the next change. Time enters as [`Now`], randomness as a seed at construction, the network as [`net::Event`]
 //! and leaves as [`net::Effect`]. Same seed and same inputs give the same outputs, byte for byte.
 
+pub mod health;
 mod machine;
 pub mod net;
 pub mod random;

@@ -63,6 +63,8 @@ pub enum End {
     Behind(Role),
     /// The members behind a VIP, as the balancer asks for their health.
     Probed(Role),
+    /// Every member of the pools of one role at its own address, as the name service asks for their health.
+    Members(Role),
     /// The Front Ends of the pool that masters the directory of users.
     DirectoryMaster,
     /// The Front Ends of all other pools.

@@ -10,7 +10,7 @@ use base::net::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Delegate, Federation, Fqdn, Gateway, Limits, Ports, Sip};
+use crate::{Delegate, Dns, Federation, Fqdn, Gateway, Limits, Ports, Sip};
 
 /// A whole deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Topology {
     pub(crate) sip: Sip,
     pub(crate) limits: Limits,
     pub(crate) federation: Federation,
+    pub(crate) dns: Dns,
 }
 
 /// How clients and servers are spread over the members of a pool.
@@ -267,6 +268,12 @@ impl Topology {
     #[must_use]
     pub fn federation(&self) -> &Federation {
         &self.federation
+    }
+
+    /// Returns how names are answered.
+    #[must_use]
+    pub const fn dns(&self) -> Dns {
+        self.dns
     }
 
     /// Returns the bounds.

@@ -94,6 +94,9 @@ pub(crate) struct Raw {
     /// Calls and messages with other organisations, through the edges.
     #[serde(default)]
     pub(crate) federation: RawFederation,
+    /// How the name service answers.
+    #[serde(default)]
+    pub(crate) dns: RawDns,
 }
 
 /// Numbers by the names of ports.
@@ -372,6 +375,19 @@ pub(crate) struct RawPartner {
     pub(crate) requests_per_second: Option<At<u32>>,
     /// Connections that it may hold to one worker of an edge. Default: 32.
     pub(crate) connections: Option<At<u32>>,
+}
+
+/// For how long others may remember the answers of the name service.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Dns")]
+pub(crate) struct RawDns {
+    /// Addresses. Shorter is sooner without a machine that is down, and asks more of the name service. Default: 30s.
+    #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
+    pub(crate) address_ttl: Option<At<String>>,
+    /// Services (SRV). Default: 300s.
+    #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
+    pub(crate) service_ttl: Option<At<String>>,
 }
 
 /// Returns the schema of the file.

@@ -186,6 +186,7 @@ impl Topology {
             | End::Anyone
             | End::EveryMachine
             | End::Itself
+            | End::Members(_)
             | End::OtherFrontEnds
             | End::Store
             | End::Gateways
@@ -220,6 +221,7 @@ impl Topology {
             | End::Of(_)
             | End::Behind(_)
             | End::Probed(_)
+            | End::Members(_)
             | End::DirectoryMaster
             | End::OtherFrontEnds => self.machines_in(&self.pools_of_end(end, carrier)),
         }
@@ -237,7 +239,9 @@ impl Topology {
             End::GatewayPools => front_ends
                 .filter(|pool| self.gateways_over(carrier).any(|g| g.pool == pool.fqdn))
                 .collect(),
-            End::Of(role) | End::Behind(role) | End::Probed(role) => self.pools_of(role).collect(),
+            End::Of(role) | End::Behind(role) | End::Probed(role) | End::Members(role) => {
+                self.pools_of(role).collect()
+            }
             End::DirectoryMaster => front_ends.filter(|pool| pool.masters_directory).collect(),
             End::OtherFrontEnds => front_ends.filter(|pool| !pool.masters_directory).collect(),
             End::Outside

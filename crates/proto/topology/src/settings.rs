@@ -69,6 +69,16 @@ impl From<Carrier> for PlainTransport {
     }
 }
 
+/// For how long others may remember what the name service says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dns {
+    /// An address: whoever remembers it does not hear that the machine has gone.
+    pub address_ttl: Duration,
+    /// Which host offers a service: that changes with the topology only.
+    pub service_ttl: Duration,
+}
+
 /// With whom calls and messages are exchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

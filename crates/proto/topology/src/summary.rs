@@ -214,7 +214,8 @@ fn party_name(party: &Party) -> Text {
         },
         End::Of(role) if party.vip => vip_name(role),
         End::Of(role) => role_text(role, party.face),
-        End::Behind(role) | End::Probed(role) => member_name(role),
+        End::Members(Role::Edge) => role_text(Role::Edge, party.face),
+        End::Behind(role) | End::Probed(role) | End::Members(role) => member_name(role),
     }
 }
 
@@ -250,7 +251,7 @@ fn role_text(role: Role, face: Face) -> Text {
         },
         (Role::Dns, _) => Text {
             en: "DNS",
-            ko: "DNS",
+            ko: "DNS 서버",
         },
     }
 }

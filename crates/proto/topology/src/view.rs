@@ -14,7 +14,7 @@ use crate::flows::{Carrier, End, Protocol, Security};
 use crate::records::Record;
 use crate::resolve::{Instance, Party};
 use crate::{
-    Delegate, Federation, Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip,
+    Delegate, Dns, Federation, Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip,
     Topology,
 };
 
@@ -54,6 +54,8 @@ pub struct View {
     pub limits: Limits,
     /// With whom calls and messages are exchanged.
     pub federation: Federation,
+    /// How names are answered.
+    pub dns: Dns,
     /// The port numbers.
     pub ports: Ports,
     /// The certificates that it needs, at most one for each face.
@@ -108,6 +110,8 @@ pub struct Member {
     pub fqdn: Fqdn,
     /// Its address on the organisation's network; servers reach an Edge there too.
     pub address: IpAddr,
+    /// Its address outside, if it has one.
+    pub external: Option<IpAddr>,
 }
 
 impl View {
@@ -165,6 +169,7 @@ impl Topology {
             sip: self.sip.clone(),
             limits: self.limits.clone(),
             federation: self.federation.clone(),
+            dns: self.dns,
             ports: self.ports.clone(),
             certificates: self.certificates(machine),
             records: self.records(),
@@ -273,6 +278,7 @@ impl Topology {
         let member = |m: &Machine| Member {
             fqdn: m.fqdn.clone(),
             address: m.address,
+            external: m.external,
         };
         PoolView {
             pool: pool.clone(),

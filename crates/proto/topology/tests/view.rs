@@ -14,7 +14,7 @@ fn an_edge_meets_servers_inside_and_clients_outside() {
         (inside.security, inside.face),
         (Security::Mutual, Face::Inside)
     );
-    assert_eq!(inside.servers, [Role::Director, Role::FrontEnd]);
+    assert_eq!(inside.servers, [Role::Director, Role::FrontEnd, Role::Dns]);
     assert!(!inside.clients);
     let access = listener(&view, "203.0.113.10:443");
     assert_eq!(
@@ -64,9 +64,9 @@ fn a_director_asks_for_certificates_and_takes_clients_without() {
         (sip.security, sip.transport),
         (Security::Either, Transport::Tls)
     );
-    assert_eq!(sip.servers, [Role::FrontEnd, Role::Edge]);
+    assert_eq!(sip.servers, [Role::FrontEnd, Role::Edge, Role::Dns]);
     assert!(sip.clients);
-    assert_eq!(sip.flows, [6, 13, 14, 22]);
+    assert_eq!(sip.flows, [6, 13, 14, 22, 30]);
     let absent = |port: u16| {
         view.listeners
             .iter()
@@ -141,7 +141,7 @@ fn a_pool_behind_nothing_but_a_vip_is_reached_there_by_servers_too() {
     let member = topology.view("dir01.contoso.net").unwrap();
     assert_eq!(
         listener(&member, "10.0.0.11:5061").servers,
-        [Role::FrontEnd, Role::Edge]
+        [Role::FrontEnd, Role::Edge, Role::Dns]
     );
 }
 

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::Shared;
 use super::status::MachineStatus;
 use crate::directory_admin::{UserReply, UserRequest};
+use crate::fault::chain;
 
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,16 +111,4 @@ async fn users(shared: Arc<Shared>, request: UserRequest) -> Reply {
             reason: "the request was interrupted".to_owned(),
         },
     }
-}
-
-/// An error with all its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

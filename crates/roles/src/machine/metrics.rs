@@ -3,6 +3,7 @@
 use runtime::metrics::{Kind, Page};
 
 use super::{Shared, balanced};
+use crate::health::MemberStatus;
 
 /// Writes every number that a machine has.
 pub(super) fn write(shared: &Shared, page: &mut Page) {
@@ -13,6 +14,15 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
             page.metric(&format!("vestibule_net_{name}"), kind, help)
                 .value(&format!("vestibule_net_{name}"), &own, value);
         }
+    }
+    if let Some(names) = &shared.names {
+        for (name, kind, help, value) in names.counters().each() {
+            let name = format!("vestibule_dns_{name}");
+            page.metric(&name, kind, help).value(&name, &own, value);
+        }
+    }
+    if let Some(board) = &shared.board {
+        health(page, machine, &board.status(shared.clock.now()));
     }
     if let Some(node) = &shared.node {
         write_sip(&node.total(), machine, page);
@@ -193,6 +203,27 @@ fn partners(page: &mut Page, machine: &str, node: &sip::Stats) {
             let labels = [("machine", machine), ("partner", &**partner)];
             page.value(name, &labels, figure(one));
         }
+    }
+}
+
+/// How the machines are that this one asks.
+fn health(page: &mut Page, machine: &str, members: &[MemberStatus]) {
+    let label = |one: &MemberStatus| (one.member.clone(), one.standing.clone());
+    let name = "vestibule_member_standing";
+    page.metric(name, Kind::Gauge, "1 for how a server is believed to be.");
+    for (member, standing) in members.iter().map(label) {
+        let labels = [
+            ("machine", machine),
+            ("member", &*member),
+            ("standing", &*standing),
+        ];
+        page.value(name, &labels, 1);
+    }
+    let name = "vestibule_member_failures";
+    page.metric(name, Kind::Counter, "Questions to a server that failed.");
+    for one in members {
+        let labels = [("machine", machine), ("member", &*one.member)];
+        page.value(name, &labels, one.failures);
     }
 }
 

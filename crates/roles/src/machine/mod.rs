@@ -20,7 +20,7 @@ mod status;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base::net::Face;
+use base::net::{Face, Role};
 use runtime::passing::Passing;
 use runtime::tls::{CredentialsError, Store};
 use runtime::worker::{Drained, Snapshot, Workers};
@@ -39,6 +39,8 @@ pub use status::{
 use crate::balancer::Pools;
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
+use crate::health::Board;
+use crate::names::Names;
 use crate::replication::StatusHandle;
 use crate::signalling::{Bindings, NodeStats};
 use services::Services;
@@ -60,6 +62,10 @@ struct Shared {
     node: Option<Arc<NodeStats>>,
     counters: Option<Box<dyn Fn() -> Snapshot + Send + Sync>>,
     vips: Option<Vips>,
+    /// What the name service counts, if this machine has it.
+    names: Option<Arc<Names>>,
+    /// How others are, if this machine asks them.
+    board: Option<Arc<Board>>,
     clock: runtime::clock::Clock,
 }
 
@@ -113,6 +119,32 @@ impl Running {
     /// Waits until someone asks over the control socket that the machine drain; must run within a tokio runtime.
     pub fn asked_to_drain(&self) -> impl Future<Output = ()> + Send + use<> {
         self.services.asked_to_drain()
+    }
+
+    /// Returns the machines that ask this one how it is and choose by the answer; none if it speaks no SIP.
+    pub fn watchers(&self) -> impl Iterator<Item = &str> {
+        let view = &self.shared.view;
+        let roles = [Role::Dns, Role::LoadBalancer];
+        let pools = roles.into_iter().flat_map(|role| view.pools_of(role));
+        let members = pools.flat_map(|pool| &pool.members);
+        let names = members.map(|member| member.fqdn.as_str());
+        names.filter(|_| self.workers.is_some())
+    }
+
+    /// Returns the machine's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.shared.view.machine.fqdn.as_str()
+    }
+
+    /// Tells whoever asks that this machine is about to end; it serves on.
+    pub fn announce_drain(&self) {
+        let mailboxes = self.workers.iter().flat_map(Workers::mailboxes);
+        for mailbox in mailboxes {
+            if mailbox.post(sip::Input::Draining(true)).is_err() {
+                tracing::warn!("a worker's mailbox is full: it does not say that it drains");
+            }
+        }
     }
 
     /// Ends the machine in order, within `grace`.

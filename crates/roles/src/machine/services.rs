@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::control::{Request, answer};
 use super::{Shared, metrics};
+use crate::health::Prober;
 use crate::names::{Listening, Names};
 use crate::replication::{self, Follower, Source};
 
@@ -22,6 +23,7 @@ pub(super) struct Plan {
     pub(super) source: Option<SourcePlan>,
     pub(super) metrics: Option<TcpListener>,
     pub(super) names: Option<NamePlan>,
+    pub(super) prober: Option<Prober>,
 }
 
 /// The directory, ready to be followed.
@@ -143,6 +145,9 @@ fn run_plan(shared: &Arc<Shared>, plan: Plan, tasks: &mut JoinSet<()>) {
                 tracing::error!(%error, "the name service has ended");
             }
         });
+    }
+    if let Some(prober) = plan.prober {
+        tasks.spawn(prober.run());
     }
     if let Some(listener) = plan.metrics
         && let Some(listener) = asynchronous(listener)

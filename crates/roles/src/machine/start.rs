@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Instant;
 
+use base::health;
 use base::net::{Face, Hop, Role};
 use pki::{PoolKey, Secret, State};
 use runtime::clock::Clock;
@@ -18,6 +19,7 @@ use super::{ListenerStatus, Running, Shared, Vips};
 use crate::balancer::{self, Pools};
 use crate::directory_admin::{self, Admin, Rules};
 use crate::directory_log::{DirectoryLog, FOLDER};
+use crate::health::{Board, Prober, Watched};
 use crate::identify::TrustList;
 use crate::names::{self, Names};
 use crate::replication::{Follower, Pace, Source};
@@ -201,6 +203,11 @@ impl Builder<'_> {
             node,
             counters,
             vips,
+            names: plan.names.as_ref().map(|plan| Arc::clone(&plan.names)),
+            board: plan
+                .prober
+                .as_ref()
+                .map(|prober| Arc::clone(prober.board())),
             clock: self.options.clock,
         });
         let plan = Plan {
@@ -420,7 +427,11 @@ impl Builder<'_> {
     }
 
     /// Opens the name service, on a machine that has it.
-    fn names(&self, opened: &mut Vec<SocketAddr>) -> Result<Option<NamePlan>, StartError> {
+    fn names(
+        &self,
+        board: &Arc<Board>,
+        opened: &mut Vec<SocketAddr>,
+    ) -> Result<Option<NamePlan>, StartError> {
         if !self.view.has_role(Role::Dns) {
             return Ok(None);
         }
@@ -438,12 +449,29 @@ impl Builder<'_> {
             .iter()
             .filter(|listener| listener.protocol == Protocol::Dns);
         opened.extend(served.map(|listener| listener.address));
-        let names = Arc::new(Names::new(zone, Arc::new(dns::AllUp)));
+        let health = Arc::clone(board) as Arc<dyn dns::Health + Send + Sync>;
+        let names = Arc::new(Names::new(zone, health));
         Ok(Some(NamePlan {
             listening,
             names,
             seed: self.random()?,
         }))
+    }
+
+    /// Prepares to ask how others are, on a machine that answers with those who are well.
+    fn prober(&self, inside: Option<&Arc<Store>>) -> Result<Option<Prober>, StartError> {
+        let Some(store) = inside.filter(|_| self.view.has_role(Role::Dns)) else {
+            return Ok(None);
+        };
+        let board = Arc::new(Board::new(Watched::all(&self.view)));
+        Ok(Some(Prober::new(
+            board,
+            health::Pace::default(),
+            Arc::clone(store),
+            self.view.machine.address,
+            self.options.clock,
+            self.random()?,
+        )))
     }
 
     /// Opens what the service thread serves: the directory at Front Ends, metrics everywhere.
@@ -458,8 +486,12 @@ impl Builder<'_> {
             follower: None,
             source: None,
             metrics: None,
-            names: self.names(addresses)?,
+            names: None,
+            prober: self.prober(inside)?,
         };
+        if let Some(prober) = &plan.prober {
+            plan.names = self.names(prober.board(), addresses)?;
+        }
         for listener in &self.view.listeners {
             // Every Front End serves what it has: a copy carries the master's history under the master's indexes.
             let serves = users.filter(|_| self.view.has_role(Role::FrontEnd));

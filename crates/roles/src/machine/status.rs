@@ -11,6 +11,7 @@ use topology::role_name;
 use super::Shared;
 use super::balanced::{self, BalancedPool};
 use super::flows::{FlowStatus, flow_statuses};
+use crate::health::MemberStatus;
 use crate::replication;
 
 /// How one machine is.
@@ -39,6 +40,9 @@ pub struct MachineStatus {
     /// The pools whose VIPs it holds, if it is a balancer.
     #[serde(default)]
     pub balanced: Vec<BalancedPool>,
+    /// How others are, if it asks them, as a name service does.
+    #[serde(default)]
+    pub health: Vec<MemberStatus>,
     /// Its certificates.
     pub certificates: Vec<CertificateStatus>,
 }
@@ -213,6 +217,7 @@ impl Shared {
             directory: self.directory_status(),
             bindings: self.binding_status(),
             balanced: self.vips.as_ref().map(balanced::pools).unwrap_or_default(),
+            health: self.health_status(),
             certificates: self.certificate_statuses(),
         }
     }
@@ -300,6 +305,11 @@ impl Shared {
             commits,
             broken,
         })
+    }
+
+    fn health_status(&self) -> Vec<MemberStatus> {
+        let board = self.board.as_ref();
+        board.map_or_else(Vec::new, |board| board.status(self.clock.now()))
     }
 
     fn certificate_statuses(&self) -> Vec<CertificateStatus> {

@@ -9,12 +9,8 @@
 
 use base::net::{Face, Role};
 use dns::{Data, Origin, Record, Zone, ZoneError};
-use topology::{Fqdn, RecordData, View};
+use topology::{Dns, Fqdn, RecordData, View};
 
-/// Short, because the machine behind an address may go; long enough that a phone does not ask twice in a sign-in.
-const ADDRESS_TTL: u32 = 30;
-/// Which host offers a service changes with the topology only.
-const SERVICE_TTL: u32 = 300;
 /// A name that is not there may come with the next topology.
 const NEGATIVE_TTL: u32 = 30;
 
@@ -23,15 +19,16 @@ const NEGATIVE_TTL: u32 = 30;
 /// # Errors
 /// When a name of the topology grows too long for DNS, as a service of a very long domain.
 pub fn zone(view: &View) -> Result<Zone, ZoneError> {
-    let records: Vec<Record> = view.records.iter().map(record).collect();
+    let records = view.records.iter().map(|from| record(from, view.dns));
+    let records: Vec<Record> = records.collect();
     let inside = origins(view, Face::Inside, &records);
     let outside = origins(view, Face::Outside, &records);
     Zone::new(inside.into_iter().chain(outside), records)
 }
 
-fn record(from: &topology::Record) -> Record {
+fn record(from: &topology::Record, times: Dns) -> Record {
     let (ttl, data) = match &from.data {
-        RecordData::Address(address) => (ADDRESS_TTL, Data::Address(*address)),
+        RecordData::Address(address) => (times.address_ttl, Data::Address(*address)),
         RecordData::Service {
             priority,
             weight,
@@ -45,13 +42,13 @@ fn record(from: &topology::Record) -> Record {
                 port: *port,
                 target,
             };
-            (SERVICE_TTL, data)
+            (times.service_ttl, data)
         }
     };
     Record {
         face: from.face,
         name: from.name.clone(),
-        ttl,
+        ttl: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
         data,
     }
 }

@@ -11,6 +11,7 @@ use system::tls::{Manner, Wire};
 
 pub(crate) const DIR01: &str = "dir01.contoso.net";
 pub(crate) const DIR02: &str = "dir02.contoso.net";
+pub(crate) const DNS01: &str = "dns01.contoso.net";
 pub(crate) const EDGE01: &str = "edge01.contoso.net";
 pub(crate) const FE01: &str = "fe01.contoso.net";
 pub(crate) const FE02: &str = "fe02.contoso.net";
@@ -33,6 +34,8 @@ pub(crate) mod flow {
     pub(crate) const PLAIN: u8 = 25;
     /// Gateways, to the Front End of their pool.
     pub(crate) const GATEWAYS: u8 = 26;
+    /// Names.
+    pub(crate) const NAMES: u8 = 17;
     /// Metrics.
     pub(crate) const METRICS: u8 = 24;
 }

@@ -204,6 +204,7 @@ impl Node {
             uses: self.shared.guard.uses(),
             random: &mut self.random,
             now: self.now,
+            draining: self.draining,
         };
         look(&mut context)
     }

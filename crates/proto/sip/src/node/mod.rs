@@ -94,6 +94,9 @@ pub enum Input {
         /// What it says.
         answer: Answer,
     },
+    /// Whether this machine is about to end and takes nothing new if it can be helped. It serves what comes all the same;
+    /// whoever asks how it is hears of it.
+    Draining(bool),
 }
 
 impl From<Event> for Input {
@@ -235,6 +238,7 @@ pub struct Node {
     out: VecDeque<Action>,
     stats: Stats,
     reporting: bool,
+    draining: bool,
 }
 
 impl Node {
@@ -266,6 +270,7 @@ impl Node {
             out: VecDeque::new(),
             stats: Stats::default(),
             reporting: false,
+            draining: false,
             shared,
             config,
         };
@@ -422,6 +427,7 @@ impl Machine for Node {
             Input::Told(note) => self.told(note),
             Input::Untold(note) => self.untold(&note),
             Input::Resolved { ticket, answer } => self.resolved(ticket, answer),
+            Input::Draining(draining) => self.draining = draining,
         }
         self.gauge();
     }

@@ -24,6 +24,7 @@ pub(crate) struct Context<'a> {
     pub(crate) uses: &'a Uses,
     pub(crate) random: &'a mut Random,
     pub(crate) now: Now,
+    pub(crate) draining: bool,
 }
 
 /// A request and who sent it.
@@ -203,6 +204,8 @@ impl Record {
 pub enum Why {
     /// We were asked ourselves.
     Answered,
+    /// We were asked ourselves, and are about to end.
+    Draining,
     /// Credentials are needed.
     Challenged,
     /// The credentials are wrong, the user is unknown or disabled: not told apart on purpose.
@@ -292,6 +295,7 @@ impl Why {
             Self::NoServer
             | Self::NotReady
             | Self::Overloaded
+            | Self::Draining
             | Self::Slowed
             | Self::Ignored
             | Self::Scanner => 503,
@@ -322,6 +326,7 @@ impl Why {
             Self::FlowGone => Some("Flow Failed"),
             Self::NoPrivacy => Some("Privacy Service Not Available"),
             Self::Answered
+            | Self::Draining
             | Self::Challenged
             | Self::BadCredentials
             | Self::Redirected
@@ -353,6 +358,7 @@ impl Why {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Draining => "draining",
             Self::Challenged => "challenged",
             Self::BadCredentials => "bad-credentials",
             Self::Redirected => "redirected",

@@ -56,9 +56,12 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
         return Some(Decision::refuse(ask, Why::Forbidden));
     }
     if is_for_me(context, ask)
-        && let Some(decision) = to_ourselves(ask)
+        && let Some(decision) = to_ourselves(context, ask)
     {
         return Some(decision);
+    }
+    if only_asks(&ask.link.peer) {
+        return Some(Decision::refuse(ask, Why::Forbidden));
     }
     // A REGISTER and the like may be for us, who need not send it on.
     let goes_on = matches!(request.method(), Method::Invite | Method::Message);
@@ -76,10 +79,17 @@ fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
 }
 
 /// What we answer as the one who is asked, not as a proxy (RFC 3261 8.2): how we are, and that we know no such method.
-fn to_ourselves<'r>(ask: &Ask<'r>) -> Option<Decision<'r>> {
+///
+/// While we drain, the answer about how we are is 503, so that whoever chooses among servers leaves us out.
+fn to_ourselves<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     let request = ask.request;
     if request.method() == Method::Options {
-        let fine = || Some(Decision::Reply(Reply::to(request, 200), Why::Answered));
+        let (status, why) = if context.draining {
+            (503, Why::Draining)
+        } else {
+            (200, Why::Answered)
+        };
+        let fine = || Some(Decision::Reply(Reply::to(request, status), why));
         return unsupported(ask, Name::Require).or_else(fine);
     }
     let reply = Reply::to(request, 405).header(Name::Allow, OWN_METHODS);
@@ -110,11 +120,16 @@ pub(crate) fn may_assert(peer: &Peer) -> bool {
     matches!(peer, Peer::Server(server) if matches!(server.role, Role::Director | Role::FrontEnd))
 }
 
+/// Machines that choose among servers ask us how we are, and do nothing else with SIP.
+fn only_asks(peer: &Peer) -> bool {
+    matches!(peer, Peer::Server(server) if matches!(server.role, Role::LoadBalancer | Role::Dns))
+}
+
 /// Machines that have no business with SIP are refused, good certificate or not; so are partners, except by an Edge.
 fn may_speak_sip(own: Role, peer: &Peer) -> bool {
     match peer {
         Peer::Client => true,
-        Peer::Server(server) => matches!(server.role, Role::Director | Role::FrontEnd | Role::Edge),
+        Peer::Server(server) => server.role != Role::ReverseProxy,
         Peer::Partner(_) => own == Role::Edge,
         Peer::Gateway(_) => own == Role::FrontEnd,
     }

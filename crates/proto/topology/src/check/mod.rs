@@ -42,6 +42,7 @@ pub(crate) fn check(raw: &Raw, sink: &mut Sink) -> Topology {
         sip: settings::sip(raw, sink),
         limits: settings::limits(raw, sink),
         federation: federation::federation(raw, &domains, &pools, sink),
+        dns: settings::dns(raw, sink),
         client_networks: settings::client_networks(raw, sink),
         ports: Ports::new(
             raw.ports

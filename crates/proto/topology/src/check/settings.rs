@@ -7,7 +7,7 @@ use super::pools::Draft;
 use crate::fault::{Rule, Sink};
 use crate::raw::{At, Raw, RawLimits, RawUserAgent};
 use crate::{
-    Digest, Fqdn, Limits, Network, SignIn, SimpleUrl, SimpleUrls, Sip, UserAgentRule, units,
+    Digest, Dns, Fqdn, Limits, Network, SignIn, SimpleUrl, SimpleUrls, Sip, UserAgentRule, units,
 };
 
 /// The private networks of RFC 1918: where clients inside are unless the file says otherwise.
@@ -35,6 +35,10 @@ const FAILURES: u32 = 100;
 const FAILURES_OF_USER: u32 = 10;
 /// Longer than the 20 minutes between keep-alives that clients of the topology may take.
 const IDLE: Duration = Duration::from_secs(1800);
+/// Short, because the machine behind an address may go; long enough that a phone does not ask twice in a sign-in.
+const ADDRESS_TTL: Duration = Duration::from_secs(30);
+const SERVICE_TTL: Duration = Duration::from_secs(300);
+const TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
 const IDLE_BOUNDS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(24 * 3600));
 
 /// Returns the short addresses.
@@ -247,6 +251,14 @@ pub(super) fn limits(raw: &Raw, sink: &mut Sink) -> Limits {
         failures_per_user: count(&raw.limits.failures_per_user, FAILURES_OF_USER, sink),
         drop_scanners: raw.limits.drop_scanners.unwrap_or(true),
         idle: duration(&raw.limits.idle, IDLE, IDLE_BOUNDS, sink),
+    }
+}
+
+/// Returns how long answers of the name service may be remembered.
+pub(super) fn dns(raw: &Raw, sink: &mut Sink) -> Dns {
+    Dns {
+        address_ttl: duration(&raw.dns.address_ttl, ADDRESS_TTL, TTL_BOUNDS, sink),
+        service_ttl: duration(&raw.dns.service_ttl, SERVICE_TTL, TTL_BOUNDS, sink),
     }
 }
 

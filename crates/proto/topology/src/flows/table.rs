@@ -566,4 +566,25 @@ pub const TABLE: &[Flow] = &[
             ko: "에지가 파트너 서버의 위치를 조회합니다.",
         },
     },
+    Flow {
+        id: 30,
+        legs: &[Leg {
+            from: &[End::Of(Role::Dns)],
+            to: &[
+                End::Members(Role::Director),
+                End::Members(Role::FrontEnd),
+                End::Members(Role::Edge),
+            ],
+        }],
+        services: &[SIP],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "health of what names lead to",
+            ko: "이름이 가리키는 서버의 상태 확인",
+        },
+        note: Text {
+            en: "The name service asks every server that speaks SIP how it is, and leaves out of its answers what is down or draining.",
+            ko: "이름 서비스는 SIP를 사용하는 모든 서버의 상태를 확인하고, 중지되었거나 드레이닝 중인 서버를 응답에서 제외합니다.",
+        },
+    },
 ];

@@ -1,0 +1,200 @@
+//! What is believed of every member: written by one prober, read by anybody at any time.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use base::health::{Input, MemberId, Standing};
+use base::net::Hop;
+use base::{Mono, Now};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use topology::{Fqdn, Port, View, has_sip};
+
+/// A member that is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its pool.
+    pub pool: Fqdn,
+    /// Its name and where it is asked.
+    pub hop: Hop,
+    /// Its addresses, on every face.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// What is believed of the members, in the order in which they were given.
+pub struct Board {
+    members: Vec<Watched>,
+    by_address: BTreeMap<IpAddr, usize>,
+    beliefs: Vec<Mutex<Belief>>,
+}
+
+#[derive(Clone)]
+struct Belief {
+    standing: Standing,
+    since: Option<Mono>,
+    /// What went wrong with the last question, if it did.
+    fault: Option<String>,
+    questions: u64,
+    failures: u64,
+}
+
+/// How a member stands, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// Its name.
+    pub member: String,
+    /// Its pool.
+    pub pool: String,
+    /// Where it is asked.
+    pub address: SocketAddr,
+    /// `up`, `down` or `draining`.
+    pub standing: String,
+    /// For how many seconds, if it has changed since the start.
+    pub since_s: Option<u64>,
+    /// What went wrong with the last question.
+    pub fault: Option<String>,
+    /// Questions that were answered or given up.
+    pub questions: u64,
+    /// Those of them that failed.
+    pub failures: u64,
+}
+
+impl Watched {
+    /// Every machine that speaks SIP inside, with its addresses.
+    #[must_use]
+    pub fn all(view: &View) -> Vec<Self> {
+        let pools = view.pools.iter().filter(|pool| has_sip(pool.pool.role));
+        let watched = pools.flat_map(|pool| {
+            pool.members.iter().map(|member| Self {
+                pool: pool.pool.fqdn.clone(),
+                hop: Hop::inside(member.fqdn.as_str(), view.socket(member, Port::Sip)),
+                addresses: [member.address]
+                    .into_iter()
+                    .chain(member.external)
+                    .collect(),
+            })
+        });
+        watched.collect()
+    }
+}
+
+impl Board {
+    /// Begins with these members, all of them up.
+    #[must_use]
+    pub fn new(members: Vec<Watched>) -> Self {
+        let fresh = Belief {
+            standing: Standing::Up,
+            since: None,
+            fault: None,
+            questions: 0,
+            failures: 0,
+        };
+        let addresses = members.iter().enumerate();
+        let addresses =
+            addresses.flat_map(|(at, member)| member.addresses.iter().map(move |one| (*one, at)));
+        Self {
+            by_address: addresses.collect(),
+            beliefs: members.iter().map(|_| Mutex::new(fresh.clone())).collect(),
+            members,
+        }
+    }
+
+    /// Returns the members.
+    #[must_use]
+    pub fn members(&self) -> &[Watched] {
+        &self.members
+    }
+
+    /// Returns how the member at an address stands; whoever is not asked is up.
+    #[must_use]
+    pub fn standing(&self, address: IpAddr) -> Standing {
+        let member = self.by_address.get(&address).copied();
+        let belief = member.and_then(|at| self.belief(MemberId(at)));
+        belief.map_or(Standing::Up, |belief| belief.standing)
+    }
+
+    /// Returns how every member stands.
+    #[must_use]
+    pub fn status(&self, now: Now) -> Vec<MemberStatus> {
+        let members = self.members.iter().enumerate();
+        let status = members.filter_map(|(at, member)| {
+            let belief = self.belief(MemberId(at))?.clone();
+            Some(MemberStatus {
+                member: member.hop.name.to_string(),
+                pool: member.pool.to_string(),
+                address: member.hop.addr,
+                standing: word(belief.standing).to_owned(),
+                since_s: belief.since.map(|since| now.mono.since(since).as_secs()),
+                fault: belief.fault,
+                questions: belief.questions,
+                failures: belief.failures,
+            })
+        });
+        status.collect()
+    }
+
+    pub(super) fn answered(&self, member: MemberId, fault: Option<String>) {
+        if let Some(mut belief) = self.belief(member) {
+            belief.questions += 1;
+            belief.failures += u64::from(fault.is_some());
+            belief.fault = fault;
+        }
+    }
+
+    pub(super) fn changed(&self, member: MemberId, standing: Standing, now: Now) {
+        if let Some(mut belief) = self.belief(member) {
+            belief.standing = standing;
+            belief.since = Some(now.mono);
+        }
+        if let Some(known) = self.members.get(member.0) {
+            tracing::info!(member = %known.hop.name, standing = word(standing), "a server's health has changed");
+        }
+    }
+
+    fn belief(&self, member: MemberId) -> Option<MutexGuard<'_, Belief>> {
+        let belief = self.beliefs.get(member.0)?;
+        Some(belief.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A name is answered with the machines that take something new.
+impl dns::Health for Board {
+    fn is_up(&self, _name: &str, address: IpAddr) -> bool {
+        self.standing(address) == Standing::Up
+    }
+}
+
+const fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Up => "up",
+        Standing::Down => "down",
+        Standing::Draining => "draining",
+    }
+}
+
+/// Tells a prober what became of members that were used.
+#[derive(Clone)]
+pub struct Reporter {
+    pub(super) board: Arc<Board>,
+    pub(super) sender: mpsc::Sender<Input>,
+}
+
+impl Reporter {
+    /// The member at an address could not be used.
+    pub fn failed(&self, address: IpAddr) {
+        self.report(address, Input::Failed);
+    }
+
+    /// The member at an address was used with success.
+    pub fn served(&self, address: IpAddr) {
+        self.report(address, Input::Served);
+    }
+
+    fn report(&self, address: IpAddr, what: fn(MemberId) -> Input) {
+        if let Some(at) = self.board.by_address.get(&address) {
+            // A word that is lost costs one failure of many: the prober finds out by itself.
+            let _ = self.sender.try_send(what(MemberId(*at)));
+        }
+    }
+}

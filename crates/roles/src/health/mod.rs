@@ -1,0 +1,21 @@
+//! Who of the deployment can be used, for a machine that chooses among servers (port summary rows 22 and 30).
+//!
+//! [`Prober`] asks the SIP port of every member as another server would: a TCP connection, a TLS handshake in which the
+//! member proves its name, one OPTIONS ([`options`]). 200 is up, 503 is a member that drains, all else is a failure.
+//! What follows from answers is decided in [`base::health`]; what is believed of whom stands on the [`Board`], which any
+//! thread may read.
+//!
+//! A web port that answers while SIP is dead is of no use to anybody here, so SIP stands for the member as a whole.
+//!
+//! Bounds: as in [`base::health::Pace`]; an answer of [`options::ANSWER_MAX`] bytes; [`REPORTS`] words of those who use
+//! members wait, more are dropped.
+
+mod board;
+pub mod options;
+mod prober;
+
+pub use board::{Board, MemberStatus, Reporter, Watched};
+pub use prober::{Prober, REPORTS};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Names lead to machines that serve: a Director that is killed, drained or back again is seen in what DNS answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use system::deployment::Deployment;
+use system::dig;
+use system::needs::{Need, are_met};
+use system::sip_client::{SipClient, Words};
+use system::wait;
+
+use super::site::{DIR01, DIR02, DNS01, FE01, Site, flow};
+
+const NEEDS: [Need; 1] = [Need::Program("dig")];
+/// How long a name may lead to a machine that has gone: two questions, two seconds and half a second apart, and the time
+/// that a loaded test machine takes for them.
+const GONE: Duration = Duration::from_secs(8);
+/// A machine that comes back is asked for at the usual pace, and once more.
+const BACK: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(30);
+const POOL: &str = "dirpool01.contoso.net";
+
+/// Two Directors, a Front End and the name service, each a process of its own.
+struct Machines {
+    site: Site,
+    dir01: Deployment,
+    dir02: Deployment,
+    dns: SocketAddr,
+    _others: [Deployment; 2],
+}
+
+impl Machines {
+    fn start() -> Self {
+        let site = Site::new();
+        site.prepare();
+        let front_end = site.run(FE01);
+        let (dir01, dir02) = (site.run(DIR01), site.run(DIR02));
+        let names = site.run(DNS01);
+        Self {
+            dns: site.address(DNS01, flow::NAMES),
+            site,
+            dir01,
+            dir02,
+            _others: [front_end, names],
+        }
+    }
+
+    /// Waits until a name leads to exactly these machines.
+    fn leads_to(&self, name: &str, machines: &[&str], within: Duration) {
+        let own = |machine: &&str| dig::short(self.dns, machine, "A").unwrap();
+        let mut wanted: Vec<String> = machines.iter().flat_map(own).collect();
+        wanted.sort_unstable();
+        let does = || (dig::short(self.dns, name, "A").unwrap() == wanted).then_some(());
+        assert!(
+            wait::until(within, does).is_some(),
+            "{name} leads to {:?} and not to {wanted:?}: {:#?}",
+            dig::short(self.dns, name, "A"),
+            self.site.report(DNS01).health
+        );
+    }
+
+    /// What the name service believes of a machine.
+    fn standing(&self, machine: &str) -> String {
+        let health = self.site.report(DNS01).health;
+        let found = health.into_iter().find(|one| one.member == machine);
+        found.unwrap().standing
+    }
+}
+
+#[test]
+fn a_name_leads_to_the_directors_that_serve() {
+    if !are_met("a_name_leads_to_the_directors_that_serve", &NEEDS) {
+        return;
+    }
+    let mut machines = Machines::start();
+    machines.leads_to(POOL, &[DIR01, DIR02], START);
+
+    machines.dir01.kill().unwrap();
+    machines.leads_to(POOL, &[DIR02], GONE);
+    machines.leads_to("sip.contoso.com", &[DIR02], Duration::ZERO);
+    assert_eq!(machines.standing(DIR01), "down");
+    let said = machines.site.operator().command(&["status"], "").unwrap();
+    assert!(
+        said.out
+            .contains("dns01.contoso.net sees dir01.contoso.net down"),
+        "{}",
+        said.out
+    );
+
+    machines.dir01.restart().unwrap();
+    machines.leads_to(POOL, &[DIR01, DIR02], BACK);
+
+    let operator = machines.site.operator().clone();
+    operator.done(&["drain", "--machine", DIR02], "").unwrap();
+    // It says so while it still takes connections, so that nobody is sent to a closed door.
+    machines.leads_to(POOL, &[DIR01], GONE);
+    let ended = machines.dir02.process().wait_end(GONE).unwrap();
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(0));
+    let is_down = || (machines.standing(DIR02) == "down").then_some(());
+    assert!(wait::until(GONE, is_down).is_some());
+
+    machines.dir01.kill().unwrap();
+    // With nobody up, everybody is named: a client that tries finds out for itself.
+    machines.leads_to(POOL, &[DIR01, DIR02], GONE);
+}
+
+#[test]
+fn a_machine_that_drains_says_so_to_who_asks_and_serves_on() {
+    let machines = Machines::start();
+    let mut phone = machines.site.phone(DIR01);
+    assert_eq!(phone.options(DIR01).unwrap(), 200);
+    let operator = machines.site.operator();
+    operator.done(&["drain", "--machine", DIR01], "").unwrap();
+    let says = || (phone.options(DIR01).unwrap() == 503).then_some(());
+    assert!(
+        wait::until(GONE, says).is_some(),
+        "it never says that it drains"
+    );
+    let mut another = machines.site.phone(DIR01);
+    assert_eq!(
+        another.options(DIR01).unwrap(),
+        503,
+        "it still takes connections"
+    );
+}
+
+#[test]
+fn the_name_service_may_ask_how_a_server_is_and_nothing_else() {
+    let machines = Machines::start();
+    let wire = machines.site.server(DNS01, DIR01, flow::SIGN_IN);
+    let mut asker = SipClient::new(wire);
+    assert_eq!(asker.options(DIR01).unwrap(), 200);
+    for method in ["MESSAGE", "INVITE", "REGISTER", "SUBSCRIBE"] {
+        let request = asker.compose(Words {
+            method,
+            uri: "sip:alice@contoso.com",
+            from: "sip:bob@contoso.com",
+            to: "sip:alice@contoso.com",
+        });
+        assert_eq!(asker.ask(&request).unwrap().status(), 403, "{method}");
+    }
+}
