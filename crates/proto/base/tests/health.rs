@@ -83,7 +83,7 @@ impl Host for Watcher {
 fn world(watcher: Watcher, seed: u8) -> (World<Watcher>, HostId) {
     let mut world = World::new([seed; 32]);
     let place = Place {
-        listens: vec![("127.0.0.1:1".parse().unwrap(), Face::Inside)],
+        listens: vec![(([127, 0, 0, 1], 1).into(), Face::Inside)],
         proves: Peer::Client,
     };
     let id = world.add(place, watcher);
