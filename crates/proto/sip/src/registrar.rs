@@ -12,6 +12,8 @@
 
 mod answer;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use answer::{Answer, FLOW_TIMER, binds_flow};
@@ -25,6 +27,8 @@ use std::time::Duration;
 
 /// Contacts in one REGISTER; more are refused.
 const MAX_CONTACTS: usize = 16;
+/// Seconds that a malformed `expires` stands for.
+const MALFORMED: u32 = 3_600;
 /// Bytes of one Contact with its parameters, and of the route to it.
 const MAX_CONTACT: usize = 2_048;
 
@@ -135,12 +139,13 @@ pub fn register(
     };
     for contact in &contacts {
         let (binding, life) = read_contact(rules, now, request, &order, contact)?;
-        if let Some(old) = bound.iter().find(|old| old.is_same(&binding)) {
-            order.follows(old)?;
-        }
-        // Of two contacts that are the same binding the later counts.
-        change.remove.retain(|earlier| !earlier.is_same(&binding));
-        change.put.retain(|earlier| !earlier.is_same(&binding));
+        let mut same = bound.iter().filter(|old| old.is_same(&binding));
+        same.try_for_each(|old| order.follows(old))?;
+        // Of two contacts that are the same binding the later counts; what the earlier would have replaced goes.
+        let superseded = change
+            .put
+            .extract_if(.., |earlier| earlier.is_same(&binding));
+        change.remove.extend(superseded);
         if life.is_zero() {
             change.remove.push(binding);
         } else {
@@ -263,14 +268,15 @@ fn flow_number(message: &Message, address: &Address<'_>) -> u32 {
     number.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
-/// RFC 3261 10.2.1.1: the Contact's own `expires`, else the Expires header, else the default; a malformed one counts
-/// as absent.
+/// RFC 3261 10.2.1.1: the Contact's own `expires`, else the Expires header, else the default; a malformed `expires`
+/// counts as an hour (20.10).
 fn lifetime(
     rules: &Registrations,
     message: &Message,
     address: &Address<'_>,
 ) -> Result<Duration, Refusal> {
-    let own = address.params.value("expires").and_then(seconds);
+    let own = address.params.get("expires");
+    let own = own.map(|text| text.and_then(seconds).unwrap_or(MALFORMED));
     let asked = own.or_else(|| message.expires().ok().flatten());
     let Some(asked) = asked else {
         return Ok(rules.default);

@@ -5,16 +5,27 @@ use crate::location::{Locations as _, Table};
 use crate::msg::Limits;
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
-const RULES: Registrations = Registrations {
+pub(super) const RULES: Registrations = Registrations {
     min: Duration::from_secs(60),
     default: Duration::from_secs(600),
     max: Duration::from_secs(900),
     endpoints: 2,
 };
-const AOR: &str = "sip:alice@contoso.com";
+pub(super) const AOR: &str = "sip:alice@contoso.com";
 
 /// Lets the registrar decide about a REGISTER of call `call` with these lines.
 fn ask(bound: &[Arc<Binding>], call: &str, cseq: u32, lines: &[&str]) -> Result<Outcome, Refusal> {
+    request(NOW, bound, call, cseq, lines)
+}
+
+/// The same at any time.
+pub(super) fn request(
+    now: UnixMillis,
+    bound: &[Arc<Binding>],
+    call: &str,
+    cseq: u32,
+    lines: &[&str],
+) -> Result<Outcome, Refusal> {
     let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
     let text = format!(
         "REGISTER sip:contoso.com SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.1;branch=z9hG4bK1\r\nFrom: <{AOR}>;tag=1\r\n\
@@ -29,7 +40,7 @@ fn ask(bound: &[Arc<Binding>], call: &str, cseq: u32, lines: &[&str]) -> Result<
         remote: true,
         outbound: true,
     };
-    register(&RULES, NOW, bound, &request)
+    register(&RULES, now, bound, &request)
 }
 
 /// A user whose REGISTERs are carried out at once.
@@ -101,10 +112,10 @@ fn how_long_a_binding_lives() {
         (&["Contact: sip:a@b;expires=70"], Ok(70)),
         (&["Contact: <sip:a@b>", "Expires: 99999"], Ok(900)),
         (&["Contact: <sip:a@b>;expires=99999999999"], Ok(900)),
-        (&["Contact: <sip:a@b>;expires=soon", "Expires: 90"], Ok(90)),
-        (&["Contact: <sip:a@b>;expires=", "Expires: 90"], Ok(90)),
-        (&["Contact: <sip:a@b>;expires=+80", "Expires: 90"], Ok(90)),
-        (&["Contact: <sip:a@b>;expires=-1", "Expires: 90"], Ok(90)),
+        (&["Contact: <sip:a@b>;expires=soon", "Expires: 90"], Ok(900)),
+        (&["Contact: <sip:a@b>;expires=", "Expires: 90"], Ok(900)),
+        (&["Contact: <sip:a@b>;expires=+80", "Expires: 90"], Ok(900)),
+        (&["Contact: <sip:a@b>;expires=-1", "Expires: 90"], Ok(900)),
         (&["Contact: <sip:a@b>", "Expires: 60"], Ok(60)),
         (
             &["Contact: <sip:a@b>", "Expires: 59"],

@@ -10,6 +10,7 @@
 mod abuse;
 mod calls;
 mod determinism;
+mod ends;
 mod events;
 mod faults;
 mod forking;
