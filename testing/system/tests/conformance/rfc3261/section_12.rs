@@ -1,7 +1,7 @@
 //! Section 12: dialogs, as those in the middle must leave them.
 
-use sip::msg::Name;
-use system::agent::{Call, values};
+use sip::msg::{Message, Name};
+use system::agent::{Call, Draft, values};
 
 use crate::conformance::{Case, Site, Verdict, ensure};
 
@@ -35,6 +35,16 @@ pub(crate) const CASES: &[Case] = &[
         section: "12.2.2",
         sentence: "481 from an end comes to the other, which decides what it means",
         check: the_end_decides,
+    },
+    Case {
+        section: "12.2",
+        sentence: "within a dialog every line of a request and its body arrive as they left, whatever the method",
+        check: byte_for_byte,
+    },
+    Case {
+        section: "12.2",
+        sentence: "and so do those of its answer",
+        check: answers_byte_for_byte,
     },
     Case {
         section: "12.2.1.2",
@@ -127,6 +137,102 @@ fn the_end_decides(site: &Site) -> Verdict {
     let mut call = Call::between(site.inside()?, site.inside()?)?;
     call.caller_asks("INFO", 481)?;
     call.callee_asks("INFO", 481)?;
+    Ok(())
+}
+
+/// Lines that an element in the middle has no business with.
+const LINES: [(&str, &str); 8] = [
+    (
+        "Refer-To",
+        "<sip:third@host.example?Replaces=a%40b%3Bto-tag%3D1>",
+    ),
+    ("Event", "refer;id=93809824"),
+    ("Subscription-State", "active;expires=(60)"),
+    ("RAck", "776656 1 INVITE"),
+    ("Info-Package", "odd ; a=\"b, c\""),
+    ("X-Odd", "a  b;c=\"d, <e>\" , ,"),
+    ("Content-Disposition", "Render;handling=optional"),
+    ("session-expires", "1800 ; refresher=uac"),
+];
+
+/// The lines that the sender wrote and nobody on the way may touch, as `name: value`.
+fn own_lines(draft: &Draft) -> Vec<String> {
+    let bytes = draft.bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let hop = [
+        "Via",
+        "Route",
+        "Max-Forwards",
+        "Proxy-Authorization",
+        "Record-Route",
+    ];
+    let head = text.split("\r\n\r\n").next().unwrap_or_default();
+    let lines = head.split("\r\n").skip(1);
+    lines
+        .filter(|line| !hop.iter().any(|name| line.starts_with(&format!("{name}:"))))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The sender's lines are there as they were and in their order; the body, too.
+fn is_untouched(left: &Draft, came: &Message) -> Verdict {
+    let text = String::from_utf8_lossy(came.bytes()).into_owned();
+    let mut there = text.split("\r\n");
+    for line in own_lines(left) {
+        ensure!(
+            there.any(|one| one == line),
+            "{line:?} is missing or moved in {text}"
+        );
+    }
+    ensure!(came.body() == BODY, "the body is {:?}", came.body());
+    Ok(())
+}
+
+const BODY: &[u8] = b"SIP/2.0 200 OK\r\n\r\n\0\xff\xfe\r\n";
+
+fn with_lines(draft: Draft) -> Draft {
+    let all = LINES
+        .iter()
+        .fold(draft, |draft, (name, value)| draft.with(name, value));
+    all.body("application/odd;x=\"y\"", BODY)
+}
+
+fn byte_for_byte(site: &Site) -> Verdict {
+    for (caller, callee) in [
+        (site.inside()?, site.outside()?),
+        (site.inside()?, site.inside()?),
+    ] {
+        let mut call = Call::between(caller, callee)?;
+        for method in [
+            "INFO", "REFER", "NOTIFY", "UPDATE", "PRACK", "MESSAGE", "Brew",
+        ] {
+            let request = call.caller.within(&mut call.caller_end, method);
+            let request = call.caller.begin(with_lines(request))?;
+            let came = call.callee.expect(method)?;
+            is_untouched(&request, &came)?;
+            call.callee.answer(&came, 200)?;
+            call.caller.expect_status(&request, 200)?;
+        }
+    }
+    Ok(())
+}
+
+fn answers_byte_for_byte(site: &Site) -> Verdict {
+    let mut call = Call::between(site.inside()?, site.outside()?)?;
+    for (method, status) in [
+        ("INFO", 200),
+        ("REFER", 202),
+        ("NOTIFY", 481),
+        ("UPDATE", 491),
+        ("PRACK", 200),
+    ] {
+        let request = call.caller.within(&mut call.caller_end, method);
+        let request = call.caller.begin(request)?;
+        let came = call.callee.expect(method)?;
+        let answer = with_lines(call.callee.response(&came, status));
+        call.callee.send(&answer)?;
+        is_untouched(&answer, &call.caller.expect_final(&request)?)?;
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use sip::msg::Name;
 
 use super::ringing::Ringing;
 use super::{Case, Rfc, Site, Skipped, Verdict, ensure, is, run};
+use system::agent::Call;
 
 const RFC: Rfc = Rfc {
     number: 4028,
@@ -26,6 +27,21 @@ const CASES: &[Case] = &[
         section: "6",
         sentence: "a 422 of the phone comes back with its Min-SE",
         check: too_small,
+    },
+    Case {
+        section: "8.1",
+        sentence: "a request that requires timer passes, and the Require with it",
+        check: required,
+    },
+    Case {
+        section: "8.1",
+        sentence: "an interval below any minimum is the phones' affair: no 422 of a proxy that asks for none",
+        check: any_interval,
+    },
+    Case {
+        section: "10",
+        sentence: "a refresh by re-INVITE or UPDATE reaches the other end from either side",
+        check: refreshes,
     },
     Case {
         section: "8.1",
@@ -71,6 +87,34 @@ fn the_answer_passes(site: &Site) -> Verdict {
         "Session-Expires is {interval:?}"
     );
     ensure!(heard.has_token(Name::Require, "timer"), "Require is gone");
+    Ok(())
+}
+
+fn required(site: &Site) -> Verdict {
+    let mut call = Ringing::begin_with(site, |invite| {
+        invite.with("Require", "timer").with("Session-Expires", 90)
+    })?;
+    let passes = call.came.has_token(Name::Require, "timer");
+    ensure!(passes, "Require is gone");
+    is(&call.refuse(486)?, 486)
+}
+
+fn any_interval(site: &Site) -> Verdict {
+    let mut call = Ringing::begin_with(site, |invite| {
+        let offers = invite.with("Supported", "timer");
+        offers.with("Session-Expires", 1)
+    })?;
+    let interval = call.came.text(Name::SessionExpires).map(str::to_owned);
+    ensure!(interval.as_deref() == Some("1"), "it is {interval:?}");
+    is(&call.refuse(486)?, 486)
+}
+
+fn refreshes(site: &Site) -> Verdict {
+    let mut call = Call::between(site.inside()?, site.outside()?)?;
+    for method in ["INVITE", "UPDATE"] {
+        call.caller_asks(method, 200)?;
+        call.callee_asks(method, 200)?;
+    }
     Ok(())
 }
 
