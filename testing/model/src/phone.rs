@@ -28,6 +28,8 @@ pub struct Phone {
     pub params: String,
     /// The Request-URI of a REGISTER.
     pub domain_uri: String,
+    /// Every byte that has come.
+    pub heard: Vec<u8>,
     framer: Framer,
     inbox: Vec<Message>,
     call_id: String,
@@ -63,6 +65,7 @@ impl Phone {
             contact: format!("sip:{user}@{from}:{port};transport=tls"),
             params: String::new(),
             domain_uri: "sip:contoso.com".to_owned(),
+            heard: Vec::new(),
             framer: Framer::new(),
             inbox: Vec::new(),
             call_id: format!("{user}-{port}"),
@@ -106,7 +109,9 @@ impl Phone {
         let mut found = None;
         let flow = self.flow;
         deployment.world.run_until(LONG, |world| {
-            self.framer.push(world.read(flow).into());
+            let bytes = world.read(flow);
+            self.heard.extend_from_slice(&bytes);
+            self.framer.push(bytes.into());
             while let Ok(Some(frame)) = self.framer.next(&Limits::default()) {
                 if let Frame::Message(message) = frame {
                     self.inbox.push(message);
@@ -142,7 +147,9 @@ impl Phone {
 
     /// Tells that nothing of this kind has come.
     pub fn has_no(&mut self, deployment: &mut Deployment, fits: impl Fn(&Message) -> bool) -> bool {
-        self.framer.push(deployment.world.read(self.flow).into());
+        let bytes = deployment.world.read(self.flow);
+        self.heard.extend_from_slice(&bytes);
+        self.framer.push(bytes.into());
         while let Ok(Some(Frame::Message(message))) = self.framer.next(&Limits::default()) {
             self.inbox.push(message);
         }

@@ -108,6 +108,7 @@ pub struct Agent {
     link: Link,
     framer: Framer,
     inbox: VecDeque<Message>,
+    heard: Vec<u8>,
     name: String,
     contact: String,
     sent: u32,
@@ -134,6 +135,7 @@ impl Agent {
             link,
             framer: Framer::new(),
             inbox: VecDeque::new(),
+            heard: Vec::new(),
             sent: 0,
             registrations: 0,
             user: None,
@@ -175,6 +177,12 @@ impl Agent {
     #[must_use]
     pub fn contact(&self) -> &str {
         &self.contact
+    }
+
+    /// Returns every byte that it has read.
+    #[must_use]
+    pub fn heard(&self) -> &[u8] {
+        &self.heard
     }
 
     /// Returns what carries its messages.
@@ -500,6 +508,7 @@ impl Agent {
     }
 
     fn hear(&mut self, piece: Bytes) -> Result<(), AgentError> {
+        self.heard.extend_from_slice(&piece);
         if matches!(self.link, Link::Udp(_)) {
             let frame = datagram(piece, &Limits::SERVER).map_err(AgentError::NotSip)?;
             return self.sort(frame);

@@ -4,6 +4,7 @@ use crate::msg::Limits;
 use crate::token::Key;
 use base::net::{Hop, Role, Server, WorkerId};
 use directory::Algorithm;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,7 +180,7 @@ fn is_domain_name(host: &str) -> bool {
     host.len() <= 253
         && host.contains('.')
         && host.split('.').all(letters)
-        && host.parse::<std::net::IpAddr>().is_err()
+        && host.parse::<IpAddr>().is_err()
 }
 
 /// Bounds of one node. Each is per worker.
@@ -307,6 +308,32 @@ impl Config {
             || self.server.pool.eq_ignore_ascii_case(host)
     }
 
+    /// Tells whether this host name is one that others know us by.
+    #[must_use]
+    pub fn is_outer(&self, host: &str) -> bool {
+        let federation = self.federation.as_ref().map(|f| &f.address);
+        let mut faces = [self.outside.as_ref(), federation].into_iter().flatten();
+        faces.any(|face| face.host.eq_ignore_ascii_case(host))
+    }
+
+    /// Tells whether a host is of the inside: one of our machines or pools, another name of the domain that they are
+    /// in, or an address of a private network.
+    #[must_use]
+    pub fn is_inner(&self, host: &str) -> bool {
+        if self.is_outer(host) || self.is_our_domain(host) {
+            return false;
+        }
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse() {
+            return is_private(address);
+        }
+        let mut names = self.pools.iter().flat_map(|pool| {
+            let members = pool.members.iter().map(|hop| &hop.name);
+            members.chain([&pool.name])
+        });
+        names.any(|name| name.eq_ignore_ascii_case(host) || shares_domain(name, host))
+    }
+
     /// Returns the pool of this name.
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&Pool> {
@@ -314,6 +341,40 @@ impl Config {
             .iter()
             .find(|pool| pool.name.eq_ignore_ascii_case(name))
     }
+}
+
+/// Whether an address means nothing outside of its own network (RFC 1918, RFC 6598, RFC 4193 and the like).
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let is_shared = first == 100 && second & 0xc0 == 64;
+            address.is_private() || address.is_loopback() || address.is_link_local() || is_shared
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+                || address
+                    .to_ipv4_mapped()
+                    .is_some_and(|address| is_private(address.into()))
+        }
+    }
+}
+
+/// Whether a host is in the domain of a machine: what follows its first label, if that is not a whole top-level domain.
+fn shares_domain(machine: &str, host: &str) -> bool {
+    let domain = machine.split_once('.').map(|(_, domain)| domain);
+    let Some(domain) = domain.filter(|domain| domain.contains('.')) else {
+        return false;
+    };
+    let Some(at) = host.len().checked_sub(domain.len()) else {
+        return false;
+    };
+    let ends_so = host
+        .get(at..)
+        .is_some_and(|end| end.eq_ignore_ascii_case(domain));
+    ends_so && (at == 0 || host.get(..at).is_some_and(|front| front.ends_with('.')))
 }
 
 /// Matches a pattern in which `*` stands for any text.
@@ -347,7 +408,34 @@ pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{glob, is_private, shares_domain};
+
+    #[test]
+    fn a_host_of_the_inside_is_a_neighbour_of_our_machines_or_has_a_private_address() {
+        for (host, expected) in [
+            ("fe01.contoso.net", true),
+            ("pc17.sales.Contoso.net", true),
+            ("contoso.net", true),
+            ("notcontoso.net", false),
+            ("net", false),
+            ("contoso.com", false),
+        ] {
+            assert_eq!(shares_domain("dir01.contoso.net", host), expected, "{host}");
+        }
+        assert!(!shares_domain("fe01.local", "other.local"));
+        for (address, expected) in [
+            ("10.0.0.1", true),
+            ("127.0.0.1", true),
+            ("100.64.0.1", true),
+            ("100.128.0.1", false),
+            ("203.0.113.1", false),
+            ("fd00::1", true),
+            ("::ffff:10.0.0.1", true),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_private(address.parse().unwrap()), expected, "{address}");
+        }
+    }
 
     #[test]
     fn a_pattern_matches_whole_texts_in_either_case() {

@@ -7,6 +7,7 @@
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
 //! - [`event`]: subscriptions and publications. [`presence`]: the documents they carry.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
+//! - `hiding`: what an Edge keeps from those outside.
 //! - [`Node`]: the machine that carries decisions out, one per worker.
 //!
 //! Begin with [`Node`], then the role that interests you, then `msg`.
@@ -16,6 +17,7 @@ pub mod auth;
 pub mod config;
 pub mod event;
 pub mod guard;
+mod hiding;
 pub mod locate;
 pub mod location;
 pub mod msg;

@@ -9,11 +9,13 @@
 //! understands the dialogs of another.
 
 mod gruu;
+mod seal;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
 pub use gruu::TempGruu;
+pub(crate) use seal::Seal;
 pub use ticket::Ticket;
 
 use base::net::{FlowId, WorkerId};

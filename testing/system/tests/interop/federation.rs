@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sip::msg::{Message, Name};
-use system::agent::{Agent, Doors, Link};
+use system::agent::{Agent, Dialog, Doors, Link};
 use system::authority::{Authority, Identity};
 use system::block::Block;
 use system::deployment::{Deployment, User};
@@ -18,9 +18,9 @@ use system::partner::{Partner, Setup};
 use system::tls::{Manner, Wire};
 
 const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
-const DOMAIN: &str = "fabrikam.com";
-const BOB: &str = "sip:bob@fabrikam.com";
-const NEEDS: [Need; 1] = [Need::Program("kamailio")];
+pub(super) const DOMAIN: &str = "fabrikam.com";
+pub(super) const BOB: &str = "sip:bob@fabrikam.com";
+pub(super) const NEEDS: [Need; 1] = [Need::Program("kamailio")];
 /// The name of our Edge outside.
 const EDGE: &str = "sip.contoso.com";
 /// Where partners of the trial listen, and their phones come.
@@ -28,17 +28,17 @@ const PORT: u16 = 5061;
 const PHONES: u16 = 5060;
 
 /// Ours, running, and what a partner is made of.
-struct Trial {
+pub(super) struct Trial {
     folder: tempfile::TempDir,
     theirs: Block,
-    authority: Authority,
-    product: Deployment,
+    pub(super) authority: Authority,
+    pub(super) product: Deployment,
     _ours: Block,
 }
 
 impl Trial {
     /// `lines` makes the federation part of the topology from the address of the partner and the file it is believed by.
-    fn start(lines: impl FnOnce(Ipv4Addr, &str) -> String) -> Self {
+    pub(super) fn start(lines: impl FnOnce(Ipv4Addr, &str) -> String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (ours, theirs) = (Block::take(), Block::take());
         let home = folder.path().join("partner");
@@ -59,7 +59,7 @@ impl Trial {
     }
 
     /// The partner is listed, with its servers.
-    fn allowing() -> Self {
+    pub(super) fn allowing() -> Self {
         Self::start(|at, ca| {
             format!(
                 "[federation]\nmode = \"allow\"\nca = \"{ca}\"\n\
@@ -68,13 +68,13 @@ impl Trial {
         })
     }
 
-    fn edge(&self) -> SocketAddr {
+    pub(super) fn edge(&self) -> SocketAddr {
         let names = self.product.names();
         let at = names.addresses(EDGE).first().copied().unwrap();
         SocketAddr::from((at, 5061))
     }
 
-    fn partner(&self, identity: &Identity) -> Result<Partner, KamailioError> {
+    pub(super) fn partner(&self, identity: &Identity) -> Result<Partner, KamailioError> {
         Partner::start(&Setup {
             folder: &self.folder.path().join("partner"),
             at: self.theirs.address(1),
@@ -88,7 +88,7 @@ impl Trial {
     }
 
     /// The partner's phone, signed in there.
-    fn bob(&self) -> Agent {
+    pub(super) fn bob(&self) -> Agent {
         let server = SocketAddr::from((self.theirs.address(1), PHONES));
         let link = Link::tcp(self.theirs.address(9), server).unwrap();
         let bob = User {
@@ -101,22 +101,22 @@ impl Trial {
         agent
     }
 
-    fn user(&self, number: usize) -> &User {
+    pub(super) fn user(&self, number: usize) -> &User {
         &self.product.facts().users[number]
     }
 
-    fn alice(&self) -> Agent {
+    pub(super) fn alice(&self) -> Agent {
         let doors = Doors::of(&self.product).unwrap();
         doors.sign_in_inside(self.user(0)).unwrap()
     }
 
-    fn outside(&self) -> Agent {
+    pub(super) fn outside(&self) -> Agent {
         let doors = Doors::of(&self.product).unwrap();
         doors.sign_in_outside(self.user(1)).unwrap()
     }
 
     /// A script in place of the partner's server, with this certificate.
-    fn impostor(&self, identity: &Identity) -> Agent {
+    pub(super) fn impostor(&self, identity: &Identity) -> Agent {
         let ours = self.product.root_certificate();
         let manner = Manner::showing(&ours, identity).unwrap();
         let wire = Wire::connect(&manner, self.edge(), EDGE).unwrap();
@@ -128,8 +128,12 @@ impl Trial {
     }
 }
 
-/// Calls, rings, answers, hangs up; `hangs_up` says whether the callee does.
-fn call(caller: &mut Agent, callee: &mut Agent, uri: &str, callee_hangs_up: bool) -> Message {
+/// Calls, rings, answers; returns what came to the callee and both ends of the dialog.
+pub(super) fn set_up(
+    caller: &mut Agent,
+    callee: &mut Agent,
+    uri: &str,
+) -> (Message, Dialog, Dialog) {
     let invite = caller.request("INVITE", uri);
     let invite = caller.begin(invite).unwrap();
     let asked = callee.expect("INVITE").unwrap();
@@ -137,26 +141,34 @@ fn call(caller: &mut Agent, callee: &mut Agent, uri: &str, callee_hangs_up: bool
     caller.expect_status(&invite, 180).unwrap();
     let answer = callee.answer(&asked, 200).unwrap();
     let ok = caller.expect_status(&invite, 200).unwrap();
-    let mut call = caller.confirm(&invite, &ok).unwrap();
+    let here = caller.confirm(&invite, &ok).unwrap();
     callee.expect("ACK").unwrap();
-    if callee_hangs_up {
-        let mut theirs = system::agent::Dialog::of_callee(&asked, &answer).unwrap();
-        let bye = callee.within(&mut theirs, "BYE");
-        callee.send(&bye).unwrap();
-        let ended = caller.expect("BYE").unwrap();
-        caller.answer(&ended, 200).unwrap();
-        callee.expect_status(&bye, 200).unwrap();
+    let there = Dialog::of_callee(&asked, &answer).unwrap();
+    (asked, here, there)
+}
+
+/// A whole call; `callee_hangs_up` says who ends it.
+pub(super) fn call(
+    caller: &mut Agent,
+    callee: &mut Agent,
+    uri: &str,
+    callee_hangs_up: bool,
+) -> Message {
+    let (asked, here, there) = set_up(caller, callee, uri);
+    let (ender, other, mut dialog) = if callee_hangs_up {
+        (callee, caller, there)
     } else {
-        let bye = caller.within(&mut call, "BYE");
-        let bye = caller.begin(bye).unwrap();
-        let ended = callee.expect("BYE").unwrap();
-        callee.answer(&ended, 200).unwrap();
-        caller.expect_status(&bye, 200).unwrap();
-    }
+        (caller, callee, here)
+    };
+    let bye = ender.within(&mut dialog, "BYE");
+    let bye = ender.begin(bye).unwrap();
+    let ended = other.expect("BYE").unwrap();
+    other.answer(&ended, 200).unwrap();
+    ender.expect_status(&bye, 200).unwrap();
     asked
 }
 
-fn message(from: &mut Agent, to: &mut Agent, uri: &str) -> Message {
+pub(super) fn message(from: &mut Agent, to: &mut Agent, uri: &str) -> Message {
     let sent = from.request("MESSAGE", uri);
     let sent = from.begin(sent).unwrap();
     let got = to.expect("MESSAGE").unwrap();

@@ -1,6 +1,7 @@
 //! Peers of other makers: phones, servers, tools.
 
 mod federation;
+mod hiding;
 mod peers_alone;
 mod phones;
 mod presence;

@@ -4,6 +4,7 @@ use super::subscriptions::Subscription;
 use super::{Dialog, Events, Package};
 use crate::location::Binding;
 use crate::presence::{pidf, reginfo, winfo};
+use crate::role::gruu;
 use crate::token::Key;
 use base::{Now, UnixMillis};
 use bytes::Bytes;
@@ -36,6 +37,19 @@ pub(crate) struct Facts<'a> {
     pub(crate) bindings: &'a [Arc<Binding>],
     /// For ids that stay the same.
     pub(crate) key: &'a Key,
+    /// Whether the watcher is outside, where the addresses of phones inside are not told.
+    pub(crate) is_outside: bool,
+}
+
+impl Facts<'_> {
+    /// What is said of where a phone is: its Contact; to those outside its public GRUU, or else the address of its user.
+    fn place_of(&self, user: &str, binding: &Binding) -> String {
+        if !self.is_outside {
+            return binding.contact.clone();
+        }
+        let instance = binding.instance.as_deref();
+        instance.map_or_else(|| user.to_owned(), |instance| gruu::public(user, instance))
+    }
 }
 
 /// A NOTIFY, but for Via and Contact.
@@ -53,6 +67,12 @@ impl Events {
     pub(crate) fn resource_of(&self, id: u64) -> Option<Arc<str>> {
         let subscription = self.subscriptions.get(&id)?;
         Some(Arc::clone(&subscription.resource))
+    }
+
+    /// Returns the route to the watcher of a subscription.
+    pub(crate) fn route_of(&self, id: u64) -> Vec<String> {
+        let subscription = self.subscriptions.get(&id);
+        subscription.map_or_else(Vec::new, |subscription| subscription.dialog.route.clone())
     }
 
     /// Makes the next notification of a subscription; the last one ends it.
@@ -112,7 +132,10 @@ impl Events {
                 let watchers: Vec<_> = resource.subscriptions.iter().filter_map(watcher).collect();
                 winfo::write(user, &watchers, version)
             }
-            Package::Reg => reginfo::write(user, facts.bindings, version, wall, facts.key),
+            Package::Reg => {
+                let place = |binding: &Binding| facts.place_of(user, binding);
+                reginfo::write(user, facts.bindings, place, version, wall, facts.key)
+            }
         })
     }
 }

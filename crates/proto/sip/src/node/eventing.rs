@@ -9,10 +9,10 @@ use crate::event::{
 use crate::msg::{Message, Method, Name, Reply};
 use crate::presence::Fault;
 use crate::presence::pidf::{self, Document};
-use crate::role::route::Ends;
+use crate::role::route::{self, Ends};
 use crate::role::{Eventing, Why};
 use crate::token::Token;
-use base::net::{FlowId, Link, Peer, WorkerId};
+use base::net::{FlowId, Link, Peer, Role, WorkerId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -304,9 +304,15 @@ impl Node {
             return true;
         };
         let bindings = self.shared.locations.find(&user, self.now.wall);
+        let way = self.events.route_of(subscription);
+        let is_outside = self.with_context(|context| {
+            let mut roles = way.iter().map(|entry| route::role_of(context, entry));
+            roles.any(|role| role == Some(Role::Edge))
+        });
         let facts = Facts {
             bindings: &bindings,
             key: &self.config.keys.token,
+            is_outside,
         };
         match self.events.notice(self.now, subscription, &facts) {
             Some(notice) => self.notify(subscription, notice),

@@ -3,6 +3,7 @@
 use super::registering::Register;
 use super::{Action, Complaint, Fault, Node};
 use crate::guard::Offence;
+use crate::hiding;
 use crate::msg::{Frame, Framer, Message, Method, Reply};
 use crate::role::{self, Ask, Context, Decision, Why};
 use base::net::{FlowId, Link, Peer, Transport};
@@ -111,7 +112,7 @@ impl Node {
     /// Another worker hands over a whole message: a response to one of our relays.
     pub(super) fn passed(&mut self, id: FlowId, link: &Arc<Link>, bytes: Bytes) {
         if let Ok(message) = Message::parse(bytes, &self.server_limits) {
-            self.message(id, link, &message);
+            self.clear(id, link, &message);
         }
     }
 
@@ -119,6 +120,25 @@ impl Node {
         if let Some(flow) = self.flows.get_mut(id) {
             flow.has_spoken = true;
         }
+        if !hiding::is_outside(&self.config, &link.peer) {
+            return self.clear(id, link, message);
+        }
+        let limits = &self.server_limits;
+        if message.is_request() {
+            let revealed = hiding::reveal_request(&self.config, message, limits);
+            return self.clear(id, link, revealed.as_ref().unwrap_or(message));
+        }
+        match hiding::reveal_response(&self.config, message, limits) {
+            Some(revealed) => self.clear(id, link, &revealed),
+            None => {
+                self.stats.responses += 1;
+                self.stats.stray_responses += 1;
+            }
+        }
+    }
+
+    /// Takes in a message in which nothing is hidden.
+    fn clear(&mut self, id: FlowId, link: &Arc<Link>, message: &Message) {
         if message.is_request() {
             self.stats.requests += 1;
             self.request(id, link, message);

@@ -6,6 +6,7 @@ use super::groups::breadth;
 use super::overload::OFFER;
 use crate::auth;
 use crate::config::Address;
+use crate::hiding;
 use crate::msg::{Edit, Message, Method, Name};
 use crate::role::loops;
 use crate::role::route::Ends;
@@ -35,7 +36,6 @@ impl Node {
     pub(super) fn write_request(&self, passage: &Passage<'_>, branch: Branch) -> Bytes {
         let Passage {
             request,
-            link,
             plan,
             target,
             ..
@@ -57,8 +57,14 @@ impl Node {
         if !matches!(request.method(), Method::Ack | Method::Cancel) {
             edit.set(Name::MaxBreadth, passage.breadth);
         }
-        if plan.record == Record::Yes {
-            edit.push(Name::RecordRoute, self.record_route(passage));
+        let face = hiding::face_towards(&self.config, &target.towards);
+        let recorded = (plan.record == Record::Yes).then(|| self.record_route(passage));
+        match (face, &recorded) {
+            (Some(us), own) => {
+                hiding::hide_request(&self.config, &mut edit, request, own.as_deref(), us);
+            }
+            (None, Some(own)) => drop(edit.push(Name::RecordRoute, own)),
+            (None, None) => {}
         }
         if let Some(path) = &plan.path {
             // The client's own is not kept: it would lead requests for it where it likes.
@@ -80,23 +86,32 @@ impl Node {
         if plan.strip_credentials {
             self.take_credentials(request, &mut edit);
         }
-        let top = request.elements(Name::Via).next();
+        self.write_vias(&mut edit, passage, branch);
+        say_length(request, &mut edit);
+        edit.write()
+    }
+
+    /// Puts our Via above those that are there, with what we noted of the sender; towards the outside they are in it.
+    fn write_vias(&self, edit: &mut Edit<'_>, passage: &Passage<'_>, branch: Branch) {
+        let Passage {
+            request,
+            link,
+            target,
+            ..
+        } = passage;
         let noted = request.via().ok().and_then(|via| via.noted(link.remote));
-        if let (Some(via), Some(noted)) = (&top, &noted) {
-            edit.replace(via, noted);
-        }
         let transport = passage.leaves_on.transport();
         let us = self.address_towards(&target.towards, transport);
+        let mut branch = branch.mint(&self.config.keys.branch);
+        branch.push_str(&loops::digest(&self.config, link, request));
         let mut via = String::with_capacity(96);
         let _ = write!(
             via,
-            "SIP/2.0/{} {}:{};branch={}",
+            "SIP/2.0/{} {}:{};branch={branch}",
             transport_name(transport),
             us.host,
             us.port,
-            branch.mint(&self.config.keys.branch)
         );
-        via.push_str(&loops::digest(&self.config, link, request));
         if matches!(target.towards, Towards::Partner(_)) {
             // The partner may send its own requests back over this connection (RFC 5923 5).
             via.push_str(";alias");
@@ -108,9 +123,17 @@ impl Node {
             // Where the answer went is then known to whoever looks at it (RFC 3581 3).
             via.push_str(";rport");
         }
+        if hiding::face_towards(&self.config, &target.towards).is_some() {
+            let below = hiding::sealed_vias(&self.config, request, noted.as_deref(), &branch);
+            via.push_str(&below);
+            edit.set(Name::Via, via);
+            return;
+        }
+        let top = request.elements(Name::Via).next();
+        if let (Some(top), Some(noted)) = (&top, &noted) {
+            edit.replace(top, noted);
+        }
         edit.push(Name::Via, via);
-        say_length(request, &mut edit);
-        edit.write()
     }
 
     /// Takes off credentials that are for us, or for nobody who can be told; those of another realm go on, since who
@@ -359,15 +382,42 @@ fn say_length(message: &Message, edit: &mut Edit<'_>) {
 
 impl Node {
     /// A response as it goes up: without our Via, and without an identity unless it comes from whom we believe one and
-    /// goes to who may learn it (RFC 3325 5). `to` is who asked, if this worker knows.
-    pub(super) fn upwards(&self, link: &Link, to: Option<&Peer>, response: &Message) -> Bytes {
+    /// goes to who may learn it (RFC 3325 5). `to` is who asked, and `asked` what, if this worker knows.
+    pub(super) fn upwards(
+        &self,
+        link: &Link,
+        to: Option<&Peer>,
+        asked: Option<&Message>,
+        response: &Message,
+    ) -> Bytes {
         let mut edit = response.edit();
         edit.pop(Name::Via);
         say_length(response, &mut edit);
+        if let Some(us) = self.face_back_to(link, to) {
+            hiding::hide_response(&self.config, &mut edit, response, asked, us);
+        }
         if !may_assert(&link.peer) || !self.may_learn_identities(to) {
             edit.remove(Name::PAssertedIdentity);
         }
         edit.write()
+    }
+
+    /// How the far side of our outer face calls us, if a response goes there. Through an Edge everything passes between
+    /// inside and outside, so who answered says enough where who asked is not known.
+    fn face_back_to(&self, link: &Link, to: Option<&Peer>) -> Option<&Address> {
+        let config = &self.config;
+        let goes_out = match to {
+            Some(peer) => hiding::is_outside(config, peer),
+            None => config.server.role == Role::Edge && matches!(link.peer, Peer::Server(_)),
+        };
+        let federation = config.federation.as_ref().map(|f| &f.address);
+        let us = match to {
+            Some(Peer::Partner(_)) => federation,
+            Some(Peer::Client | Peer::Server(_) | Peer::Gateway(_)) | None => {
+                config.outside.as_ref()
+            }
+        };
+        us.filter(|_| goes_out)
     }
 
     /// Partners are outside our trust domain unless the topology says otherwise.

@@ -35,7 +35,8 @@ impl Node {
             None => self.stats.stray_responses += 1,
             Some(Branch::Stateless { flow, .. }) => {
                 let asked = self.flows.get(flow).and_then(|flow| flow.link.clone());
-                let bytes = self.upwards(link, asked.as_ref().map(|asked| &asked.peer), response);
+                let peer = asked.as_ref().map(|asked| &asked.peer);
+                let bytes = self.upwards(link, peer, None, response);
                 self.send(flow, bytes);
             }
             Some(Branch::Kept { worker, .. } | Branch::Own { worker, .. })
@@ -136,13 +137,13 @@ impl Node {
                 let is_left = leg.left;
                 self.progressing(relay, id, at, true);
                 if !is_left {
-                    let bytes = self.upwards(link, Some(&relay.link.peer), response);
+                    let bytes = self.upwards_of(relay, link, response);
                     self.respond(relay, id, response.status(), bytes);
                 }
             }
             status @ 200..=299 => {
                 self.note_flow_timer(relay.came_on, &relay.request, response);
-                let bytes = self.upwards(link, Some(&relay.link.peer), response);
+                let bytes = self.upwards_of(relay, link, response);
                 self.accepted(relay, id, at, status, bytes);
             }
             status @ (408 | 430 | 503) if self.may_fail_over(relay, at, status) => {
@@ -159,11 +160,16 @@ impl Node {
                 self.refused(relay, id, at, status, bytes);
             }
             status => {
-                let bytes = self.upwards(link, Some(&relay.link.peer), response);
+                let bytes = self.upwards_of(relay, link, response);
                 self.refused(relay, id, at, status, bytes);
             }
         }
         true
+    }
+
+    /// The response to a relay as it goes up.
+    fn upwards_of(&self, relay: &Relay, link: &Link, response: &Message) -> Bytes {
+        self.upwards(link, Some(&relay.link.peer), Some(&relay.request), response)
     }
 
     /// RFC 3261 16.7 step 6: that the one who was asked is overloaded says nothing about us, so that nobody shall leave

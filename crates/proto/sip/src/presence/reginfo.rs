@@ -13,11 +13,12 @@ pub const TYPE: &str = "application/reginfo+xml";
 const REGINFO: &str = "urn:ietf:params:xml:ns:reginfo";
 
 /// Writes where `user` is registered, as the `version`-th document of a subscription. `key` makes ids of Contacts that
-/// stay the same from one document to the next.
+/// stay the same from one document to the next, `place` what is said of where a binding is.
 #[must_use]
 pub fn write(
     user: &str,
     bindings: &[Arc<Binding>],
+    place: impl Fn(&Binding) -> String,
     version: u32,
     now: UnixMillis,
     key: &Key,
@@ -45,7 +46,7 @@ pub fn write(
             )
             .with("callid", binding.call_id.as_str())
             .with("cseq", binding.cseq.to_string());
-        let uri = Element::new(REGINFO, "uri").text(binding.contact.as_str());
+        let uri = Element::new(REGINFO, "uri").text(place(binding));
         registration = registration.child(contact.child(uri));
     }
     let root = Element::new(REGINFO, "reginfo")

@@ -24,6 +24,7 @@ pub(crate) use decision::{
     Ask, Assert, Context, Decision, Eventing, Plan, Record, Registering, Target, Towards,
 };
 
+use crate::hiding;
 use crate::msg::{Message, Method, Name, Reply};
 use base::net::{Peer, Role};
 
@@ -43,7 +44,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
             Decision::refuse(ask, Why::NotServed)
         }
     };
-    if matches!(decision, Decision::Forward(_)) && has_no_hops_left(ask.request) {
+    let is_too_far =
+        has_no_hops_left(ask.request) || hiding::is_too_long(context.config, ask.request);
+    if matches!(decision, Decision::Forward(_)) && is_too_far {
         return Decision::refuse(ask, Why::TooManyHops);
     }
     decision

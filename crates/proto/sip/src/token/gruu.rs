@@ -1,20 +1,17 @@
 //! Temporary GRUUs (RFC 5627 3.2): what their user part says, sealed.
 //!
 //! Any Director or Front End reads the address-of-record out of it, so none needs a table; nobody else can tell whose
-//! it is, nor that two are of one user. The seal is a synthetic IV: a keyed hash over the plain text is at once the
-//! checksum and the start of the key stream, so a nonce that is drawn twice does no harm.
+//! it is, nor that two are of one user. A nonce makes each unlike all others; one that is drawn twice does no harm
+//! ([`Seal`]).
 
-use super::Key;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use super::{Key, Seal};
 
-const IV: usize = 16;
 /// Nonce, instance, Call-ID; the address follows.
 const FIXED: usize = 8 + 8 + 8;
 /// No address-of-record is longer; more is not read.
 const AOR_MAX: usize = 255;
+/// What the key is used for.
+const PURPOSE: &str = "gruu";
 
 /// What a temporary GRUU stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,26 +40,15 @@ impl TempGruu {
             plain.extend_from_slice(&part.to_be_bytes());
         }
         plain.extend_from_slice(aor.as_bytes());
-        let iv = iv(&plain, key);
-        apply_stream(&mut plain, &iv, key);
-        let mut text = Self::PREFIX.to_owned();
-        URL_SAFE_NO_PAD.encode_string([&iv[..], &plain].concat(), &mut text);
-        Some(text)
+        let sealed = Seal::new(key, PURPOSE).close(plain, b"");
+        Some(format!("{}{sealed}", Self::PREFIX))
     }
 
     /// Reads a user part; `None` if it is none of ours.
     #[must_use]
     pub fn read(user: &str, key: &Key) -> Option<Self> {
         let text = user.strip_prefix(Self::PREFIX)?;
-        if text.len() > (IV + FIXED + AOR_MAX) * 4 / 3 + 4 {
-            return None;
-        }
-        let mut raw = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (sum, plain) = raw.split_first_chunk_mut::<IV>()?;
-        apply_stream(plain, sum, key);
-        if iv(plain, key) != *sum {
-            return None;
-        }
+        let plain = Seal::new(key, PURPOSE).open(text, b"", FIXED + AOR_MAX)?;
         let (_nonce, rest) = plain.split_first_chunk::<8>()?;
         let (instance, rest) = rest.split_first_chunk()?;
         let (call, aor) = rest.split_first_chunk()?;
@@ -86,39 +72,6 @@ fn marks(instance: &str, call_id: &str, key: &Key) -> (u64, u64) {
         mark(b"gruu instance", instance),
         mark(b"gruu call", call_id),
     )
-}
-
-fn mac(key: &Key, purpose: &[u8]) -> Hmac<Sha256> {
-    // HMAC fills a key up to the block with zeros (RFC 2104 2).
-    let mut block = [0; 64];
-    if let Some(front) = block.first_chunk_mut() {
-        *front = key.0;
-    }
-    let mut mac = Hmac::new(&block.into());
-    mac.update(purpose);
-    mac
-}
-
-fn iv(plain: &[u8], key: &Key) -> [u8; IV] {
-    let mut mac = mac(key, b"gruu iv 1");
-    mac.update(plain);
-    let mut iv = [0; IV];
-    iv.iter_mut()
-        .zip(mac.finalize().into_bytes())
-        .for_each(|(to, from)| *to = from);
-    iv
-}
-
-fn apply_stream(text: &mut [u8], iv: &[u8; IV], key: &Key) {
-    for (block, at) in text.chunks_mut(32).zip(0_u32..) {
-        let mut mac = mac(key, b"gruu stream 1");
-        mac.update(iv);
-        mac.update(&at.to_be_bytes());
-        block
-            .iter_mut()
-            .zip(mac.finalize().into_bytes())
-            .for_each(|(to, from)| *to ^= from);
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod ends;
 mod events;
 mod faults;
 mod forking;
+mod hiding;
 mod outbound;
 mod overload;
 mod presence;

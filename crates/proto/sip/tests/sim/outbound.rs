@@ -157,7 +157,7 @@ fn the_answer_tells_path_route_and_time() {
     let answer = alice.register(&mut d, KNOWS);
     let path = answer.text(Name::Path).unwrap();
     assert!(
-        path.contains("@edge01.contoso.net") && path.contains(";ob"),
+        path.contains("@sip.contoso.com:443") && path.contains(";ob"),
         "{path}"
     );
     let route = answer.text(Name::ServiceRoute).unwrap().to_owned();
