@@ -12,7 +12,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 9] = [
+const WANTED: [Package; 10] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
@@ -36,6 +36,10 @@ const WANTED: [Package; 9] = [
     Package {
         name: "bind9-dnsutils",
         wanted_for: "interop: dig, a foreign client of the names",
+    },
+    Package {
+        name: "bind9-utils",
+        wanted_for: "interop: named-checkzone, which reads the zone files that we write",
     },
     Package {
         name: "openssl",

@@ -5,6 +5,7 @@
 
 mod certs;
 mod check;
+mod dns;
 mod limits;
 mod loopback;
 mod operate;
@@ -60,6 +61,8 @@ enum Command {
     Check(check::Check),
     Ports(ports::Ports),
     #[command(subcommand)]
+    Dns(dns::Dns),
+    #[command(subcommand)]
     Certs(certs::Certs),
     #[command(subcommand)]
     User(user::User),
@@ -78,6 +81,7 @@ impl Command {
             Self::Up(command) => command.run(output),
             Self::Check(command) => command.run(output),
             Self::Ports(command) => command.run(output),
+            Self::Dns(command) => command.run(output),
             Self::Certs(command) => command.run(output),
             Self::User(command) => command.run(output),
             Self::Run(command) => command.run(output),

@@ -5,6 +5,8 @@
 //!
 //! - [`Record`] is what comes in, plain data; [`Zone::new`] checks it once and sorts it by name.
 //! - [`Zone::answer`] turns the bytes of a [`Query`] into a [`Reply`] or into [`Silence`].
+//! - [`Rates`] says which answers may go out over UDP, [`cut`] is what goes out in place of some others.
+//! - [`Zone::files`] writes zones as files; [`client`] is the side that asks, for whoever looks at a server from outside.
 //! - [`Health`] says which addresses of a name are up; [`AllUp`] is for those who do not know.
 //!
 //! Invariants: an answer never is longer than its transport takes; a query that is refused or not understood gets
@@ -21,11 +23,16 @@
 #![warn(clippy::expect_used, clippy::indexing_slicing)]
 
 mod answer;
+pub mod client;
+mod export;
 mod message;
+mod rates;
 mod record;
 mod zone;
 
 pub use answer::ALIASES_MAX;
-pub use message::{Outcome, QUERY_MAX, Query, Reply, Silence, UDP_MAX};
+pub use export::{FileFacts, ZoneFile};
+pub use message::{Outcome, QUERY_MAX, Query, Reply, Silence, UDP_MAX, cut};
+pub use rates::{BURST, PLACES, RATE, Rates, SLIP, Verdict};
 pub use record::{AllUp, Data, Health, Origin, Record};
 pub use zone::{Zone, ZoneError};

@@ -21,9 +21,9 @@ pub const QUERY_MAX: usize = 4096;
 pub const UDP_MAX: u16 = 1232;
 /// The longest answer over UDP to those who do not say what they take (RFC 1035 section 4.2.1).
 const PLAIN_MAX: u16 = 512;
-const HEADER: usize = 12;
+pub(crate) const HEADER: usize = 12;
 /// What follows the labels in a question: the root, the type and the class.
-const ROOT_KIND_CLASS: usize = 5;
+pub(crate) const ROOT_KIND_CLASS: usize = 5;
 /// A transfer request brings an SOA record (RFC 1995 section 3); no other query brings any.
 const AUTHORITIES_MAX: u16 = 1;
 /// Options and a signature are two; nobody has a reason for more than a few.
@@ -205,6 +205,18 @@ impl Request {
         }
     }
 
+    /// Says nothing but that the answer is to be had over TCP.
+    fn cut(&self) -> Option<Vec<u8>> {
+        let mut metadata = Metadata::response_from_request(&self.metadata);
+        metadata.authoritative = true;
+        metadata.truncation = true;
+        let mut message = Message::response(metadata.id, metadata.op_code);
+        message.metadata = metadata;
+        message.queries = vec![self.asked.clone()];
+        message.edns = self.edns.as_ref().map(|_| own_edns());
+        write(&message, UDP_MAX)
+    }
+
     fn limit(&self, over: Transport) -> u16 {
         match (over, &self.edns) {
             (Transport::Tcp | Transport::Tls, _) => u16::MAX,
@@ -212,6 +224,13 @@ impl Request {
             (Transport::Udp, None) => PLAIN_MAX,
         }
     }
+}
+
+/// Returns the answer to a query that says nothing but that it is to be had over TCP, and is no longer than the query;
+/// `None` if that is not one that can be read.
+#[must_use]
+pub fn cut(query: &[u8]) -> Option<Vec<u8>> {
+    Request::read(query).ok()?.cut()
 }
 
 /// Reads what follows the header; `None` if it is not well formed to the last byte.

@@ -145,6 +145,11 @@ impl Side {
         self.origins.iter().find(|soa| soa.name.zone_of(name))
     }
 
+    /// Returns every name with what it has, in order.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Name, &Node)> {
+        self.nodes.iter()
+    }
+
     pub(crate) fn node(&self, name: &Name) -> Option<&Node> {
         self.nodes.get(name)
     }
@@ -216,6 +221,10 @@ impl Side {
 }
 
 impl Node {
+    pub(crate) fn sets(&self) -> &[Set] {
+        &self.sets
+    }
+
     pub(crate) fn set(&self, kind: RecordType) -> Option<&Set> {
         self.sets.iter().find(|set| set.kind == kind)
     }
@@ -261,7 +270,7 @@ fn wire_data(record: &Record) -> Result<RData, ZoneError> {
 }
 
 /// Reads a name as a whole one; text in backslashes and the root are refused, since no topology has them.
-fn parse(text: &str) -> Result<Name, ZoneError> {
+pub(crate) fn parse(text: &str) -> Result<Name, ZoneError> {
     let bad = || ZoneError::Name {
         name: text.to_owned(),
     };
@@ -274,7 +283,7 @@ fn parse(text: &str) -> Result<Name, ZoneError> {
     Ok(name.to_lowercase())
 }
 
-fn text(name: &Name) -> String {
+pub(crate) fn text(name: &Name) -> String {
     let text = name.to_lowercase().to_ascii();
     text.strip_suffix('.').unwrap_or(&text).to_owned()
 }

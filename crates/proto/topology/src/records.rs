@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 use base::net::{Face, Role};
 
-use crate::certificates::{DISCOVER_INSIDE, SIP_LABEL};
+use crate::certificates::{DISCOVER_INSIDE, DISCOVER_OUTSIDE, SIP_LABEL};
 use crate::resolve::fronted;
-use crate::{FederationMode, Fqdn, Machine, Pool, Port, Topology};
+use crate::{FederationMode, Fqdn, Machine, PlainTransport, Pool, Port, Topology};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,8 @@ impl Topology {
         for url in self.simple_urls.all() {
             push(records, Face::Inside, &url.host, web.iter().copied());
         }
-        for name in self.per_domain(DISCOVER_INSIDE) {
+        let discover = self.per_domain(DISCOVER_INSIDE);
+        for name in discover.chain(self.per_domain(DISCOVER_OUTSIDE)) {
             push(records, Face::Inside, &name, web.iter().copied());
         }
         for name in self.per_domain(SIP_LABEL) {
@@ -99,8 +100,23 @@ impl Topology {
                 self.addresses(first, Port::Sip),
             );
         }
-        for service in ["_sipinternaltls._tcp", "_sips._tcp"] {
+        self.inside_services(records);
+    }
+
+    /// What phones ask for inside: those of the Director topology by its own names, others by those of RFC 3263 and by
+    /// `_sip._tls`, which many have taken over from outside.
+    fn inside_services(&self, records: &mut Vec<Record>) {
+        for service in ["_sipinternaltls._tcp", "_sips._tcp", "_sip._tls"] {
             self.push_service(records, Face::Inside, service, Port::Sip);
+        }
+        for transport in &self.sip.plain {
+            let services: &[&str] = match transport {
+                PlainTransport::Tcp => &["_sipinternal._tcp", "_sip._tcp"],
+                PlainTransport::Udp => &["_sip._udp"],
+            };
+            for service in services {
+                self.push_service(records, Face::Inside, service, Port::SipPlain);
+            }
         }
     }
 

@@ -276,6 +276,7 @@ fn services_lead_to_a_host_of_their_own_domain() {
         })
         .collect();
     let expected = [
+        "Inside _sip._tls.contoso.com 5061 sip.contoso.com",
         "Inside _sipinternaltls._tcp.contoso.com 5061 sip.contoso.com",
         "Inside _sips._tcp.contoso.com 5061 sip.contoso.com",
         "Outside _sip._tls.contoso.com 443 sip.contoso.com",

@@ -49,6 +49,8 @@ counters! {
     not_implemented: "Messages that were not queries but asked for something else, or for unknown options.";
     failed: "Queries whose answer could not be written.";
     silent: "Messages that got no answer because they were none or too short.";
+    slipped: "Answers over UDP beyond the rate in whose place the client was asked to come over TCP.";
+    limited: "Answers over UDP beyond the rate that were not sent.";
     truncated: "Answers over UDP that did not fit.";
     unsent: "Answers that could not be sent.";
     receive_errors: "Failures to receive or accept.";

@@ -13,16 +13,19 @@
 //! that is full; [`serve::CONNECTIONS_MAX`] TCP connections over all sockets, each for [`serve::CONNECTION_TIME`] and
 //! with one query at a time (RFC 7766 section 6.2).
 
+pub mod ask;
 mod counters;
 mod listen;
 pub mod serve;
 mod zone;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use base::Mono;
 use base::random::Random;
-use dns::{Health, Query, Zone};
+use dns::{Health, Query, Rates, Verdict, Zone};
 
 pub use counters::Counters;
 pub use listen::{BindError, Listening, Socket, bind};
@@ -56,6 +59,30 @@ impl Names {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Answers a datagram as far as the rates allow, and counts it; `None` if nothing goes back.
+    fn answer_at(
+        &self,
+        query: Query<'_>,
+        (from, now): (IpAddr, Mono),
+        rates: &mut Rates,
+        random: &mut Random,
+    ) -> Option<Vec<u8>> {
+        let reply = self.zone.load().answer(query, &*self.health, random);
+        self.counters.take(query.transport, &reply);
+        let reply = reply.ok()?;
+        match rates.judge(now, from, &reply) {
+            Verdict::Send => Some(reply.bytes),
+            Verdict::Slip => {
+                self.counters.slipped.one_more();
+                dns::cut(query.bytes)
+            }
+            Verdict::Drop => {
+                self.counters.limited.one_more();
+                None
+            }
+        }
     }
 
     /// Answers a query and counts it; `None` if nothing goes back.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use base::net::{Face, Transport};
 use base::random::Random;
-use dns::{QUERY_MAX, Query};
+use dns::{QUERY_MAX, Query, Rates};
+use runtime::clock::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
@@ -94,6 +95,10 @@ fn fork(random: &mut Random) -> Random {
 }
 
 async fn datagrams(socket: UdpSocket, mut desk: Desk) {
+    let clock = Clock::start();
+    let mut seed = [0; 32];
+    desk.random.fill(&mut seed);
+    let mut rates = Rates::new(seed);
     // The system cuts what is longer; the one byte more shows that it was.
     let mut buffer = vec![0; QUERY_MAX + 1];
     loop {
@@ -107,7 +112,16 @@ async fn datagrams(socket: UdpSocket, mut desk: Desk) {
             }
         };
         let query = buffer.get(..length).unwrap_or_default();
-        let Some(reply) = desk.answer(query, Transport::Udp) else {
+        let query = Query {
+            bytes: query,
+            face: desk.face,
+            transport: Transport::Udp,
+        };
+        let who = (from.ip(), clock.mono());
+        let reply = desk
+            .names
+            .answer_at(query, who, &mut rates, &mut desk.random);
+        let Some(reply) = reply else {
             continue;
         };
         if let Err(error) = socket.send_to(&reply, from).await {

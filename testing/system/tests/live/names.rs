@@ -1,11 +1,13 @@
 //! Names lead to machines that serve: a Director that is killed, drained or back again is seen in what DNS answers.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-use system::deployment::Deployment;
+use system::deployment::{Deployment, binary};
 use system::dig;
-use system::needs::{Need, are_met};
+use system::needs::{Need, are_met, program};
 use system::sip_client::{SipClient, Words};
 use system::wait;
 
@@ -139,4 +141,94 @@ fn the_name_service_may_ask_how_a_server_is_and_nothing_else() {
         });
         assert_eq!(asker.ask(&request).unwrap().status(), 403, "{method}");
     }
+}
+
+#[test]
+fn zone_files_are_taken_by_another_name_server() {
+    let needs = [Need::Program("named-checkzone")];
+    if !are_met("zone_files_are_taken_by_another_name_server", &needs) {
+        return;
+    }
+    let site = Site::new();
+    let checker = program("named-checkzone").unwrap();
+    let examples = super::site::topology().parent().unwrap().to_path_buf();
+    let mut taken = 0;
+    for example in std::fs::read_dir(examples).unwrap() {
+        let example = example.unwrap().path();
+        for view in ["inside", "outside"] {
+            let name = example.file_stem().unwrap().to_str().unwrap();
+            let out = site.folder().join(format!("{name}-{view}"));
+            std::fs::create_dir(&out).unwrap();
+            let words = [
+                "dns",
+                "export",
+                example.to_str().unwrap(),
+                "--view",
+                view,
+                "--ns",
+                "ns1.provider.example",
+                "--out",
+                out.to_str().unwrap(),
+            ];
+            let mut product = Command::new(binary().unwrap());
+            assert!(product.args(words).status().unwrap().success());
+            for file in std::fs::read_dir(&out).unwrap() {
+                let file = file.unwrap().path();
+                let zone = file.file_stem().unwrap().to_owned();
+                let said = Command::new(&checker)
+                    .arg(&zone)
+                    .arg(&file)
+                    .output()
+                    .unwrap();
+                let text = String::from_utf8_lossy(&said.stdout).into_owned();
+                assert!(said.status.success() && text.contains("OK"), "{text}");
+                taken += 1;
+            }
+        }
+    }
+    assert!(taken >= 6, "{taken} zones");
+}
+
+#[test]
+fn what_a_server_answers_is_compared_with_what_is_needed() {
+    let site = Site::new();
+    let _product = site.up();
+    let network = site.block().network().to_string();
+    let topology = super::site::topology();
+    let check = |topology: &Path, more: &[&str]| {
+        let mut product = Command::new(binary().unwrap());
+        product.args(["dns", "check", topology.to_str().unwrap(), "--json"]);
+        let output = product.args(["--loopback", &network]).args(more).output();
+        let output = output.unwrap();
+        let lines: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), lines)
+    };
+    let good = || (check(&topology, &[]).0 == Some(0)).then_some(());
+    assert!(
+        wait::until(START, good).is_some(),
+        "{:?}",
+        check(&topology, &[])
+    );
+
+    let text = std::fs::read_to_string(&topology).unwrap();
+    let other = text.replace("webdir.contoso.net", "webnew.contoso.net");
+    let file = site.folder().join("other.toml");
+    std::fs::write(&file, other).unwrap();
+    let (code, lines) = check(&file, &[]);
+    assert_eq!(code, Some(1));
+    let bad: Vec<&serde_json::Value> = lines
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line["verdict"] != "ok")
+        .collect();
+    assert_eq!(bad.len(), 1, "{bad:?}");
+    assert_eq!(bad[0]["name"], "webnew.contoso.net");
+    assert_eq!(
+        (&bad[0]["verdict"], &bad[0]["code"]),
+        (&"missing".into(), &"NXDOMAIN".into())
+    );
+    // Nobody answers there.
+    let (code, _) = check(&topology, &["--server", "127.0.0.1:9"]);
+    assert_eq!(code, Some(2));
 }

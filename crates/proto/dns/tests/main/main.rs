@@ -5,5 +5,6 @@
 mod answers;
 mod desk;
 mod hostile;
+mod rates;
 mod sizes;
 mod zones;
