@@ -30,6 +30,7 @@ mod fault;
 mod rfc3261;
 mod rfc3262;
 mod rfc3311;
+mod rfc3323;
 mod rfc3326;
 mod rfc3327;
 mod rfc3428;

@@ -16,11 +16,13 @@
 mod back;
 mod out;
 mod place;
+mod private;
 mod route;
 mod via;
 
 pub(crate) use back::{request as reveal_request, response as reveal_response};
 pub(crate) use out::{request as hide_request, response as hide_response};
+pub(crate) use private::{keeps_identity, refused as privacy_refused};
 pub(crate) use via::sealed as sealed_vias;
 
 use crate::config::{Address, Config};

@@ -1,6 +1,6 @@
 //! What leaves: requests to phones outside and partners, and responses to them.
 
-use super::{place, route, with_uri};
+use super::{place, private, route, with_uri};
 use crate::config::{Address, Config};
 use crate::msg::{Edit, Element, Message, Method, Name, Scheme, Uri};
 
@@ -31,15 +31,18 @@ pub(crate) fn request(
         );
     }
     let call_id = request.call_id().unwrap_or_default();
+    let hides_all = private::hides_contact(request);
     for name in [Name::Contact, Name::ReferTo] {
         for element in request.elements(name) {
             hide_place(edit, &element, |uri| {
-                let is_known = config.is_our_domain(uri.host) || config.is_outer(uri.host);
-                (!is_known).then(|| place::sealed(config, uri, call_id, us))?
+                let is_known = config.is_our_domain(uri.host) && !hides_all;
+                (!is_known && !config.is_outer(uri.host))
+                    .then(|| place::sealed(config, uri, call_id, us))?
             });
         }
     }
     informing(config, edit, request);
+    private::apply(edit, request);
 }
 
 /// Hides what a response says of the inside; `asked` is its request, where that is known.
@@ -61,6 +64,7 @@ pub(crate) fn response(
         edit.set(Name::Path, route::of_path(config, &path, us));
     }
     let call_id = response.call_id().unwrap_or_default();
+    let hides_all = private::hides_contact(response);
     // Whom these name is looked up or compared by others; only where the inside shows is it hidden.
     let is_list = response.method() == Method::Register || (300..400).contains(&response.status());
     for element in response.elements(Name::Contact) {
@@ -68,12 +72,13 @@ pub(crate) fn response(
             let stays = if is_list {
                 !config.is_inner(uri.host) || asked.is_some_and(|asked| names(asked, uri))
             } else {
-                config.is_our_domain(uri.host) || config.is_outer(uri.host)
+                config.is_our_domain(uri.host) && !hides_all || config.is_outer(uri.host)
             };
             (!stays).then(|| place::sealed(config, uri, call_id, us))?
         });
     }
     informing(config, edit, response);
+    private::apply(edit, response);
     for warning in response.elements(Name::Warning) {
         if let Some(text) = warning.text().and_then(|text| from_us(config, text, us)) {
             edit.replace(&warning, text);

@@ -70,11 +70,29 @@ impl Node {
             // The client's own is not kept: it would lead requests for it where it likes.
             edit.set(Name::Path, path.as_str());
         }
-        if !matches!(plan.assert, Assert::Keep) {
-            // What a client would like to be called is no longer of use (RFC 3325 9.2).
-            edit.remove(Name::PPreferredIdentity);
+        self.write_identity(&mut edit, passage);
+        if plan.strip_credentials {
+            self.take_credentials(request, &mut edit);
         }
+        self.write_vias(&mut edit, passage, branch);
+        say_length(request, &mut edit);
+        edit.write()
+    }
+
+    /// Who the sender is (RFC 3325): as the plan says, but to a phone not what shall stay among servers (9.1, 7).
+    fn write_identity(&self, edit: &mut Edit<'_>, passage: &Passage<'_>) {
+        let Passage { request, plan, .. } = passage;
+        if !matches!(plan.assert, Assert::Keep) {
+            // What a client would like to be called is no longer of use (RFC 3325 9.2), and an older header says the
+            // same without anybody having proven it.
+            edit.remove(Name::PPreferredIdentity);
+            edit.remove(Name::RemotePartyId);
+        }
+        let to_phone = matches!(passage.target.towards, Towards::Flow(_));
         match &plan.assert {
+            Assert::Keep | Assert::User(_) if to_phone && hiding::keeps_identity(request) => {
+                edit.remove(Name::PAssertedIdentity);
+            }
             Assert::Keep => {}
             Assert::Strip => {
                 edit.remove(Name::PAssertedIdentity);
@@ -83,12 +101,6 @@ impl Node {
                 edit.set(Name::PAssertedIdentity, format!("<{aor}>"));
             }
         }
-        if plan.strip_credentials {
-            self.take_credentials(request, &mut edit);
-        }
-        self.write_vias(&mut edit, passage, branch);
-        say_length(request, &mut edit);
-        edit.write()
     }
 
     /// Puts our Via above those that are there, with what we noted of the sender; towards the outside they are in it.
@@ -398,6 +410,7 @@ impl Node {
         }
         if !may_assert(&link.peer) || !self.may_learn_identities(to) {
             edit.remove(Name::PAssertedIdentity);
+            edit.remove(Name::RemotePartyId);
         }
         edit.write()
     }

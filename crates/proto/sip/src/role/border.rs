@@ -7,13 +7,14 @@
 //!   and its route goes along for them (`docs/decisions/0026-routes-of-partners.md`).
 //! - Identity (RFC 3325): a partner is outside our trust domain unless the topology says that it is `trusted`. Without
 //!   trust, asserted identities cross in neither direction; with it, only those of the sender's own domain come in.
-//! - Privacy (RFC 3323): `id` keeps the asserted identity back. We change no From and no body, so a request that makes
-//!   such a service critical is refused.
+//! - Privacy (RFC 3323): `id` keeps the asserted identity back; the rest is the same towards everybody outside
+//!   ([`crate::hiding`]).
 
 use super::dialog;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::Partner;
+use crate::hiding;
 use crate::msg::{Message, Method, Name, Uri};
 use std::sync::Arc;
 
@@ -87,9 +88,6 @@ pub(crate) fn outwards<'r>(context: &Context<'_>, ask: &Ask<'r>, routes: Routes)
     let Some(partner) = host.and_then(|host| context.config.partner(host)) else {
         return Decision::refuse(ask, Why::NotServed);
     };
-    if asks_for_more_privacy(ask.request) {
-        return Decision::refuse(ask, Why::NoPrivacy);
-    }
     let domain: Arc<str> = host.unwrap_or_default().to_ascii_lowercase().into();
     let written = named.and_then(|uri| Uri::parse(uri).ok()?.port);
     let port = written.filter(|_| !inside && partner.servers.is_empty());
@@ -128,27 +126,11 @@ pub(crate) fn asserts_only(request: &Message, domains: &[Arc<str>]) -> bool {
 
 /// RFC 3325 9.1, section 7: to whom we do not trust nothing is asserted, and to others not what shall be private.
 fn assert_towards(partner: &Partner, request: &Message) -> Assert {
-    if partner.trusted && !privacy(request).any(|wish| wish.eq_ignore_ascii_case("id")) {
+    if partner.trusted && !hiding::keeps_identity(request) {
         Assert::Keep
     } else {
         Assert::Strip
     }
-}
-
-/// RFC 3323 5: a privacy service that cannot be had, and that the request may not go without.
-fn asks_for_more_privacy(request: &Message) -> bool {
-    let wishes: Vec<&str> = privacy(request).collect();
-    let has = |name: &str| wishes.iter().any(|wish| wish.eq_ignore_ascii_case(name));
-    has("critical") && (has("user") || has("header") || has("session"))
-}
-
-/// The values of Privacy; they are separated by semicolons, and by commas from those who read the grammar otherwise.
-fn privacy(request: &Message) -> impl Iterator<Item = &str> {
-    request
-        .all(Name::Privacy)
-        .filter_map(|field| std::str::from_utf8(field.value).ok())
-        .flat_map(|value| value.split([';', ',']))
-        .map(str::trim)
 }
 
 fn host_of(uri: Option<&str>) -> Option<&str> {

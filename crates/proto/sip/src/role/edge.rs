@@ -11,6 +11,7 @@ use super::border;
 use super::dialog;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
+use crate::hiding;
 use crate::msg::{Method, Uri};
 use base::net::{Peer, Role};
 
@@ -19,6 +20,11 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         Ok(routes) => routes,
         Err(why) => return Decision::refuse(ask, why),
     };
+    // What cannot be answered, or undoes something, hides nothing.
+    let is_new = !matches!(ask.request.method(), Method::Ack | Method::Cancel);
+    if let Some(why) = hiding::privacy_refused(ask.request).filter(|_| is_new) {
+        return Decision::refuse(ask, why);
+    }
     if ask.is_from(Role::Director) || ask.is_from(Role::FrontEnd) {
         return outwards(context, ask, routes);
     }
