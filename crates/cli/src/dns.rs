@@ -4,6 +4,7 @@ mod check;
 mod export;
 
 use base::net::Face;
+pub(crate) use check::told;
 use clap::{Subcommand, ValueEnum};
 
 use crate::output::{Outcome, Output};

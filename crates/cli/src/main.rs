@@ -5,6 +5,7 @@
 
 mod certs;
 mod check;
+mod discover;
 mod dns;
 mod limits;
 mod loopback;
@@ -62,6 +63,7 @@ enum Command {
     Ports(ports::Ports),
     #[command(subcommand)]
     Dns(dns::Dns),
+    Discover(discover::Discover),
     #[command(subcommand)]
     Certs(certs::Certs),
     #[command(subcommand)]
@@ -82,6 +84,7 @@ impl Command {
             Self::Check(command) => command.run(output),
             Self::Ports(command) => command.run(output),
             Self::Dns(command) => command.run(output),
+            Self::Discover(command) => command.run(output),
             Self::Certs(command) => command.run(output),
             Self::User(command) => command.run(output),
             Self::Run(command) => command.run(output),

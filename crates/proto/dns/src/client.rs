@@ -55,8 +55,6 @@ pub struct Question {
 pub struct Found {
     /// What came of it, as `NOERROR` or `NXDOMAIN`.
     pub code: String,
-    /// Whether the name may be unknown to the server without a fault of it: it said so, and no more.
-    pub is_plain: bool,
     /// The records of the kind that was asked for, in the order of the answer.
     pub data: Vec<Data>,
     /// The answer did not fit: ask over TCP.
@@ -110,7 +108,6 @@ impl Question {
             .filter_map(|record| data(&record.data));
         Some(Found {
             code: word(code),
-            is_plain: matches!(code, ResponseCode::NoError | ResponseCode::NXDomain),
             data: data.collect(),
             truncated: message.metadata.truncation,
         })

@@ -6,7 +6,8 @@
 //! - [`Record`] is what comes in, plain data; [`Zone::new`] checks it once and sorts it by name.
 //! - [`Zone::answer`] turns the bytes of a [`Query`] into a [`Reply`] or into [`Silence`].
 //! - [`Rates`] says which answers may go out over UDP, [`cut`] is what goes out in place of some others.
-//! - [`Zone::files`] writes zones as files; [`client`] is the side that asks, for whoever looks at a server from outside.
+//! - [`Zone::files`] writes zones as files; [`client`] is the side that asks, for whoever looks at a server from outside;
+//!   [`discover`] is the order in which a phone asks.
 //! - [`Health`] says which addresses of a name are up; [`AllUp`] is for those who do not know.
 //!
 //! Invariants: an answer never is longer than its transport takes; a query that is refused or not understood gets
@@ -24,6 +25,7 @@
 
 mod answer;
 pub mod client;
+pub mod discover;
 mod export;
 mod message;
 mod rates;

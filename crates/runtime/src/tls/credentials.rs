@@ -347,6 +347,16 @@ fn with_tickets(config: ServerConfig) -> Result<ServerConfig, CredentialsError> 
     Ok(config)
 }
 
+/// Returns the configuration of a client that has no certificate and believes the authorities in a file.
+pub(super) fn visitor(authorities: &Path) -> Result<ClientConfig, CredentialsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(CredentialsError::Setup)?;
+    let builder = builder.with_root_certificates(roots(authorities)?);
+    Ok(builder.with_no_client_auth())
+}
+
 fn roots(path: &Path) -> Result<RootCertStore, CredentialsError> {
     let mut roots = RootCertStore::empty();
     for anchor in certificates(path)? {

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::net::{Face, Hop, Peer};
-use rustls::CommonState;
+use rustls::{ClientConfig, CommonState};
 use rustls_pki_types::ServerName;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::{Auth, Identify, NamesError, Store, Stranger, proven_names, settle};
+use super::credentials::visitor;
+use super::{Auth, CredentialsError, Identify, NamesError, Store, Stranger, proven_names, settle};
 use crate::socket;
 
 /// Why no secured stream came about.
@@ -70,6 +73,33 @@ pub async fn accept(
     Ok((stream, peer))
 }
 
+/// Somebody without a certificate, as a phone is.
+pub struct Visitor(Arc<ClientConfig>);
+
+impl Visitor {
+    /// Believes the authorities in a file.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn believing(authorities: &Path) -> Result<Self, CredentialsError> {
+        visitor(authorities).map(|config| Self(Arc::new(config)))
+    }
+
+    /// Connects to a server and makes sure that it proves its name.
+    ///
+    /// # Errors
+    /// See [`StreamError`].
+    pub async fn connect(
+        &self,
+        hop: &Hop,
+        limit: Duration,
+    ) -> Result<client::TlsStream<TcpStream>, StreamError> {
+        timeout(limit, connect_patiently(hop, None, Arc::clone(&self.0)))
+            .await
+            .map_err(|_| StreamError::Timeout)?
+    }
+}
+
 /// Connects to a machine, proves who we are, and makes sure that it proves its name.
 ///
 /// # Errors
@@ -80,15 +110,18 @@ pub async fn connect(
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    timeout(limit, connect_patiently(hop, from, store))
-        .await
-        .map_err(|_| StreamError::Timeout)?
+    timeout(
+        limit,
+        connect_patiently(hop, from, store.current().client()),
+    )
+    .await
+    .map_err(|_| StreamError::Timeout)?
 }
 
 async fn connect_patiently(
     hop: &Hop,
     from: Option<IpAddr>,
-    store: &Store,
+    config: Arc<ClientConfig>,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
     let wrong = || StreamError::WrongName {
         wanted: hop.name.to_string(),
@@ -99,7 +132,7 @@ async fn connect_patiently(
         addr: hop.addr,
         source,
     })?;
-    let connector = TlsConnector::from(store.current().client());
+    let connector = TlsConnector::from(config);
     let stream = connector
         .connect(name, tcp)
         .await

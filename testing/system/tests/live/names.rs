@@ -232,3 +232,43 @@ fn what_a_server_answers_is_compared_with_what_is_needed() {
     let (code, _) = check(&topology, &["--server", "127.0.0.1:9"]);
     assert_eq!(code, Some(2));
 }
+
+#[test]
+fn the_way_of_a_phone_is_told_step_by_step() {
+    let site = Site::new();
+    let _product = site.up();
+    let dns = site.address(DNS01, flow::NAMES).to_string();
+    let root = site.operator().root();
+    let discover = |user: &str| {
+        let mut product = Command::new(binary().unwrap());
+        product.args(["discover", user, "--server", &dns, "--json", "--ca"]);
+        let output = product.arg(&root).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), told)
+    };
+    let (code, told) = discover("alice@contoso.com");
+    assert_eq!(code, Some(0), "{told:#}");
+    assert_eq!(told["server"]["host"], "sip.contoso.com");
+    let names: Vec<&str> = told["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "lyncdiscoverinternal.contoso.com",
+        "lyncdiscover.contoso.com",
+        "_sipinternaltls._tcp.contoso.com",
+    ];
+    assert_eq!(names, expected);
+
+    let (code, told) = discover("alice@elsewhere.example");
+    assert_eq!(code, Some(1));
+    assert_eq!(told["steps"].as_array().unwrap().len(), 7, "{told:#}");
+    assert!(
+        told["steps"][6]["found"]
+            .as_str()
+            .unwrap()
+            .contains("REFUSED")
+    );
+}

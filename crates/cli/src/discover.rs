@@ -1,0 +1,227 @@
+//! `vestibule discover`: why a phone finds its server, or why it does not.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base::net::Hop;
+use base::random::Random;
+use dns::Data;
+use dns::client::{Kind, Question};
+use dns::discover::{Leads, Try, order, servers};
+use roles::health::options;
+use roles::names::ask::ask;
+use runtime::tls::stream::Visitor;
+use serde::Serialize;
+use topology::Port;
+
+use crate::dns::View;
+use crate::output::{Outcome, Output, Table};
+
+/// How long connecting and the handshake, and then the answer, may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Look for the server of a user as a phone does, and tell each step.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Ends with 1 if no server is found. A phone that has signed in before goes first where it was then.
+
+Example:
+  vestibule discover alice@contoso.com --server 10.0.0.53")]
+pub(crate) struct Discover {
+    /// The user, as user@domain.
+    user: String,
+    /// Where the phone is; it says which name server to ask by --server.
+    #[arg(long, value_enum, default_value = "inside")]
+    from: View,
+    /// The name server, as ADDRESS or ADDRESS:PORT.
+    #[arg(long, value_name = "ADDRESS")]
+    server: String,
+    /// The file of the authorities that the phone believes.
+    #[arg(long, value_name = "FILE", default_value = "vestibule-state/ca/ca.pem")]
+    ca: PathBuf,
+}
+
+/// What one step found.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: String,
+    kind: &'static str,
+    address: Option<SocketAddr>,
+    found: String,
+    usable: bool,
+}
+
+impl Discover {
+    /// Tries one name after the other.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        let user = self.user.strip_prefix("sip:").unwrap_or(&self.user);
+        let (_, domain) = user
+            .split_once('@')
+            .context("write the user as user@domain")?;
+        let port = Port::Dns.default_number();
+        let bare = self
+            .server
+            .parse::<IpAddr>()
+            .map(|ip| SocketAddr::new(ip, port));
+        let server = bare.or_else(|_| self.server.parse());
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).context("the system has no randomness")?;
+        let mut walk = Walk {
+            domain: domain.to_ascii_lowercase(),
+            server: server.with_context(|| format!("{} is not an address", self.server))?,
+            visitor: Visitor::believing(&self.ca).context("the authorities cannot be read")?,
+            random: Random::new(seed),
+            lines: Vec::new(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let result = runtime.block_on(walk.run())?;
+        print(&walk.lines, result, self.from, output)
+    }
+}
+
+struct Walk {
+    domain: String,
+    server: SocketAddr,
+    visitor: Visitor,
+    random: Random,
+    lines: Vec<Line>,
+}
+
+impl Walk {
+    async fn run(&mut self) -> anyhow::Result<Option<(String, SocketAddr)>> {
+        let ports = [Port::Sip, Port::EdgeAccess].map(Port::default_number);
+        for step in order(&self.domain, ports[0], ports[1]) {
+            let found = match self.asked(&step.name, step.kind) {
+                Ok(found) => found,
+                Err(error) => {
+                    self.tell(&step, None, format!("the name server: {error}"));
+                    continue;
+                }
+            };
+            if step.leads == Leads::Web {
+                let addresses: Vec<String> = found.data.iter().map(crate::dns::told).collect();
+                let text = if addresses.is_empty() {
+                    format!("{}: nothing of this name", found.code)
+                } else {
+                    format!(
+                        "a web service at {}; phones that speak SIP alone go on",
+                        addresses.join(", ")
+                    )
+                };
+                self.tell(&step, None, text);
+                continue;
+            }
+            match servers(&step, &self.domain, &found) {
+                Err(why) => self.tell(&step, None, why.to_string()),
+                Ok(hosts) => {
+                    for (host, port) in hosts {
+                        if let Some(address) = self.try_host(&step, &host, port).await {
+                            return Ok(Some((host, address)));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn asked(&mut self, name: &str, kind: Kind) -> anyhow::Result<dns::client::Found> {
+        let question = Question::new(name, kind, &mut self.random)?;
+        Ok(ask(self.server, &question)?)
+    }
+
+    /// Tries every address of a host; returns the one that can be used.
+    async fn try_host(&mut self, step: &Try, host: &str, port: u16) -> Option<SocketAddr> {
+        let mut addresses = Vec::new();
+        for kind in [Kind::A, Kind::Aaaa] {
+            match self.asked(host, kind) {
+                Ok(found) => addresses.extend(found.data.iter().filter_map(|data| match data {
+                    Data::Address(address) => Some(SocketAddr::new(*address, port)),
+                    Data::Service { .. } | Data::Alias(_) | Data::Text(_) => None,
+                })),
+                Err(error) => self.tell(step, None, format!("{host}: {error}")),
+            }
+        }
+        if addresses.is_empty() {
+            self.tell(step, None, format!("leads to {host}, which has no address"));
+        }
+        for address in addresses {
+            match self.visit(host, address).await {
+                Ok(status) => {
+                    let text = format!("{host} proves its name and answers OPTIONS with {status}");
+                    self.tell(step, Some(address), text);
+                    if let Some(last) = self.lines.last_mut() {
+                        last.usable = true;
+                    }
+                    return Some(address);
+                }
+                Err(why) => self.tell(step, Some(address), format!("{host}: {why:#}")),
+            }
+        }
+        None
+    }
+
+    /// Any answer but that of a server in trouble shows that SIP is spoken: what is refused to a stranger differs.
+    async fn visit(&mut self, host: &str, address: SocketAddr) -> anyhow::Result<u16> {
+        let hop = Hop::inside(host, address);
+        let mut stream = self.visitor.connect(&hop, PATIENCE).await?;
+        let number = self.random.next_u64();
+        let asked = tokio::time::timeout(PATIENCE, options::ask(&mut stream, host, number)).await;
+        let status = asked.context("OPTIONS is not answered")??;
+        anyhow::ensure!(status < 500, "OPTIONS is answered {status}");
+        Ok(status)
+    }
+
+    fn tell(&mut self, step: &Try, address: Option<SocketAddr>, found: String) {
+        self.lines.push(Line {
+            name: step.name.clone(),
+            kind: step.kind.name(),
+            address,
+            found,
+            usable: false,
+        });
+    }
+}
+
+fn print(
+    lines: &[Line],
+    result: Option<(String, SocketAddr)>,
+    from: View,
+    output: &Output,
+) -> anyhow::Result<Outcome> {
+    if output.is_json() {
+        let result = result
+            .as_ref()
+            .map(|(host, address)| serde_json::json!({ "host": host, "address": address }));
+        output
+            .json(&serde_json::json!({ "from": from.name(), "steps": lines, "server": result }))?;
+    } else {
+        let mut table = Table::new(["Step", "Name", "Type", "Address", "Found"]);
+        for (number, line) in lines.iter().enumerate() {
+            let address = line.address.map(|address| address.to_string());
+            table.row([
+                (number + 1).to_string(),
+                line.name.clone(),
+                line.kind.to_owned(),
+                address.unwrap_or_default(),
+                line.found.clone(),
+            ]);
+        }
+        output.table(&table)?;
+        output.line(match &result {
+            Some((host, address)) => {
+                format!("a phone {} signs in at {host}, {address}", from.name())
+            }
+            None => format!("a phone {} finds no server", from.name()),
+        })?;
+    }
+    Ok(if result.is_some() {
+        Outcome::Done
+    } else {
+        Outcome::Faults
+    })
+}
