@@ -32,14 +32,19 @@ pub(crate) fn request(
     }
     let call_id = request.call_id().unwrap_or_default();
     let hides_all = private::hides_contact(request);
-    for name in [Name::Contact, Name::ReferTo] {
-        for element in request.elements(name) {
-            hide_place(edit, &element, |uri| {
-                let is_known = config.is_our_domain(uri.host) && !hides_all;
-                (!is_known && !config.is_outer(uri.host))
-                    .then(|| place::sealed(config, uri, call_id, us))?
-            });
-        }
+    for element in request.elements(Name::Contact) {
+        hide_place(edit, &element, |uri| {
+            let is_known = config.is_our_domain(uri.host) && !hides_all;
+            (!is_known && !config.is_outer(uri.host))
+                .then(|| place::sealed(config, uri, call_id, us))?
+        });
+    }
+    for element in request.elements(Name::ReferTo) {
+        // Whoever is referred to somebody of others must be able to read it.
+        hide_place(edit, &element, |uri| {
+            let is_inner = config.is_inner(uri.host);
+            is_inner.then(|| place::sealed(config, uri, call_id, us))?
+        });
     }
     informing(config, edit, request);
     private::apply(edit, request);

@@ -1,6 +1,7 @@
 //! Where somebody is, sealed into a URI that leads to us: Contact and Refer-To.
 //!
-//! A mark of the Call-ID goes along, so that within a dialog a place has one name, and in another dialog another.
+//! A mark of the Call-ID goes along, so that within a dialog a place has one name, and in another dialog another. Headers
+//! of a URI stay readable: whoever is referred there has to send them (RFC 3261 19.1.5).
 
 use super::OPEN_MAX;
 use crate::config::{Address, Config};
@@ -21,7 +22,11 @@ pub(super) fn sealed(
 ) -> Option<String> {
     let mark = config.keys.token.checksum(&[b"place", call_id.as_bytes()]);
     let mut plain: Vec<u8> = mark.to_be_bytes().into_iter().take(MARK).collect();
-    plain.extend_from_slice(uri.as_str().as_bytes());
+    let (place, headers) = match uri.as_str().split_once('?') {
+        Some((place, headers)) => (place, format!("?{headers}")),
+        None => (uri.as_str(), String::new()),
+    };
+    plain.extend_from_slice(place.as_bytes());
     let (scheme, transport) = match uri.scheme {
         Scheme::Sip => ("sip", ";transport=tls"),
         // What `sips` means is not said twice (RFC 3261 26.2.2).
@@ -31,7 +36,7 @@ pub(super) fn sealed(
     let sealed = Seal::new(&config.keys.token, PURPOSE).close(plain, b"");
     let Address { host, port } = us;
     Some(format!(
-        "{scheme}:{PREFIX}{sealed}@{host}:{port}{transport}"
+        "{scheme}:{PREFIX}{sealed}@{host}:{port}{transport}{headers}"
     ))
 }
 
@@ -42,8 +47,7 @@ pub(super) fn opened(config: &Config, uri: &str) -> Option<String> {
     let plain = Seal::new(&config.keys.token, PURPOSE).open(text, b"", OPEN_MAX)?;
     let mut place = String::from_utf8(plain.get(MARK..)?.to_vec()).ok()?;
     if let Some(headers) = uri.headers {
-        let mark = if place.contains('?') { '&' } else { '?' };
-        place.push(mark);
+        place.push('?');
         place.push_str(headers);
     }
     Some(place)

@@ -286,6 +286,23 @@ fn a_place_that_was_hidden_is_found_by_whom_a_call_is_transferred_to() {
     let came = bob.wait_request(&mut d, Method::Refer);
     let expected = format!("\"{0}\" <{0}?Replaces=1>", bob.contact);
     assert_eq!(came.text(Name::ReferTo), Some(expected.as_str()));
+    bob.answer(&mut d, &came, 202);
+    alice.wait_final(&mut d, Method::Refer);
+    // The other way round: a place inside is hidden, its headers and places of others are not.
+    let elsewhere = "<sip:third@host.example?Replaces=2>";
+    for (target, is_hidden) in [
+        ("<sip:third@10.0.2.9?Replaces=2>", true),
+        (elsewhere, false),
+    ] {
+        let sent = bob.request(&mut d, "REFER", "alice", &format!("Refer-To: {target}\n"));
+        let came = alice.wait_request(&mut d, Method::Refer);
+        let says = came.text(Name::ReferTo).unwrap();
+        assert_eq!(says.contains("@sip.contoso.com:443"), is_hidden, "{says}");
+        assert!(says.ends_with("?Replaces=2>"), "{says}");
+        assert_eq!(came.call_id().unwrap(), sent.call_id);
+        alice.answer(&mut d, &came, 202);
+        bob.wait_final(&mut d, Method::Refer);
+    }
 }
 
 /// Who answers without the Via lines that we sealed, or with those of another request, is not heard.
