@@ -25,7 +25,7 @@ const USAGE: &str = "usage: cargo xtask <task>
   test           everything continuous integration runs: packages, format, lints, layers, sizes, build, tests
   layers         who may depend on whom, and what may be named where
   sizes          the length of every source file
-  conformance    the cases of each RFC against the running product, and their count
+  conformance    the cases of each RFC against the running product, their count and what is left out: [--json]
   bench sip ...  the load driver, in release mode; further arguments are passed on
   fuzz ...       the fuzz targets: [target ...] [--minutes N] [--keep]; installs cargo-fuzz if it is missing
   packages       installs the Debian packages that the tests drive (as root)";
@@ -47,7 +47,7 @@ fn run(words: &[String]) -> Result<()> {
         Some("test") => test::run(&root),
         Some("layers") => layers::run(&root),
         Some("sizes") => sizes::run(&root),
-        Some("conformance") => conformance::run(&root),
+        Some("conformance") => conformance::run(&root, &words[1..]),
         Some("fuzz") => fuzz::run(&root, &words[1..]),
         Some("bench") => bench::run(&root, &words[1..]),
         Some("packages") => packages::install(),

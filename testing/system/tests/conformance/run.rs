@@ -59,7 +59,7 @@ pub(crate) fn run_on(site: &Site, number: u16, trials: &[Trial<'_>], skipped: &[
         }
     });
     let failed = failed.into_inner().unwrap();
-    report(number, skipped, trials.len(), failed.len());
+    report(number, skipped, trials.len(), &failed);
     assert!(
         failed.is_empty(),
         "{} of {} cases failed:\n  {}",
@@ -93,11 +93,11 @@ fn no_sentence_twice(number: u16, trials: &[Trial<'_>]) {
     }
 }
 
-fn report(number: u16, skipped: &[Skipped], cases: usize, failed: usize) {
+fn report(number: u16, skipped: &[Skipped], cases: usize, failed: &[String]) {
     let mut lines = format!(
         "conformance rfc{}: {cases} cases, {} passed, {} skipped\n",
         number,
-        cases - failed,
+        cases - failed.len(),
         skipped.len()
     );
     for one in skipped {
@@ -105,6 +105,10 @@ fn report(number: u16, skipped: &[Skipped], cases: usize, failed: usize) {
             "conformance rfc{} leaves out {} {}: {}\n",
             number, one.section, one.sentence, one.reason
         ));
+    }
+    for one in failed {
+        let line = one.replace('\n', " ");
+        lines.push_str(&format!("conformance rfc{number} fails {line}\n"));
     }
     // There is nobody to tell when the error output is closed.
     let _ = std::io::stderr().write_all(lines.as_bytes());
