@@ -120,21 +120,24 @@ fn table(rows: &BTreeMap<String, Row>) -> String {
         line(rfc, [row.cases, row.passed, row.skipped]);
     }
     line(&format!("{} RFCs", rows.len()), total(rows));
-    let lists: [(&str, fn(&Row) -> &Vec<String>); 2] = [
-        ("Skipped, with the reason", |row| &row.left_out),
-        ("Failed", |row| &row.failed),
-    ];
-    for (head, of) in lists {
-        if rows.values().any(|row| !of(row).is_empty()) {
-            text.push_str(&format!("\n{head}:\n"));
-        }
-        for (rfc, row) in rows {
-            for sentence in of(row) {
-                text.push_str(&format!("  RFC {rfc}, {sentence}\n"));
-            }
+    list(&mut text, "Skipped, with the reason", rows, |row| {
+        &row.left_out
+    });
+    list(&mut text, "Failed", rows, |row| &row.failed);
+    text
+}
+
+/// Adds the sentences of one kind, if there are any.
+fn list(text: &mut String, head: &str, rows: &BTreeMap<String, Row>, of: fn(&Row) -> &Vec<String>) {
+    if rows.values().all(|row| of(row).is_empty()) {
+        return;
+    }
+    text.push_str(&format!("\n{head}:\n"));
+    for (rfc, row) in rows {
+        for sentence in of(row) {
+            text.push_str(&format!("  RFC {rfc}, {sentence}\n"));
         }
     }
-    text
 }
 
 fn value(rows: &BTreeMap<String, Row>) -> Value {
