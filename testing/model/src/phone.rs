@@ -51,8 +51,9 @@ impl Phone {
         to: &str,
         from: &str,
     ) -> Self {
+        // A prime, so that phones of different moments differ in their ports, and so in their Call-IDs.
         let port =
-            40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 20_000).unwrap();
+            40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 19_997).unwrap();
         let at = addr(&format!("{from}:{port}"));
         let flow = deployment.world.connect(at, addr(to));
         deployment.world.run_for(Duration::from_millis(20));

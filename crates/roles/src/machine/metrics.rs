@@ -119,6 +119,11 @@ fn counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
             node.stray_responses,
         ),
         (
+            "vestibule_sip_withheld",
+            "SIP answers not given, as they would have been much longer than what a source without proof had sent.",
+            node.withheld,
+        ),
+        (
             "vestibule_sip_failovers",
             "SIP requests that moved to another server.",
             node.failovers,
@@ -133,6 +138,11 @@ fn counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
             "Registrations made, refreshed or removed.",
             node.registrations,
         ),
+    ]
+}
+
+fn event_counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
+    vec![
         (
             "vestibule_sip_publishes",
             "Presence published, refreshed or removed.",
@@ -158,7 +168,7 @@ fn counters(node: &sip::Stats) -> Vec<(&'static str, &'static str, u64)> {
 
 fn write_sip(node: &sip::Stats, machine: &str, page: &mut Page) {
     let own: [(&str, &str); 1] = [("machine", machine)];
-    for (name, help, value) in counters(node) {
+    for (name, help, value) in [counters(node), event_counters(node)].concat() {
         page.metric(name, Kind::Counter, help)
             .value(name, &own, value);
     }

@@ -91,6 +91,9 @@ pub struct SipStatus {
     pub silent: u64,
     /// Responses that belonged to nothing.
     pub stray_responses: u64,
+    /// Answers not given since they would have been much longer than what a source without proof had sent.
+    #[serde(default)]
+    pub withheld: u64,
     /// Requests that ended here, by reason.
     pub ended: BTreeMap<String, u64>,
     /// What federation partners sent and took, by partner.
@@ -247,6 +250,7 @@ impl Shared {
             closed_for_cause: node.closed_for_cause,
             silent: node.silent,
             stray_responses: node.stray_responses,
+            withheld: node.withheld,
             partners: node
                 .partners
                 .iter()

@@ -3,13 +3,19 @@
 //!
 //! Over a reliable transport nothing comes again, and answers are given without state. When the table is full they are
 //! over UDP too: the request is then worked out anew each time it comes.
+//!
+//! A client that has not proven who it is may have written another's address as its own. It gets one answer for each
+//! request, never again by itself (RFC 3261 26.3.2.4), and none longer than [`AMPLIFIED`] times the request.
 
 use super::{Alarm, Node};
 use crate::msg::{Message, Method};
 use crate::txn::{Do, Kind, ServerTransaction, Steps, TIMEOUT, Timer};
-use base::net::{FlowId, Link};
+use base::net::{FlowId, Link, Peer};
 use bytes::Bytes;
 use std::collections::HashMap;
+
+/// How much longer than a request its answer may be over UDP, towards a source that has proven nothing.
+const AMPLIFIED: usize = 3;
 
 struct Answer {
     flow: FlowId,
@@ -54,6 +60,9 @@ impl Node {
         if request.method() == Method::Cancel {
             return self.send(id, bytes);
         }
+        if self.is_unproven(id, link) {
+            return self.send_once(id, request.bytes().len(), bytes);
+        }
         let key = self.transaction_key(id, link, request);
         let Some(answer) = self.answer_at(key, id, request) else {
             return self.send(id, bytes);
@@ -61,6 +70,21 @@ impl Node {
         answer.bytes = Some(bytes);
         let steps = answer.server.respond(status);
         self.answer_steps(key, &steps);
+    }
+
+    /// Tells whether a datagram may come from somebody else than its address says.
+    fn is_unproven(&self, id: FlowId, link: &Link) -> bool {
+        let is_known = self.flows.get(id).is_some_and(|flow| flow.user.is_some());
+        link.peer == Peer::Client && !is_known
+    }
+
+    /// Sends an answer that is not kept, unless it is much longer than the request.
+    pub(super) fn send_once(&mut self, id: FlowId, request: usize, bytes: Bytes) {
+        if bytes.len() > AMPLIFIED * request {
+            self.stats.withheld += 1;
+            return;
+        }
+        self.send(id, bytes);
     }
 
     /// Takes in a request that was answered before, or is being worked out. False if it is new.

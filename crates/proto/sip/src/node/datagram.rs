@@ -17,6 +17,7 @@ impl Node {
         if let Some(request) = stun::Request::read(&bytes) {
             return self.send(id, request.answer(link.remote));
         }
+        let length = bytes.len();
         match datagram(bytes, &self.config.limits) {
             Ok(Frame::Ping) => self.send(id, Bytes::from_static(PONG)),
             Ok(Frame::Pong) => {}
@@ -26,7 +27,7 @@ impl Node {
                 self.misbehaved(id, link, Offence::Malformed);
                 self.complain(link, Fault::Message(error));
                 if let Some(reply) = reply {
-                    self.send(id, reply);
+                    self.send_once(id, length, reply);
                 }
             }
             Err(error) => {

@@ -176,6 +176,9 @@ impl Node {
         };
         if !handled {
             let decision = self.decide(id, link, request);
+            if self.is_merged(request, &decision) {
+                return self.fail(id, link, request, Why::Merged);
+            }
             self.carry_out(id, link, request, decision);
         }
     }

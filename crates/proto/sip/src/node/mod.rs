@@ -24,6 +24,7 @@ mod hiding;
 mod inbound;
 mod keepalive;
 mod locating;
+mod merged;
 mod note;
 mod outgoing;
 mod overload;
@@ -60,6 +61,7 @@ use base::{Machine, Now, Step};
 use bytes::Bytes;
 use directory::{Directory, Revision};
 use flows::LegId;
+use merged::Merged;
 use overload::Throttles;
 use own::OwnRequests;
 use relays::Relays;
@@ -225,6 +227,7 @@ pub struct Node {
     places: Places<LegId>,
     partners: partners::Partners,
     answers: Answers,
+    merged: Merged,
     commits: BTreeMap<u64, registering::Waiting>,
     /// The removal of ended bindings that the change log has not answered yet.
     sweeping: Option<(u64, TimerId)>,
@@ -256,6 +259,7 @@ impl Node {
             places: Places::default(),
             partners: partners::Partners::default(),
             answers: Answers::default(),
+            merged: Merged::default(),
             nonces,
             random: Random::new(seed),
             now,

@@ -36,6 +36,8 @@ pub struct Stats {
     pub silent: u64,
     /// Responses that belong to nothing of ours.
     pub stray_responses: u64,
+    /// Answers not given since they would have been much longer than what a source without proof had sent.
+    pub withheld: u64,
     /// Legs that moved to another server after a failure.
     pub failovers: u64,
     /// Requests not sent to a server that asked for relief (RFC 7339).
@@ -75,6 +77,7 @@ impl Stats {
         self.closed_for_cause += other.closed_for_cause;
         self.silent += other.silent;
         self.stray_responses += other.stray_responses;
+        self.withheld += other.withheld;
         self.failovers += other.failovers;
         self.held_back += other.held_back;
         self.registrations += other.registrations;

@@ -230,6 +230,8 @@ pub enum Why {
     TooBroad,
     /// It was here before and nothing has changed since (RFC 3261 16.3, RFC 5393).
     Loop,
+    /// A copy of it has come already by another way (RFC 3261 8.2.2.2).
+    Merged,
     /// Proxy-Require names what we do not know.
     Unsupported,
     /// Inside a dialog that we do not know.
@@ -286,7 +288,7 @@ impl Why {
             Self::TooBroad => 440,
             Self::Unreachable => 480,
             Self::NoDialog | Self::Stray => 481,
-            Self::Loop => 482,
+            Self::Loop | Self::Merged => 482,
             Self::TooManyHops => 483,
             Self::BadEvent => 489,
             Self::OutOfOrder => 500,
@@ -324,6 +326,7 @@ impl Why {
             Self::WrongIdentity => Some("From Is Not You"),
             Self::NoServer => Some("No Server Available"),
             Self::FlowGone => Some("Flow Failed"),
+            Self::Merged => Some("Merged Request"),
             Self::NoPrivacy => Some("Privacy Service Not Available"),
             Self::Answered
             | Self::Draining
@@ -367,6 +370,7 @@ impl Why {
             Self::Unreachable => "unreachable",
             Self::FlowGone => "flow-gone",
             Self::ForeignRoute => "foreign-route",
+            Self::Merged => "merged",
             Self::WrongIdentity => "wrong-identity",
             Self::TooManyHops => "too-many-hops",
             Self::TooBroad => "too-broad",

@@ -9,6 +9,7 @@
 
 mod abuse;
 mod calls;
+mod datagrams;
 mod determinism;
 mod ends;
 mod events;

@@ -101,10 +101,17 @@ impl Workers {
         flow
     }
 
-    fn open(&mut self, flow: FlowId, peer: Peer) {
+    /// Datagrams come from a new address.
+    pub fn datagrams(&mut self, worker: u8, serial: u64) -> FlowId {
+        let flow = FlowId::accepted(WorkerId(worker), serial).over(Transport::Udp);
+        self.open(flow, Peer::Client);
+        flow
+    }
+
+    pub fn open(&mut self, flow: FlowId, peer: Peer) {
         let link = Arc::new(Link {
             peer,
-            transport: Transport::Tls,
+            transport: flow.transport(),
             face: Face::Inside,
             local: crate::machines::addr("10.0.0.1:5061"),
             remote: crate::machines::addr("192.0.2.9:40000"),
@@ -178,17 +185,23 @@ impl Workers {
     /// The same, with header lines that are not always there.
     pub fn sign_in_with(&mut self, flow: FlowId, name: &str, lines: &str) {
         let aor = format!("sip:{name}@contoso.com");
-        let until = self.now.wall.as_secs() + 60;
-        let ticket = Ticket::mint(&aor, until, &Key::derive(&[7; 32], "ticket"));
         let register = Asked {
             method: "REGISTER",
-            uri: &format!("sip:fepool01.contoso.net;ticket={ticket}"),
+            uri: &self.ticketed(name),
             from: &format!("<{aor}>;tag=1"),
             to: &format!("<{aor}>"),
             branch: &format!("{name}-{flow:?}"),
         };
         self.ask(flow, &register, lines);
         assert_eq!(self.next(flow).status(), 200);
+    }
+
+    /// What a Director has a user register with.
+    pub fn ticketed(&self, name: &str) -> String {
+        let aor = format!("sip:{name}@contoso.com");
+        let until = self.now.wall.as_secs() + 60;
+        let ticket = Ticket::mint(&aor, until, &Key::derive(&[7; 32], "ticket"));
+        format!("sip:fepool01.contoso.net;ticket={ticket}")
     }
 
     /// Takes the next message that we sent on a flow.
