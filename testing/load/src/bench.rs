@@ -11,19 +11,20 @@ use anyhow::{Context as _, bail};
 use crate::client::Pace;
 use crate::kamailio::{self, Memory};
 use crate::machine::Machine;
+use crate::memory;
 use crate::message;
-use crate::ours;
+use crate::ours::{self, Cores};
 use crate::peer::{self, Name, Server};
 use crate::phone::Work;
 use crate::print::{note, say};
-use crate::report::{self, Report};
+use crate::report::{self, CALL, Report};
 use crate::rounds::{self, Contender, FAILED, Plan, Row};
 use crate::tls::Files;
 
 /// What to measure and where to put it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Fewer rounds and one pace: under a minute in all
+    /// Fewer rounds and one pace: two minutes in all
     #[arg(long)]
     quick: bool,
     /// Print JSON instead of tables
@@ -42,15 +43,17 @@ impl Options {
                 paces: vec![Pace::PerSecond(5_000)],
                 rounds: 3,
                 warm_up: Duration::from_millis(200),
-                window: Duration::from_millis(1_200),
+                window: Duration::from_millis(1_000),
+                idle: 500,
             };
         }
         Plan {
             phones: 100,
             paces: vec![Pace::PerSecond(2_000), Pace::PerSecond(5_000), Pace::Closed],
             rounds: 5,
-            warm_up: Duration::from_millis(400),
-            window: Duration::from_millis(2_000),
+            warm_up: Duration::from_millis(300),
+            window: Duration::from_millis(1_500),
+            idle: 2_000,
         }
     }
 }
@@ -89,79 +92,140 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 async fn measure(plan: &Plan) -> anyhow::Result<Report> {
     let directory = tempfile::tempdir()?;
     let files = peer::certificate(directory.path())?;
+    let place = Place {
+        below: directory.path(),
+        files: &files,
+    };
     let mut report = Report {
         machine: Machine::look(),
         rows: Vec::new(),
+        memory: Vec::new(),
         messages: Vec::new(),
         faults: Vec::new(),
     };
-    let works = [
-        ("REGISTER -> 301", Work::Redirect),
-        ("REGISTER -> 401 -> 200", Work::Register),
-    ];
-    for (title, work) in works {
-        let rows = setting(
-            title,
-            work,
-            plan,
-            directory.path(),
-            &files,
-            &mut report.faults,
-        );
-        report.rows.extend(rows.await?);
+    for setting in &SETTINGS {
+        let rows = contest(setting, plan, place, &mut report.faults).await?;
+        report.rows.extend(rows);
     }
-    note("parsing and forwarding without a network");
+    for name in [Name::Vestibule, Name::Kamailio, Name::KamailioFast] {
+        note(&format!("memory of idle phones: {}", name.text()));
+        match start(name, Work::Register, place).await? {
+            (_, Some(server)) => report
+                .memory
+                .push(memory::measure(name, server, plan.idle).await?),
+            (_, None) => skip(&mut report.faults, "idle phones", missing(name)),
+        }
+    }
+    note("messages without a network");
     let (messages, counted) = message::measure().await?;
     report.messages = messages;
     if !counted {
-        let line = "SKIPPED: instructions per message: valgrind is not installed".to_owned();
-        note(&line);
-        report.faults.push(line);
+        let why = "valgrind is not installed";
+        skip(&mut report.faults, "instructions per message", why);
     }
     Ok(report)
 }
 
-async fn setting(
+/// One kind of work and who does it.
+struct Setting {
     title: &'static str,
     work: Work,
+    names: &'static [Name],
+}
+
+const SETTINGS: [Setting; 3] = [
+    Setting {
+        title: "REGISTER -> 301",
+        work: Work::Redirect,
+        names: &[
+            Name::Vestibule,
+            Name::OneCore,
+            Name::Kamailio,
+            Name::KamailioFast,
+            Name::Echo,
+        ],
+    },
+    Setting {
+        title: "REGISTER -> 401 -> 200",
+        work: Work::Register,
+        names: &[
+            Name::Vestibule,
+            Name::Kamailio,
+            Name::KamailioFast,
+            Name::Echo,
+        ],
+    },
+    Setting {
+        title: CALL,
+        work: Work::Call,
+        names: &[
+            Name::Vestibule,
+            Name::OneCore,
+            Name::Chain,
+            Name::Kamailio,
+            Name::KamailioFast,
+        ],
+    },
+];
+
+/// Where servers put their files, and the certificate of those that have none of their own.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    below: &'a Path,
+    files: &'a Files,
+}
+
+async fn contest(
+    setting: &Setting,
     plan: &Plan,
-    below: &Path,
-    files: &Files,
+    place: Place<'_>,
     faults: &mut Vec<String>,
 ) -> anyhow::Result<Vec<Row>> {
     let mut contenders = Vec::new();
-    let mut enter = |name, work, server: Option<Server>| match server {
-        Some(server) => contenders.push(Contender::new(name, work, server)),
-        None => {
-            let line = format!("SKIPPED: {title}: {}", missing(name));
-            note(&line);
-            faults.push(line);
+    for name in setting.names {
+        match start(*name, setting.work, place).await? {
+            (work, Some(server)) => contenders.push(Contender::new(*name, work, server)),
+            (_, None) => skip(faults, setting.title, missing(*name)),
+        }
+    }
+    Ok(rounds::measure(setting.title, contenders, plan, faults).await)
+}
+
+/// Starts a server; says with it what its phones do, which for some is not the work itself.
+async fn start(
+    name: Name,
+    work: Work,
+    Place { below, files }: Place<'_>,
+) -> anyhow::Result<(Work, Option<Server>)> {
+    let server = match name {
+        Name::Vestibule => ours::start(work, Cores::All, below).await?,
+        Name::OneCore => ours::start(work, Cores::One, below).await?,
+        Name::Chain => {
+            let across = Work::CallAcross;
+            return Ok((across, ours::start(across, Cores::All, below).await?));
+        }
+        Name::Kamailio => kamailio::start(work, Memory::Checking, below, files).await?,
+        Name::KamailioFast => kamailio::start(work, Memory::Fast, below, files).await?,
+        Name::Echo => {
+            let server = peer::start_echo(below, files).await?;
+            return Ok((Work::Echo(work.exchanges()), Some(server)));
         }
     };
-    enter(Name::Vestibule, work, ours::start(work, below).await?);
-    let kamailio = [
-        (Name::Kamailio, Memory::Checking),
-        (Name::KamailioFast, Memory::Fast),
-    ];
-    for (name, memory) in kamailio {
-        enter(
-            name,
-            work,
-            kamailio::start(work, memory, below, files).await?,
-        );
-    }
-    enter(
-        Name::Echo,
-        Work::Echo(work.exchanges()),
-        Some(peer::start_echo(below, files).await?),
-    );
-    Ok(rounds::measure(title, contenders, plan, faults).await)
+    Ok((work, server))
+}
+
+fn skip(faults: &mut Vec<String>, what: &str, why: &str) {
+    let line = format!("SKIPPED: {what}: {why}");
+    note(&line);
+    faults.push(line);
 }
 
 /// What is missing, and how to get it.
 const fn missing(name: Name) -> &'static str {
     match name {
-        Name::Vestibule => "vestibule is not built beside this program (cargo build --release)",
+        Name::Vestibule | Name::OneCore | Name::Chain => {
+            "vestibule is not built beside this program (cargo build --release)"
+        }
         Name::Kamailio | Name::KamailioFast => {
             "Debian's packages kamailio and kamailio-tls-modules are not installed"
         }

@@ -15,8 +15,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cpu::Tree;
-use crate::phone::{Fault, Phone, Target, Work};
+use crate::actor::Actor;
+use crate::cpu::{Tree, used};
+use crate::phone::{Fault, Target, Work};
 
 /// How often a phone tries to sign in.
 const ATTEMPTS: u32 = 3;
@@ -56,6 +57,8 @@ pub(crate) struct Measured {
     pub(crate) window: Duration,
     /// Each unit's time, ascending.
     pub(crate) latencies: Vec<Duration>,
+    /// Messages that the server passed on for these units; of a call through several machines, for each of them.
+    pub(crate) passed_on: u64,
 }
 
 /// The phones of one server. They stay connected from run to run.
@@ -63,7 +66,7 @@ pub(crate) struct Measured {
 pub(crate) struct Crowd {
     target: Target,
     work: Work,
-    phones: BTreeMap<usize, Phone>,
+    actors: BTreeMap<usize, Actor>,
 }
 
 impl Crowd {
@@ -72,7 +75,7 @@ impl Crowd {
         Self {
             target,
             work,
-            phones: BTreeMap::new(),
+            actors: BTreeMap::new(),
         }
     }
 
@@ -80,36 +83,39 @@ impl Crowd {
     ///
     /// # Errors
     /// A phone cannot sign in, or the server is gone.
-    pub(crate) async fn run(&mut self, load: Load, server: Tree) -> anyhow::Result<Measured> {
-        let failures = self.gather(load.phones).await?;
+    pub(crate) async fn run(&mut self, load: Load, server: &[Tree]) -> anyhow::Result<Measured> {
+        let failures = self.gather(self.work.actors(load.phones)).await?;
         let start = Instant::now();
         let open = start + load.warm_up;
         let close = open + load.window;
         let mut running = JoinSet::new();
-        for (number, phone) in std::mem::take(&mut self.phones) {
+        for (number, actor) in std::mem::take(&mut self.actors) {
             let rhythm = Rhythm::new(load, self.work, number, start);
-            running.spawn(keep_busy(number, phone, self.work, rhythm, open, close));
+            running.spawn(keep_busy(number, actor, self.work, rhythm, open, close));
         }
         sleep_until(open).await;
-        let (before, opened) = (server.used()?, Instant::now());
+        let (before, opened) = (used(server)?, Instant::now());
         sleep_until(close).await;
-        let (after, closed) = (server.used()?, Instant::now());
+        let (after, closed) = (used(server)?, Instant::now());
         let mut measured = Measured {
             units: 0,
             failures,
             cpu: after.saturating_sub(before),
             window: closed - opened,
             latencies: Vec::new(),
+            passed_on: 0,
         };
         while let Some(done) = running.join_next().await {
             let Done {
                 number,
-                phone,
+                actor,
                 latencies,
+                passed_on,
             } = done?;
             measured.latencies.extend(latencies);
-            match phone {
-                Ok(phone) => drop(self.phones.insert(number, phone)),
+            measured.passed_on += passed_on;
+            match actor {
+                Ok(actor) => drop(self.actors.insert(number, actor)),
                 Err(fault) => measured.failures.push(fault.to_string()),
             }
         }
@@ -120,8 +126,8 @@ impl Crowd {
 
     /// Ends every connection.
     pub(crate) async fn hang_up(self) {
-        for phone in self.phones.into_values() {
-            phone.hang_up().await;
+        for actor in self.actors.into_values() {
+            actor.hang_up().await;
         }
     }
 
@@ -131,9 +137,9 @@ impl Crowd {
         let mut failures = Vec::new();
         for number in 0..wanted {
             let mut attempt = 1;
-            while !self.phones.contains_key(&number) {
-                match Phone::connect(&self.target, number, self.work).await {
-                    Ok(phone) => drop(self.phones.insert(number, phone)),
+            while !self.actors.contains_key(&number) {
+                match Actor::connect(&self.target, number, self.work).await {
+                    Ok(actor) => drop(self.actors.insert(number, actor)),
                     Err(fault) if attempt == ATTEMPTS => {
                         let context = format!("phone {number} cannot sign in");
                         return Err(anyhow::Error::new(fault).context(context));
@@ -151,8 +157,9 @@ impl Crowd {
 #[derive(Debug)]
 struct Done {
     number: usize,
-    phone: Result<Phone, Fault>,
+    actor: Result<Actor, Fault>,
     latencies: Vec<Duration>,
+    passed_on: u64,
 }
 
 /// When a phone's next request is due.
@@ -171,11 +178,12 @@ impl Rhythm {
                 every: None,
             };
         };
-        let phones = u32::try_from(load.phones.max(1)).unwrap_or(u32::MAX);
-        let every = Duration::from_secs(1) * phones * work.exchanges() / rate.max(1);
+        let actors = work.actors(load.phones).max(1);
+        let actors = u32::try_from(actors).unwrap_or(u32::MAX);
+        let every = Duration::from_secs(1) * actors * work.exchanges() / rate.max(1);
         let turn = u32::try_from(number).unwrap_or(0);
         Self {
-            next: start + every / phones * turn,
+            next: start + every / actors * turn,
             every: Some(every),
         }
     }
@@ -197,33 +205,33 @@ impl Rhythm {
 
 async fn keep_busy(
     number: usize,
-    mut phone: Phone,
+    mut actor: Actor,
     work: Work,
     mut rhythm: Rhythm,
     open: Instant,
     close: Instant,
 ) -> Done {
-    let mut latencies = Vec::new();
-    loop {
+    let (mut latencies, mut passed_on) = (Vec::new(), 0);
+    let actor = loop {
         let began = rhythm.due().await;
         if began >= close {
-            return Done {
-                number,
-                phone: Ok(phone),
-                latencies,
-            };
+            break Ok(actor);
         }
-        if let Err(fault) = phone.work(work).await {
-            return Done {
-                number,
-                phone: Err(fault),
-                latencies,
-            };
-        }
+        let messages = match actor.work(work).await {
+            Ok(messages) => messages,
+            Err(fault) => break Err(fault),
+        };
         let ended = Instant::now();
         if ended >= open && ended < close {
             latencies.push(ended - began);
+            passed_on += messages;
         }
+    };
+    Done {
+        number,
+        actor,
+        latencies,
+        passed_on,
     }
 }
 
@@ -294,7 +302,7 @@ mod tests {
 
     async fn run(target: Target, load: Load) -> anyhow::Result<Measured> {
         let mut crowd = Crowd::new(target, Work::Register);
-        let measured = crowd.run(load, Tree::of(std::process::id())).await;
+        let measured = crowd.run(load, &[Tree::of(std::process::id())]).await;
         crowd.hang_up().await;
         measured
     }
@@ -311,6 +319,7 @@ mod tests {
             tls: tls::client(&files.certificate).expect("a configuration"),
             domain: "load.example".to_owned(),
             password: "secret".to_owned(),
+            callee: None,
         };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

@@ -32,7 +32,11 @@ impl Tree {
         Ok(Duration::from_nanos(nanos))
     }
 
-    fn members(self) -> io::Result<Vec<u32>> {
+    /// Returns the process and all its descendants.
+    ///
+    /// # Errors
+    /// The process table cannot be read.
+    pub(crate) fn members(self) -> io::Result<Vec<u32>> {
         let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
@@ -52,6 +56,14 @@ impl Tree {
         }
         Ok(members)
     }
+}
+
+/// Returns the processor time that several processes with their descendants have used together.
+///
+/// # Errors
+/// One of them is gone.
+pub(crate) fn used(trees: &[Tree]) -> io::Result<Duration> {
+    trees.iter().map(|tree| tree.used()).sum()
 }
 
 /// The fields of `/proc/PID/stat` that follow the command's name, which may itself hold spaces and brackets.

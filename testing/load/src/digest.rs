@@ -48,7 +48,9 @@ pub(crate) struct Account<'a> {
     pub(crate) user: &'a str,
     /// The password.
     pub(crate) password: &'a str,
-    /// The Request-URI; the method is REGISTER.
+    /// The method.
+    pub(crate) method: &'a str,
+    /// The Request-URI.
     pub(crate) uri: &'a str,
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Reads the `WWW-Authenticate` values of a response; `None` if none can be answered.
+    /// Reads the challenges of a response; `None` if none can be answered.
     pub(crate) fn new<'v>(
         values: impl Iterator<Item = &'v str>,
         account: Account<'_>,
@@ -79,6 +81,7 @@ impl Session {
         let Account {
             user,
             password,
+            method,
             uri,
         } = account;
         let mut head = format!(
@@ -91,7 +94,7 @@ impl Session {
         Some(Self {
             algorithm,
             ha1: algorithm.hex(&format!("{user}:{realm}:{password}")),
-            ha2: algorithm.hex(&format!("REGISTER:{uri}")),
+            ha2: algorithm.hex(&format!("{method}:{uri}")),
             nonce: nonce.to_owned(),
             head,
             count: 0,
@@ -153,6 +156,7 @@ mod tests {
     const ACCOUNT: Account<'static> = Account {
         user: "bob",
         password: "zanzibar",
+        method: "REGISTER",
         uri: "sip:biloxi.com",
     };
 

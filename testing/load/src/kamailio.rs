@@ -19,6 +19,7 @@ use crate::tls::{self, Files};
 const PROGRAM: &str = "/usr/sbin/kamailio";
 const COMMON: &str = include_str!("../kamailio/common.cfg");
 const REDIRECT: &str = include_str!("../kamailio/redirect.cfg");
+const RELAY: &str = include_str!("../kamailio/relay.cfg");
 const REGISTRAR: &str = include_str!("../kamailio/registrar.cfg");
 
 /// Where Debian puts the modules: below the directory of the processor's own libraries.
@@ -49,7 +50,8 @@ pub(crate) async fn start(
     let (name, text) = match work {
         Work::Redirect => ("redirect.cfg", REDIRECT),
         Work::Register => ("registrar.cfg", REGISTRAR),
-        Work::Echo(_) => return Ok(None),
+        Work::Call => ("relay.cfg", RELAY),
+        Work::Echo(_) | Work::CallAcross => return Ok(None),
     };
     let addr = free_address()?;
     let words = [
@@ -74,7 +76,7 @@ pub(crate) async fn start(
     fs::write(directory.join("common.cfg"), fill(COMMON))?;
     fs::write(&config, fill(text))?;
     let mut command = Command::new(PROGRAM);
-    command.args(["-DD", "-E", "-m", "256", "-M", "16"]);
+    command.args(["-DD", "-E", "-m", "1024", "-M", "16"]);
     if memory == Memory::Fast {
         command.args(["-x", "fm", "-X", "fm"]);
     }
@@ -85,10 +87,11 @@ pub(crate) async fn start(
         tls: tls::client(&files.certificate)?,
         domain: DOMAIN.to_owned(),
         password: PASSWORD.to_owned(),
+        callee: None,
     };
     let process = Process::start("kamailio", &mut command, &directory.join("log"))?;
     let server = Server {
-        process,
+        measured: vec![process],
         companions: Vec::new(),
         target,
     };

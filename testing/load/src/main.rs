@@ -4,16 +4,21 @@
 //! `load sip` and `load bindings` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
 //! every run bounded in phones and time, every process stopped by its own number. `BENCHMARKS.md` says how to read it.
 
+mod actor;
+mod affinity;
 mod bench;
 mod bindings;
 mod client;
 mod cpu;
+mod deployment;
 mod digest;
 mod echo;
 mod kamailio;
 mod machine;
+mod memory;
 mod message;
 mod ours;
+mod pair;
 mod peer;
 mod phone;
 mod print;
@@ -37,7 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measures the SIP path: redirect and registration over TLS, beside Kamailio and a TLS echo
+    /// Measures the SIP path over TLS (redirect, registration, calls, idle phones), beside Kamailio and a TLS echo
     Sip(bench::Options),
     /// Measures the bindings of a Front End: memory, restart, look-up, refresh
     Bindings(bindings::Options),
@@ -85,7 +90,7 @@ fn main() -> anyhow::Result<()> {
             folder,
             count,
         } => bindings::run_phase(phase, &folder, count),
-        Command::Message { case, times } => message::repeat(case, times),
+        Command::Message { case, times } => message::repeat(case, times).map(drop),
         Command::Echo { certificate, key } => {
             let config = tls::server(&tls::Files { certificate, key })?;
             echo::serve(

@@ -2,10 +2,11 @@
 //!
 //! Time is the processor time of one thread, the best of a few repetitions, since everything that disturbs makes it longer. Instructions
 //! are counted by valgrind's callgrind over this program run again (`load message`): the count of a run that does
-//! nothing is taken off, the rest divided by the number of messages. They hardly vary from run to run, so they show
+//! nothing is taken off, the rest divided by the number of messages. Of a whole node only its own are counted. They hardly vary from run to run, so they show
 //! small changes that time hides. Without valgrind they are left out and that is said.
 //!
-//! The messages are the samples of the `sip` crate: a REGISTER of 1.2 KB and an INVITE of 1.7 KB.
+//! The messages are the samples of the `sip` crate, a REGISTER of 1.2 KB and an INVITE of 1.7 KB, and what the phones of
+//! `model::speed` say to a node.
 
 use std::hint::black_box;
 use std::process::Stdio;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
+use model::speed::{COUNTED as COUNTED_WITHIN, Calls, Redirects};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use sip::msg::{Frame, Framer, Limits, Message, Name};
@@ -40,15 +42,21 @@ pub(crate) enum Case {
     ForwardInvite,
     /// Take an INVITE out of a stream, check it, write it with the changes of a proxy.
     RelayInvite,
+    /// All that a Director does about a signed REGISTER.
+    Redirect,
+    /// All that a Front End does about a call: six messages and their transactions.
+    Call,
 }
 
 impl Case {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::ParseRegister,
         Self::CheckRegister,
         Self::ParseInvite,
         Self::ForwardInvite,
         Self::RelayInvite,
+        Self::Redirect,
+        Self::Call,
     ];
 
     const fn text(self) -> &'static str {
@@ -58,15 +66,41 @@ impl Case {
             Self::ParseInvite => "INVITE: parse",
             Self::ForwardInvite => "INVITE: parse, forward",
             Self::RelayInvite => "INVITE: frame, check, forward",
+            Self::Redirect => "REGISTER -> 301, a whole node",
+            Self::Call => "a call of six messages, a whole node",
         }
     }
 
-    const fn sample(self) -> &'static [u8] {
+    /// How often it is done when time is taken.
+    const fn timed(self) -> u32 {
         match self {
-            Self::ParseRegister | Self::CheckRegister => REGISTER,
-            Self::ParseInvite | Self::ForwardInvite | Self::RelayInvite => INVITE,
+            Self::Redirect | Self::Call => TIMED / 20,
+            Self::ParseRegister
+            | Self::CheckRegister
+            | Self::ParseInvite
+            | Self::ForwardInvite
+            | Self::RelayInvite => TIMED,
         }
     }
+
+    /// The functions within which the instructions are the product's; `None` if nearly all of the run's are.
+    const fn counted_within(self) -> Option<&'static str> {
+        match self {
+            Self::Redirect | Self::Call => Some(COUNTED_WITHIN),
+            Self::ParseRegister
+            | Self::CheckRegister
+            | Self::ParseInvite
+            | Self::ForwardInvite
+            | Self::RelayInvite => None,
+        }
+    }
+}
+
+/// What doing a case took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    bytes: usize,
+    time: Duration,
 }
 
 /// The figures of one case.
@@ -87,62 +121,89 @@ pub(crate) struct MessageRow {
 /// # Errors
 /// A sample is refused, or valgrind fails.
 pub(crate) async fn measure() -> anyhow::Result<(Vec<MessageRow>, bool)> {
-    let idle = instructions(Case::ParseRegister, 0).await?;
     let mut rows = Vec::new();
     for case in Case::ALL {
-        let counted = match idle {
-            Some(idle) => instructions(case, COUNTED)
-                .await?
-                .map(|all| all.saturating_sub(idle)),
-            None => None,
-        };
+        let idle = instructions(case, 0).await?;
+        let all = instructions(case, COUNTED).await?;
+        let counted = all.zip(idle).map(|(all, idle)| all.saturating_sub(idle));
         rows.push(MessageRow {
             what: case.text(),
-            bytes: case.sample().len(),
+            bytes: repeat(case, 1)?.bytes,
             nanos: nanos(case)?,
             instructions: counted.map(|count| count / u64::from(COUNTED)),
         });
     }
-    Ok((rows, idle.is_some()))
+    let counted = rows.iter().all(|row| row.instructions.is_some());
+    Ok((rows, counted))
 }
 
-/// Does one case so many times.
+/// Does one case so many times; returns the bytes of one of them and the time of all.
 ///
 /// # Errors
 /// The sample is refused.
-pub(crate) fn repeat(case: Case, times: u32) -> anyhow::Result<()> {
-    let sample = Bytes::from_static(case.sample());
-    for _ in 0..times {
-        black_box(once(case, black_box(&sample))?);
-    }
-    Ok(())
-}
-
-fn once(case: Case, sample: &Bytes) -> anyhow::Result<usize> {
-    let limits = Limits::CLIENT;
-    let parse = || Message::parse(sample.clone(), &limits);
+pub(crate) fn repeat(case: Case, times: u32) -> anyhow::Result<Done> {
+    let each = |all: usize| all / usize::try_from(times.max(1)).unwrap_or(usize::MAX);
     Ok(match case {
-        Case::ParseRegister | Case::ParseInvite => black_box(parse()?).body().len(),
-        Case::CheckRegister => {
-            let message = parse()?;
-            message.check()?;
-            black_box(message).body().len()
+        Case::ParseRegister => text(REGISTER, times, |bytes| parse(bytes).map(drop))?,
+        Case::CheckRegister => text(REGISTER, times, |bytes| Ok(parse(bytes)?.check()?))?,
+        Case::ParseInvite => text(INVITE, times, |bytes| parse(bytes).map(drop))?,
+        Case::ForwardInvite => text(INVITE, times, |bytes| {
+            parse(bytes).map(|message| forward(&message))
+        })?,
+        Case::RelayInvite => text(INVITE, times, relay)?,
+        Case::Redirect => {
+            let mut redirects = Redirects::default();
+            (0..times).for_each(|_| redirects.register());
+            Done {
+                bytes: each(redirects.taken_in()),
+                time: redirects.spent(),
+            }
         }
-        Case::ForwardInvite => forward(&parse()?).len(),
-        Case::RelayInvite => {
-            let mut framer = Framer::new();
-            framer.push(sample.clone());
-            let Some(Frame::Message(message)) = framer.next(&limits)? else {
-                bail!("the sample is not one message");
-            };
-            message.check()?;
-            forward(&message).len()
+        Case::Call => {
+            let mut calls = Calls::default();
+            (0..times).for_each(|_| calls.call());
+            Done {
+                bytes: each(calls.taken_in()),
+                time: calls.spent(),
+            }
         }
     })
 }
 
+/// Does something with the text of a message so many times, on processor time.
+fn text(
+    sample: &'static [u8],
+    times: u32,
+    work: impl Fn(Bytes) -> anyhow::Result<()>,
+) -> anyhow::Result<Done> {
+    let bytes = Bytes::from_static(sample);
+    let start = thread_time();
+    for _ in 0..times {
+        work(black_box(bytes.clone()))?;
+    }
+    Ok(Done {
+        bytes: sample.len(),
+        time: thread_time().saturating_sub(start),
+    })
+}
+
+fn parse(bytes: Bytes) -> anyhow::Result<Message> {
+    Ok(black_box(Message::parse(bytes, &Limits::CLIENT)?))
+}
+
+fn relay(bytes: Bytes) -> anyhow::Result<()> {
+    let mut framer = Framer::new();
+    framer.push(bytes);
+    let Some(Frame::Message(message)) = framer.next(&Limits::CLIENT)? else {
+        bail!("the sample is not one message");
+    };
+    message.check()?;
+    forward(&message);
+    Ok(())
+}
+
 /// The changes of a proxy on the way: a Via more, a hop less, its own Route taken off.
-fn forward(message: &Message) -> Bytes {
+fn forward(message: &Message) {
     let hops = message.max_forwards().ok().flatten().unwrap_or(70);
     let mut edit = message.edit();
     edit.push(
@@ -151,16 +212,15 @@ fn forward(message: &Message) -> Bytes {
     );
     edit.set(Name::MaxForwards, hops.saturating_sub(1));
     edit.pop(Name::Route);
-    black_box(edit.write())
+    black_box(edit.write());
 }
 
 fn nanos(case: Case) -> anyhow::Result<f64> {
     let mut best = f64::INFINITY;
     for _ in 0..REPETITIONS {
-        let start = thread_time();
-        repeat(case, TIMED)?;
-        let took = thread_time().saturating_sub(start);
-        best = best.min(took.as_secs_f64() * 1e9 / f64::from(TIMED));
+        let times = case.timed();
+        let took = repeat(case, times)?.time;
+        best = best.min(took.as_secs_f64() * 1e9 / f64::from(times));
     }
     Ok(best)
 }
@@ -174,11 +234,13 @@ fn thread_time() -> Duration {
 /// Counts the instructions of this program doing one case; `None` if valgrind is not installed.
 async fn instructions(case: Case, times: u32) -> anyhow::Result<Option<u64>> {
     let own = std::env::current_exe()?;
-    let case = clap::ValueEnum::to_possible_value(&case).context("every case has a name")?;
     let mut command = Command::new("valgrind");
-    command
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(own);
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    if let Some(functions) = case.counted_within() {
+        command.arg(format!("--toggle-collect={functions}"));
+    }
+    let case = clap::ValueEnum::to_possible_value(&case).context("every case has a name")?;
+    command.arg(own);
     command.args(["message", case.get_name(), "--times", &times.to_string()]);
     let output = match command
         .stdin(Stdio::null())

@@ -10,7 +10,9 @@ use serde::Serialize;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::phone::{Fault, Phone, Target, Work};
+use crate::actor::Actor;
+use crate::cpu::Tree;
+use crate::phone::{Fault, Target, Work};
 use crate::process::Process;
 use crate::tls::{self, Files};
 
@@ -34,8 +36,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
-    /// Ours.
+    /// Ours, with a worker for each core.
     Vestibule,
+    /// Ours on one core, with one worker.
+    OneCore,
+    /// Ours, three machines in a row.
+    Chain,
     /// The one that we compare with, as Debian's service starts it.
     Kamailio,
     /// The same with its fast memory manager (`-x fm`) in place of the checking one.
@@ -49,6 +55,8 @@ impl Name {
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Vestibule => "vestibule",
+            Self::OneCore => "vestibule, one core",
+            Self::Chain => "Edge, Director, Front End",
             Self::Kamailio => "kamailio",
             Self::KamailioFast => "kamailio -x fm",
             Self::Echo => "rustls echo",
@@ -59,8 +67,8 @@ impl Name {
 /// A started server and how phones reach it.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// The process that is measured.
-    pub(crate) process: Process,
+    /// The processes that are measured, together.
+    pub(crate) measured: Vec<Process>,
     /// Processes that it needs to do its work; they are not measured.
     pub(crate) companions: Vec<Process>,
     /// Its listener.
@@ -75,9 +83,8 @@ impl Server {
     pub(crate) async fn ready(mut self, work: Work) -> anyhow::Result<Self> {
         let deadline = Instant::now() + START;
         loop {
-            self.process.check()?;
-            for companion in &mut self.companions {
-                companion.check()?;
+            for process in self.measured.iter_mut().chain(&mut self.companions) {
+                process.check()?;
             }
             match self.try_once(work).await {
                 Ok(()) => return Ok(self),
@@ -89,22 +96,28 @@ impl Server {
     }
 
     async fn try_once(&self, work: Work) -> Result<(), Fault> {
-        let mut phone = Phone::connect(&self.target, USERS - 1, work).await?;
-        phone.work(work).await?;
-        phone.hang_up().await;
+        // Of the accounts the last ones, of which the load takes none.
+        let mut actor = Actor::connect(&self.target, work.actors(USERS) - 1, work).await?;
+        actor.work(work).await?;
+        actor.hang_up().await;
         Ok(())
     }
 
-    /// Returns what the measured process complained about.
+    /// Returns the measured processes with what descends from them.
+    pub(crate) fn trees(&self) -> Vec<Tree> {
+        self.measured.iter().map(Process::tree).collect()
+    }
+
+    /// Returns what the measured processes complained about.
     pub(crate) fn complaints(&self) -> String {
-        self.process.complaints()
+        let all = self.measured.iter().map(Process::complaints);
+        all.collect::<Vec<_>>().join("\n").trim().to_owned()
     }
 
     /// Ends all its processes.
     pub(crate) async fn stop(self) {
-        self.process.stop().await;
-        for companion in self.companions {
-            companion.stop().await;
+        for process in self.measured.into_iter().chain(self.companions) {
+            process.stop().await;
         }
     }
 }
@@ -135,9 +148,10 @@ pub(crate) async fn start_echo(below: &Path, files: &Files) -> anyhow::Result<Se
         tls: tls::client(&files.certificate)?,
         domain: DOMAIN.to_owned(),
         password: PASSWORD.to_owned(),
+        callee: None,
     };
     Server {
-        process,
+        measured: vec![process],
         companions: Vec::new(),
         target,
     }

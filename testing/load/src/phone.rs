@@ -37,6 +37,8 @@ pub(crate) struct Target {
     pub(crate) domain: String,
     /// The one password of all users.
     pub(crate) password: String,
+    /// Where those sign in who are called, if that is elsewhere: the listener and its name.
+    pub(crate) callee: Option<(SocketAddr, ServerName<'static>)>,
 }
 
 /// One unit of work.
@@ -48,6 +50,10 @@ pub(crate) enum Work {
     Redirect,
     /// REGISTER, 401, REGISTER with credentials, 200.
     Register,
+    /// A call between two phones that are signed in at one server: INVITE, 180, 200, ACK, BYE, 200.
+    Call,
+    /// The same through several machines, from a phone outside, which proves itself with each INVITE, to one inside.
+    CallAcross,
 }
 
 impl Work {
@@ -57,6 +63,15 @@ impl Work {
             Self::Echo(times) => times,
             Self::Redirect => 1,
             Self::Register => 2,
+            Self::Call | Self::CallAcross => 3,
+        }
+    }
+
+    /// Returns how many work at a time, when there are so many phones: a call takes two.
+    pub(crate) const fn actors(self, phones: usize) -> usize {
+        match self {
+            Self::Echo(_) | Self::Redirect | Self::Register => phones,
+            Self::Call | Self::CallAcross => phones / 2,
         }
     }
 }
@@ -95,6 +110,8 @@ pub(crate) struct Phone {
     cseq: u32,
     request: String,
     answer: Vec<u8>,
+    /// What came behind the message that was received last.
+    received: Vec<u8>,
 }
 
 impl Phone {
@@ -125,6 +142,7 @@ impl Phone {
             cseq: 0,
             request: String::with_capacity(2048),
             answer: Vec::with_capacity(2048),
+            received: Vec::new(),
         };
         if work == Work::Redirect {
             phone.challenged().await?;
@@ -157,7 +175,74 @@ impl Phone {
                 self.challenged().await?;
                 self.register(200).await
             }
+            // That takes two.
+            Work::Call | Work::CallAcross => Err(Fault::Senseless),
         }
+    }
+
+    /// Returns the user's number.
+    pub(crate) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Returns the address of our end of the connection.
+    pub(crate) const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Returns the domain of all users.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// Makes credentials for one of these challenges.
+    pub(crate) fn session<'v>(
+        &self,
+        challenges: impl Iterator<Item = &'v str>,
+        method: &str,
+        uri: &str,
+    ) -> Option<Session> {
+        let account = Account {
+            user: &format!("load{}", self.number),
+            password: &self.password,
+            method,
+            uri,
+        };
+        Session::new(challenges, account)
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The connection is broken.
+    pub(crate) async fn send(&mut self, message: &str) -> Result<(), Fault> {
+        self.stream.write_all(message.as_bytes()).await?;
+        Ok(self.stream.flush().await?)
+    }
+
+    /// Returns the next whole message.
+    ///
+    /// # Errors
+    /// None comes in time, or what comes is none.
+    pub(crate) async fn receive(&mut self) -> Result<String, Fault> {
+        let reading = async {
+            loop {
+                if let Some(length) = whole(&self.received) {
+                    let rest = self.received.split_off(length);
+                    let message = std::mem::replace(&mut self.received, rest);
+                    return String::from_utf8(message).map_err(|_| Fault::Senseless);
+                }
+                if self.received.len() > LARGEST {
+                    return Err(Fault::Senseless);
+                }
+                if self.stream.read_buf(&mut self.received).await? == 0 {
+                    return Err(Fault::Broken(std::io::ErrorKind::UnexpectedEof.into()));
+                }
+            }
+        };
+        timeout(PATIENCE, reading)
+            .await
+            .map_err(|_| Fault::Silent)?
     }
 
     /// Ends the connection as phones do, with a close notification, so that no server has a reset to complain about.
@@ -180,15 +265,9 @@ impl Phone {
 
     /// Makes credentials for the challenge that came last.
     fn answer_challenge(&mut self) -> Result<(), Fault> {
-        let user = format!("load{}", self.number);
         let uri = format!("sip:{}", self.domain);
-        let account = Account {
-            user: &user,
-            password: &self.password,
-            uri: &uri,
-        };
         let head = std::str::from_utf8(&self.answer).map_err(|_| Fault::Senseless)?;
-        let session = Session::new(values(head, "WWW-Authenticate"), account);
+        let session = self.session(values(head, "WWW-Authenticate"), "REGISTER", &uri);
         self.session = Some(session.ok_or(Fault::Senseless)?);
         Ok(())
     }
@@ -283,7 +362,7 @@ fn source(number: usize) -> SocketAddr {
 }
 
 /// Returns the values of a header, in order.
-fn values<'h>(head: &'h str, name: &'h str) -> impl Iterator<Item = &'h str> {
+pub(crate) fn values<'h>(head: &'h str, name: &'h str) -> impl Iterator<Item = &'h str> {
     head.lines()
         .take_while(|line| !line.is_empty())
         .filter_map(move |line| {
@@ -295,7 +374,7 @@ fn values<'h>(head: &'h str, name: &'h str) -> impl Iterator<Item = &'h str> {
         })
 }
 
-fn status(answer: &[u8]) -> Option<u16> {
+pub(crate) fn status(answer: &[u8]) -> Option<u16> {
     let digits = answer.strip_prefix(b"SIP/2.0 ")?.get(..3)?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -6,9 +6,16 @@ use comfy_table::{CellAlignment, LineStyle, Table, presets};
 use serde::Serialize;
 
 use crate::machine::Machine;
+use crate::memory::MemoryRow;
 use crate::message::MessageRow;
 use crate::peer::Name;
 use crate::rounds::Row;
+
+/// The work that is passed on, not answered: its rows have a table of their own.
+pub(crate) const CALL: &str = "call";
+
+/// Transactions of a call: INVITE and BYE.
+const TRANSACTIONS: f64 = 2.0;
 
 /// Everything that one run found.
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// Servers under load.
     pub(crate) rows: Vec<Row>,
+    /// Phones that are signed in and silent.
+    pub(crate) memory: Vec<MemoryRow>,
     /// Messages without a network.
     pub(crate) messages: Vec<MessageRow>,
     /// What could not be measured, or not to the end, and why.
@@ -103,7 +112,7 @@ fn drawn(grid: &Grid) -> Table {
     table
 }
 
-fn grids(report: &Report) -> [Grid; 2] {
+fn grids(report: &Report) -> [Grid; 4] {
     let servers = Grid {
         headings: vec![
             "work",
@@ -120,22 +129,51 @@ fn grids(report: &Report) -> [Grid; 2] {
         lines: report
             .rows
             .iter()
+            .filter(|row| row.work != CALL)
             .map(|row| cells(row, &report.rows))
             .collect(),
+    };
+    let calls = Grid {
+        headings: vec![
+            "a call through",
+            "pace",
+            "CPU us",
+            "low-high",
+            "messages passed on",
+            "CPU us each",
+            "x kamailio",
+            "transactions / CPU s",
+            "p50 / p99 ms",
+            "calls/s",
+        ],
+        words: 2,
+        lines: report
+            .rows
+            .iter()
+            .filter(|row| row.work == CALL)
+            .map(|row| call_cells(row, &report.rows))
+            .collect(),
+    };
+    let memory = Grid {
+        headings: vec![
+            "idle phones at",
+            "phones",
+            "MiB before",
+            "MiB after",
+            "KiB each",
+        ],
+        words: 1,
+        lines: report.memory.iter().map(memory_cells).collect(),
     };
     let messages = Grid {
         headings: vec!["message", "bytes", "ns", "messages/s", "instructions"],
         words: 1,
         lines: report.messages.iter().map(message_cells).collect(),
     };
-    [servers, messages]
+    [servers, calls, memory, messages]
 }
 
 fn cells(row: &Row, all: &[Row]) -> Vec<String> {
-    let failed = match row.failures {
-        0 => String::new(),
-        failures => format!(" ({failures} failures)"),
-    };
     vec![
         row.work.to_owned(),
         row.pace.clone(),
@@ -145,19 +183,61 @@ fn cells(row: &Row, all: &[Row]) -> Vec<String> {
         ratio(row, all, Name::Kamailio),
         ratio(row, all, Name::Echo),
         format!("{:.2} / {:.2}", row.p50_ms, row.p99_ms),
-        format!("{:.0}{failed}", row.per_second),
+        pace_held(row),
     ]
+}
+
+/// Units a second, and what failed.
+fn pace_held(row: &Row) -> String {
+    match row.failures {
+        0 => format!("{:.0}", row.per_second),
+        failures => format!("{:.0} ({failures} failures)", row.per_second),
+    }
+}
+
+fn call_cells(row: &Row, all: &[Row]) -> Vec<String> {
+    let each = |row: &Row| row.cpu_us / row.passed_on;
+    let kamailio = same_setting(row, all, Name::Kamailio);
+    vec![
+        row.server.text().to_owned(),
+        row.pace.clone(),
+        format!("{:.1}", row.cpu_us),
+        format!("{:.1}-{:.1}", row.cpu_us_low, row.cpu_us_high),
+        format!("{:.0}", row.passed_on),
+        format!("{:.1}", each(row)),
+        kamailio.map_or_else(
+            || "-".to_owned(),
+            |other| format!("{:.2}", each(row) / each(other)),
+        ),
+        format!("{:.0}", TRANSACTIONS * 1e6 / row.cpu_us),
+        format!("{:.2} / {:.2}", row.p50_ms, row.p99_ms),
+        pace_held(row),
+    ]
+}
+
+fn memory_cells(row: &MemoryRow) -> Vec<String> {
+    let mebibytes = |bytes: u64| format!("{}.{}", bytes >> 20, (bytes >> 10) % 1024 * 10 / 1024);
+    vec![
+        row.server.text().to_owned(),
+        row.phones.to_string(),
+        mebibytes(row.before),
+        mebibytes(row.after),
+        format!("{}.{}", row.each() >> 10, row.each() % 1024 * 10 / 1024),
+    ]
+}
+
+/// Another server's figures for the same work at the same pace.
+fn same_setting<'r>(row: &Row, all: &'r [Row], server: Name) -> Option<&'r Row> {
+    all.iter()
+        .find(|one| one.work == row.work && one.pace == row.pace && one.server == server)
 }
 
 /// How many times another server's cost.
 fn ratio(row: &Row, all: &[Row], other: Name) -> String {
-    let other = all
-        .iter()
-        .find(|one| one.work == row.work && one.pace == row.pace && one.server == other);
-    let Some(other) = other else {
-        return "-".to_owned();
-    };
-    format!("{:.2}", row.cpu_us / other.cpu_us)
+    same_setting(row, all, other).map_or_else(
+        || "-".to_owned(),
+        |other| format!("{:.2}", row.cpu_us / other.cpu_us),
+    )
 }
 
 fn message_cells(row: &MessageRow) -> Vec<String> {
@@ -175,6 +255,7 @@ fn message_cells(row: &MessageRow) -> Vec<String> {
 mod tests {
     use super::{Report, markdown, place, table};
     use crate::machine::Machine;
+    use crate::memory::MemoryRow;
     use crate::message::MessageRow;
     use crate::peer::Name;
     use crate::rounds::Row;
@@ -200,12 +281,20 @@ mod tests {
                 row("a", Name::Vestibule, 20.0),
                 row("a", Name::Kamailio, 50.0),
                 row("b", Name::Kamailio, 5.0),
+                row("call", Name::Vestibule, 60.0),
+                row("call", Name::Kamailio, 240.0),
             ],
             messages: vec![MessageRow {
                 what: "REGISTER: parse",
                 bytes: 1168,
                 nanos: 500.0,
                 instructions: None,
+            }],
+            memory: vec![MemoryRow {
+                server: Name::Vestibule,
+                phones: 100,
+                before: 10 << 20,
+                after: (10 << 20) + 100 * 1536,
             }],
             faults: vec!["SKIPPED: one thing".to_owned()],
         };
@@ -216,6 +305,16 @@ mod tests {
         );
         assert!(
             page.contains("| REGISTER: parse | 1168 | 500 | 2000000 | - |"),
+            "{page}"
+        );
+        assert!(
+            page.contains(
+                "| vestibule | 5000/s | 60.0 | 59.0-61.0 | 6 | 10.0 | 0.25 | 33333 | 0.10 / 0.50 | 5000 |"
+            ),
+            "{page}"
+        );
+        assert!(
+            page.contains("| vestibule | 100 | 10.0 | 10.1 | 1.5 |"),
             "{page}"
         );
         assert!(table(&report).contains("SKIPPED: one thing"));
@@ -232,6 +331,7 @@ mod tests {
             p50_ms: 0.1,
             p99_ms: 0.5,
             per_second: 5000.0,
+            passed_on: 6.0,
             failures: 0,
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) warm_up: Duration,
     /// Each measurement.
     pub(crate) window: Duration,
+    /// Phones that sign in and say nothing more, for what they cost in memory.
+    pub(crate) idle: usize,
 }
 
 /// A server in one kind of work.
@@ -59,7 +61,7 @@ impl Contender {
     }
 
     async fn round(&mut self, load: Load) -> anyhow::Result<Measured> {
-        let measured = self.crowd.run(load, self.server.process.tree()).await?;
+        let measured = self.crowd.run(load, &self.server.trees()).await?;
         if let Some(first) = measured.failures.first() {
             let (name, count) = (self.name.text(), measured.failures.len());
             note(&format!("{name}: {count} failures, the first: {first}"));
@@ -89,6 +91,8 @@ pub(crate) struct Row {
     pub(crate) p99_ms: f64,
     /// Units a second (median of the rounds).
     pub(crate) per_second: f64,
+    /// Messages that were passed on for one unit (median of the rounds).
+    pub(crate) passed_on: f64,
     /// Phones given up and sign-ins repeated, all rounds together.
     pub(crate) failures: usize,
 }
@@ -184,6 +188,7 @@ fn row(title: &'static str, server: Name, pace: Pace, rounds: &[Measured]) -> Ro
         per_second: median(&each(|round| {
             count(round.units) / round.window.as_secs_f64()
         })),
+        passed_on: median(&each(|round| count(round.passed_on) / count(round.units))),
         failures: rounds.iter().map(|round| round.failures.len()).sum(),
     }
 }
