@@ -10,6 +10,7 @@
 pub mod health;
 mod machine;
 pub mod net;
+pub mod numbered;
 pub mod random;
 mod source;
 mod time;

@@ -3,8 +3,10 @@
 //! Three wheels of 256 slots with ticks of 4 ms, 1.024 s and 262 s, and a list for what lies beyond 18 hours. Setting
 //! and cancelling cost O(1); a timer moves down at most twice in its life. Deadlines are rounded up to the tick, so a
 //! timer never fires early. Timers that are due together come in the order in which they were set.
+//!
+//! The wheels hold names only. What a name stands for lies in a table of places that are used again; a name whose timer
+//! was cancelled fits nothing there and is dropped when its slot comes.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::Mono;
@@ -15,36 +17,46 @@ const LEVELS: usize = 3;
 
 /// Names a timer that was set; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TimerId(u64);
+pub struct TimerId {
+    /// The how-manieth timer it is; first, so that names are in the order in which their timers were set.
+    number: u64,
+    place: u32,
+}
 
-struct Timer<K> {
+struct Place<K> {
+    number: u64,
     at: u64,
-    key: K,
+    /// `None` while the place is free.
+    key: Option<K>,
 }
 
 /// Deadlines with a key each.
 pub struct Timers<K> {
-    live: HashMap<TimerId, Timer<K>>,
+    places: Vec<Place<K>>,
+    free: Vec<u32>,
+    live: usize,
     wheels: [Vec<Vec<TimerId>>; LEVELS],
     /// A bit for each slot of the finest wheel that may hold something, so that the next one is found at once.
     marked: [u64; 4],
     beyond: Vec<TimerId>,
     due: std::collections::VecDeque<TimerId>,
     tick: u64,
-    next_id: u64,
+    next_number: u64,
 }
 
 impl<K> Default for Timers<K> {
     fn default() -> Self {
         let wheel = || (0..SLOTS).map(|_| Vec::new()).collect();
         Self {
-            live: HashMap::new(),
+            places: Vec::new(),
+            free: Vec::new(),
+            live: 0,
             wheels: [wheel(), wheel(), wheel()],
             marked: [0; 4],
             beyond: Vec::new(),
             due: std::collections::VecDeque::new(),
             tick: 0,
-            next_id: 0,
+            next_number: 0,
         }
     }
 }
@@ -52,21 +64,26 @@ impl<K> Default for Timers<K> {
 impl<K> Timers<K> {
     /// Sets a timer for `wait` from `now`.
     pub fn set(&mut self, now: Mono, wait: Duration, key: K) -> TimerId {
-        if self.live.is_empty() {
+        if self.is_empty() {
             // An empty wheel did not turn: catch up at once instead of tick by tick.
             self.forget(self.tick.max(now.as_micros() / TICK_MICROS));
         }
         let at = now.after(wait).as_micros().div_ceil(TICK_MICROS);
-        let id = TimerId(self.next_id);
-        self.next_id += 1;
-        self.live.insert(id, Timer { at, key });
+        let id = self.enter(at, key);
         self.place(id, at);
         id
     }
 
     /// Cancels a timer and returns its key; `None` if it fired or was cancelled before.
     pub fn cancel(&mut self, id: TimerId) -> Option<K> {
-        self.live.remove(&id).map(|timer| timer.key)
+        let place = self.places.get_mut(id.place as usize)?;
+        if place.number != id.number {
+            return None;
+        }
+        let key = place.key.take()?;
+        self.free.push(id.place);
+        self.live -= 1;
+        Some(key)
     }
 
     /// Returns the key of a timer whose deadline is at or before `now`; call until it answers `None`.
@@ -74,14 +91,14 @@ impl<K> Timers<K> {
         let until = now.as_micros() / TICK_MICROS;
         loop {
             while let Some(id) = self.due.pop_front() {
-                if let Some(timer) = self.live.remove(&id) {
-                    return Some(timer.key);
+                if let Some(key) = self.cancel(id) {
+                    return Some(key);
                 }
             }
             if self.tick >= until {
                 return None;
             }
-            if self.live.is_empty() {
+            if self.is_empty() {
                 self.forget(until);
                 return None;
             }
@@ -94,7 +111,7 @@ impl<K> Timers<K> {
     /// For a far deadline this is the moment when it moves to a finer wheel, so a caller may wake up for nothing.
     #[must_use]
     pub fn next_wake(&self) -> Option<Mono> {
-        if self.live.is_empty() {
+        if self.is_empty() {
             return None;
         }
         if !self.due.is_empty() {
@@ -109,14 +126,39 @@ impl<K> Timers<K> {
 
     /// Returns how many timers are set.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.live.len()
+    pub const fn len(&self) -> usize {
+        self.live
     }
 
     /// Tells whether no timer is set.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Finds a place for a timer and names it.
+    fn enter(&mut self, at: u64, key: K) -> TimerId {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.live += 1;
+        let fresh = Place {
+            number,
+            at,
+            key: Some(key),
+        };
+        let free = self.free.pop();
+        let place = free.unwrap_or_else(|| u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+        match self.places.get_mut(place as usize) {
+            Some(used) => *used = fresh,
+            None => self.places.push(fresh),
+        }
+        TimerId { number, place }
+    }
+
+    /// When a timer is due; `None` if it fired or was cancelled.
+    fn deadline(&self, id: TimerId) -> Option<u64> {
+        let place = self.places.get(id.place as usize)?;
+        (place.number == id.number && place.key.is_some()).then_some(place.at)
     }
 
     /// The first marked slot of the finest wheel at or after `from`.
@@ -166,7 +208,7 @@ impl<K> Timers<K> {
         }
         moved.sort_unstable();
         for id in moved {
-            if let Some(at) = self.live.get(&id).map(|timer| timer.at) {
+            if let Some(at) = self.deadline(id) {
                 self.place(id, at);
             }
         }

@@ -7,7 +7,6 @@
 //! ready before it, and so gathers what several of them sent to the same flow into one write.
 
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -16,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use base::net::{Closed, FlowId, Transport, WorkerId};
+use base::numbered::NumberMap;
 use base::timers::{TimerId, Timers};
 use base::{Mono, Now};
 use tokio::sync::Notify;
@@ -60,7 +60,7 @@ pub(crate) struct Net {
     gate: Arc<Gate>,
     now: Cell<Now>,
     serial: Cell<u64>,
-    flows: RefCell<HashMap<FlowId, Rc<Flow>>>,
+    flows: RefCell<NumberMap<FlowId, Rc<Flow>>>,
     dirty: RefCell<Vec<Rc<Flow>>>,
     flusher: Cell<Option<Waker>>,
     timers: RefCell<Timers<Alarm>>,

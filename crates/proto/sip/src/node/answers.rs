@@ -11,8 +11,8 @@ use super::{Alarm, Node};
 use crate::msg::{Message, Method};
 use crate::txn::{Do, Kind, ServerTransaction, Steps, TIMEOUT, Timer};
 use base::net::{FlowId, Link, Peer};
+use base::numbered::NumberMap;
 use bytes::Bytes;
-use std::collections::HashMap;
 
 /// How much longer than a request its answer may be over UDP, towards a source that has proven nothing.
 const AMPLIFIED: usize = 3;
@@ -26,7 +26,7 @@ struct Answer {
 
 /// Answers of one node, by the key of their transaction.
 #[derive(Default)]
-pub(super) struct Answers(HashMap<u64, Answer>);
+pub(super) struct Answers(NumberMap<u64, Answer>);
 
 impl Answers {
     pub(super) fn len(&self) -> usize {

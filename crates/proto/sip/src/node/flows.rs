@@ -7,6 +7,7 @@
 use crate::msg::Framer;
 use base::Mono;
 use base::net::{Face, FlowId, Hop, Link, Peer, WorkerId};
+use base::numbered::NumberMap;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,13 +82,13 @@ struct Rest {
 /// All flows of a node.
 pub(crate) struct Flows {
     worker: WorkerId,
-    all: HashMap<FlowId, Flow>,
+    all: NumberMap<FlowId, Flow>,
     to_server: HashMap<Arc<str>, FlowId>,
     /// Open flows over which we may send to a partner, by domain (RFC 5923).
     to_partner: HashMap<Arc<str>, FlowId>,
     resting: HashMap<Arc<str>, Rest>,
     /// What ends with flows of other workers; an entry only while there is something.
-    elsewhere: HashMap<FlowId, Ends>,
+    elsewhere: NumberMap<FlowId, Ends>,
     opened: u64,
 }
 
@@ -95,11 +96,11 @@ impl Flows {
     pub(crate) fn new(worker: WorkerId) -> Self {
         Self {
             worker,
-            all: HashMap::new(),
+            all: NumberMap::default(),
             to_server: HashMap::new(),
             to_partner: HashMap::new(),
             resting: HashMap::new(),
-            elsewhere: HashMap::new(),
+            elsewhere: NumberMap::default(),
             opened: 0,
         }
     }

@@ -6,10 +6,11 @@ use crate::msg::{Message, Method};
 use crate::role::{Plan, Target, Towards, Why};
 use crate::txn::{ClientTransaction, Kind, ServerTransaction};
 use base::net::{FlowId, Hop, Link};
+use base::numbered::NumberMap;
 use base::timers::TimerId;
 use bytes::Bytes;
 use smallvec::SmallVec;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// More targets of one request are not tried (RFC 5393 5: bounded amplification).
@@ -210,7 +211,7 @@ struct Slot {
 pub(super) struct Relays {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_key: HashMap<u64, (u32, u32)>,
+    by_key: NumberMap<u64, (u32, u32)>,
     live: usize,
 }
 
