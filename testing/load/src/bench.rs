@@ -107,6 +107,12 @@ async fn measure(plan: &Plan) -> anyhow::Result<Report> {
         let rows = contest(setting, plan, place, &mut report.faults).await?;
         report.rows.extend(rows);
     }
+    let idle = directory.path().join("idle");
+    fs::create_dir(&idle)?;
+    let place = Place {
+        below: &idle,
+        ..place
+    };
     for name in [Name::Vestibule, Name::Kamailio, Name::KamailioFast] {
         note(&format!("memory of idle phones: {}", name.text()));
         match start(name, Work::Register, place).await? {
