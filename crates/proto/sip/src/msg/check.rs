@@ -5,25 +5,53 @@
 
 use super::lex::{is_param, is_token};
 use super::scan::{Line, Start};
-use super::{Address, Invalid, Message, Name, Scheme, Uri};
+use super::{Address, CSeq, Invalid, Message, Name, Scheme, Uri, Via};
 
 /// Headers that must be there.
 const MANDATORY: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
 
+/// What the check has read: the parts that every element looks at, so that nobody need read them again.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'m> {
+    /// The Request-URI; `None` of a response.
+    pub uri: Option<Uri<'m>>,
+    /// The topmost Via.
+    pub via: Via<'m>,
+    /// From.
+    pub from: Party<'m>,
+    /// To.
+    pub to: Party<'m>,
+    /// Call-ID.
+    pub call_id: &'m str,
+    /// CSeq.
+    pub cseq: CSeq<'m>,
+}
+
+/// One end of a request, as From or To names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Party<'m> {
+    /// Who it is.
+    pub uri: Uri<'m>,
+    /// Its tag.
+    pub tag: Option<&'m str>,
+}
+
 impl Message {
-    /// Checks what must hold before anything is done with the message.
+    /// Checks what must hold before anything is done with the message, and hands on what it has read.
     ///
     /// # Errors
     /// Says the first rule that is broken; a request is answered with [`Invalid::status`], a response dropped.
-    pub fn check(&self) -> Result<(), Invalid> {
-        if self.is_request() {
-            self.check_uri()?;
-        }
+    pub fn check(&self) -> Result<Parts<'_>, Invalid> {
+        let uri = if self.is_request() {
+            Some(self.check_uri()?)
+        } else {
+            None
+        };
         self.check_presence()?;
-        self.via()?;
-        check_party(Name::From, &self.from()?)?;
-        check_party(Name::To, &self.to()?)?;
-        self.call_id()?;
+        let via = self.via()?;
+        let from = check_party(Name::From, &self.from()?)?;
+        let to = check_party(Name::To, &self.to()?)?;
+        let call_id = self.call_id()?;
         let cseq = self.cseq()?;
         if let Start::Request { token, .. } = self.start()
             && cseq.method.as_bytes() != token.of(self.bytes())
@@ -32,15 +60,22 @@ impl Message {
         }
         self.max_forwards()?;
         self.expires()?;
-        Ok(())
+        Ok(Parts {
+            uri,
+            via,
+            from,
+            to,
+            call_id,
+            cseq,
+        })
     }
 
-    fn check_uri(&self) -> Result<(), Invalid> {
+    fn check_uri(&self) -> Result<Uri<'_>, Invalid> {
         let uri = Uri::parse(self.uri())?;
         match uri.scheme {
             // Headers have no place in a Request-URI (RFC 3261 19.1.1).
             Scheme::Sip | Scheme::Sips if uri.headers.is_some() => Err(Invalid::Uri),
-            Scheme::Sip | Scheme::Sips | Scheme::Tel => Ok(()),
+            Scheme::Sip | Scheme::Sips | Scheme::Tel => Ok(uri),
             Scheme::Other => Err(Invalid::Scheme),
         }
     }
@@ -78,20 +113,20 @@ const fn bit(name: Name) -> u128 {
 }
 
 /// The URI of From or To must be whole, and there is at most one tag, which is a token.
-fn check_party(name: Name, party: &Address<'_>) -> Result<(), Invalid> {
-    Uri::parse(party.uri).map_err(|_| Invalid::Malformed(name))?;
-    let mut tags = 0;
+fn check_party<'m>(name: Name, party: &Address<'m>) -> Result<Party<'m>, Invalid> {
+    let uri = Uri::parse(party.uri).map_err(|_| Invalid::Malformed(name))?;
+    let mut tag = None;
     for (own, value) in party.params.iter() {
-        let is_tag = own.eq_ignore_ascii_case("tag");
-        tags += u8::from(is_tag && tags < 2);
-        let is_sound = if is_tag {
-            value.is_some_and(|tag| is_token(tag.as_bytes()))
+        let is_sound = if own.eq_ignore_ascii_case("tag") {
+            let is_first = tag.is_none();
+            tag = value;
+            is_first && value.is_some_and(|tag| is_token(tag.as_bytes()))
         } else {
             is_param(own, value)
         };
-        if !is_sound || tags > 1 {
+        if !is_sound {
             return Err(Invalid::Malformed(name));
         }
     }
-    Ok(())
+    Ok(Party { uri, tag })
 }

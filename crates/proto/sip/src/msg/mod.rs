@@ -37,6 +37,7 @@ mod via;
 mod tests;
 
 pub use address::Address;
+pub use check::{Parts, Party};
 pub use edit::Edit;
 pub use frame::{Frame, Framer, datagram};
 pub use invalid::{FrameError, Invalid};
@@ -46,6 +47,7 @@ pub use method::Method;
 pub use name::Name;
 pub use reply::{Compose, Reply};
 pub use status::reason_phrase;
+pub(crate) use text::{push_hex, push_number};
 pub use uri::{Scheme, Uri};
 pub use value::{
     DialogId, Event, MediaRange, MediaType, Privacy, RAck, Reason, Refresher, RetryAfter,

@@ -91,6 +91,20 @@ pub(super) fn each_digit(number: u64, put: &mut impl FnMut(u8)) {
     put(b'0' + last);
 }
 
+/// Appends a number in decimal digits.
+pub(crate) fn push_number(text: &mut String, number: u64) {
+    each_digit(number, &mut |digit| text.push(digit.into()));
+}
+
+/// Appends the first so many of a number's sixteen hexadecimal digits.
+pub(crate) fn push_hex(text: &mut String, number: u64, digits: u32) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for digit in 0..digits.min(16) {
+        let [.., low] = (number >> (60 - 4 * digit)).to_be_bytes();
+        text.push(char::from(DIGITS[usize::from(low & 15)]));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +115,18 @@ mod tests {
             let mut text = String::new();
             each_digit(number, &mut |digit| text.push(digit.into()));
             assert_eq!(text, number.to_string());
+        }
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_those_of_a_formatter_from_the_left() {
+        for number in [0, 0xf, 0x0123_4567_89ab_cdef, u64::MAX] {
+            let mut text = String::new();
+            push_hex(&mut text, number, 16);
+            assert_eq!(text, format!("{number:016x}"));
+            let mut short = String::new();
+            push_hex(&mut short, number, 8);
+            assert_eq!(Some(short.as_str()), text.get(..8));
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use super::lex::{Class, Cursor, Params, is_token, number, trim_text};
-use super::text::each_digit;
+use super::text::push_number;
 use super::uri::host;
 use super::{Invalid, Name};
 
@@ -57,7 +57,10 @@ impl<'m> Via<'m> {
     #[must_use]
     pub fn noted(&self, source: SocketAddr) -> Option<String> {
         let is_sent_by_source = self.is_sent_by(source.ip());
-        let (mut is_asked, mut is_forged) = (false, false);
+        let is_asked = self.params.has("rport");
+        if !is_asked && is_sent_by_source && !self.params.has("received") {
+            return None;
+        }
         // Pieces by hand: every answer has this line.
         let mut text = String::with_capacity(NOTED);
         text.push_str("SIP/2.0/");
@@ -66,14 +69,13 @@ impl<'m> Via<'m> {
         text.push_str(self.host);
         if let Some(port) = self.port {
             text.push(':');
-            push_number(&mut text, port);
+            push_number(&mut text, port.into());
         }
         for (name, value) in self.params.iter() {
-            if name.eq_ignore_ascii_case("rport") {
-                is_asked = true;
-            } else if name.eq_ignore_ascii_case("received") {
-                is_forged = true;
-            } else {
+            let is_note = ["rport", "received"]
+                .iter()
+                .any(|note| name.eq_ignore_ascii_case(note));
+            if !is_note {
                 push_param(&mut text, name, value);
             }
         }
@@ -83,9 +85,9 @@ impl<'m> Via<'m> {
         }
         if is_asked {
             text.push_str(";rport=");
-            push_number(&mut text, source.port());
+            push_number(&mut text, source.port().into());
         }
-        (is_asked || is_forged || !is_sent_by_source).then_some(text)
+        Some(text)
     }
 
     fn is_sent_by(&self, source: IpAddr) -> bool {
@@ -171,10 +173,6 @@ fn push_param(text: &mut String, name: &str, value: Option<&str>) {
         text.push('=');
         text.push_str(value);
     }
-}
-
-fn push_number(text: &mut String, number: u16) {
-    each_digit(number.into(), &mut |digit| text.push(digit.into()));
 }
 
 fn push_ip(text: &mut String, address: IpAddr) {

@@ -88,11 +88,10 @@ impl Node {
     }
 
     /// Takes in a request that was answered before, or is being worked out. False if it is new.
-    pub(super) fn answer_again(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
+    pub(super) fn answer_again(&mut self, key: u64, link: &Link) -> bool {
         if link.transport.is_reliable() {
             return false;
         }
-        let key = self.transaction_key(id, link, request);
         let Some(answer) = self.answers.0.get(&key) else {
             return false;
         };

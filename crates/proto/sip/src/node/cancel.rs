@@ -11,8 +11,7 @@ use std::time::Duration;
 
 impl Node {
     /// Answers a CANCEL that matches a relay and passes it down. False if it matches none.
-    pub(super) fn cancel(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
-        let key = self.transaction_key(id, link, request);
+    pub(super) fn cancel(&mut self, key: u64, id: FlowId, link: &Link, request: &Message) -> bool {
         let Some((slot, generation)) = self.relays.by_key(key) else {
             return false;
         };
@@ -26,8 +25,7 @@ impl Node {
 
     /// Takes in an ACK that matches a relay: it ends there. False if it matches none or acknowledges a 2xx, which is
     /// the other end's business.
-    pub(super) fn ack(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
-        let key = self.transaction_key(id, link, request);
+    pub(super) fn ack(&mut self, key: u64) -> bool {
         let Some((slot, generation)) = self.relays.by_key(key) else {
             return self.answer_acknowledged(key);
         };
@@ -41,8 +39,7 @@ impl Node {
     }
 
     /// Takes in a request that came again. False if it is new.
-    pub(super) fn request_again(&mut self, id: FlowId, link: &Link, request: &Message) -> bool {
-        let key = self.transaction_key(id, link, request);
+    pub(super) fn request_again(&mut self, key: u64, request: &Message) -> bool {
         let Some((slot, generation)) = self.relays.by_key(key) else {
             return false;
         };

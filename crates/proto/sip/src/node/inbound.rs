@@ -4,7 +4,7 @@ use super::registering::Register;
 use super::{Action, Complaint, Fault, Node};
 use crate::guard::Offence;
 use crate::hiding;
-use crate::msg::{Frame, Framer, Message, Method, Reply};
+use crate::msg::{Frame, Framer, Invalid, Message, Method, Parts, Reply, push_hex};
 use crate::role::{self, Ask, Context, Decision, Why};
 use base::net::{FlowId, Link, Peer, Transport};
 use bytes::Bytes;
@@ -149,37 +149,59 @@ impl Node {
     }
 
     fn request(&mut self, id: FlowId, link: &Arc<Link>, request: &Message) {
-        if let Some(decision) = self.stopped(id, link, request) {
-            return self.carry_out(id, link, request, decision);
+        if let Some((why, reply)) = self.stopped(id, link, request) {
+            return self.turn_down(id, link, request, why, reply);
         }
-        if let Err(invalid) = request.check() {
-            self.stats.malformed += 1;
-            self.misbehaved(id, link, Offence::Malformed);
-            self.complain(link, Fault::Message(invalid));
-            if request.method() != Method::Ack {
-                self.reply(id, link, request, Reply::to(request, invalid.status()));
-            }
-            return;
-        }
+        let parts = match request.check() {
+            Ok(parts) => parts,
+            Err(invalid) => return self.malformed(id, link, request, invalid),
+        };
         if let Peer::Partner(domains) = &link.peer
             && !self.admits_partner(id, link, request, domains)
         {
             return;
         }
+        let key = self.key_of(id, link, request, &parts.via);
         let method = request.method();
         let handled = if method == Method::Cancel {
-            self.cancel(id, link, request)
+            self.cancel(key, id, link, request)
         } else if method == Method::Ack {
-            self.ack(id, link, request)
+            self.ack(key)
         } else {
-            self.request_again(id, link, request) || self.answer_again(id, link, request)
+            self.request_again(key, request) || self.answer_again(key, link)
         };
         if !handled {
-            let decision = self.decide(id, link, request);
+            let decision = self.decide(id, link, request, &parts);
             if self.is_merged(request, &decision) {
                 return self.fail(id, link, request, Why::Merged);
             }
-            self.carry_out(id, link, request, decision);
+            self.carry_out(key, id, link, request, decision);
+        }
+    }
+
+    fn malformed(&mut self, id: FlowId, link: &Link, request: &Message, invalid: Invalid) {
+        let status = invalid.status();
+        self.stats.malformed += 1;
+        self.misbehaved(id, link, Offence::Malformed);
+        self.complain(link, Fault::Message(invalid));
+        if request.method() != Method::Ack {
+            self.reply(id, link, request, Reply::to(request, status));
+        }
+    }
+
+    /// Ends a request with an answer, or without a word.
+    fn turn_down(
+        &mut self,
+        id: FlowId,
+        link: &Link,
+        request: &Message,
+        why: Why,
+        reply: Option<Reply<'_>>,
+    ) {
+        self.ended(id, link, request, why);
+        match reply {
+            Some(reply) => self.reply(id, link, request, reply),
+            None => self.shut_out(id, why),
         }
     }
 
@@ -205,10 +227,17 @@ impl Node {
         false
     }
 
-    fn decide<'r>(&mut self, id: FlowId, link: &'r Link, request: &'r Message) -> Decision<'r> {
+    fn decide<'r>(
+        &mut self,
+        id: FlowId,
+        link: &'r Link,
+        request: &'r Message,
+        parts: &'r Parts<'r>,
+    ) -> Decision<'r> {
         let user = self.flows.get(id).and_then(|flow| flow.user.clone());
         let ask = Ask {
             request,
+            parts,
             flow: id,
             link,
             user,
@@ -234,26 +263,21 @@ impl Node {
 
     fn carry_out(
         &mut self,
+        key: u64,
         id: FlowId,
         link: &Arc<Link>,
         request: &Message,
         decision: Decision<'_>,
     ) {
         match decision {
-            Decision::Reply(reply, why) => {
-                self.ended(id, link, request, why);
-                self.reply(id, link, request, reply);
-            }
+            Decision::Reply(reply, why) => self.turn_down(id, link, request, why, Some(reply)),
             Decision::Welcome(reply, user) => {
                 self.stats.end(Why::Redirected);
                 self.signed_in(id, user);
                 self.proven(id, link, request);
                 self.reply(id, link, request, reply);
             }
-            Decision::Drop(why) => {
-                self.ended(id, link, request, why);
-                self.shut_out(id, why);
-            }
+            Decision::Drop(why) => self.turn_down(id, link, request, why, None),
             Decision::Register(registering) => {
                 self.signed_in(id, Arc::clone(&registering.by));
                 self.proven(id, link, request);
@@ -278,9 +302,9 @@ impl Node {
                     self.proven(id, link, request);
                 }
                 if plan.stateless {
-                    self.send_stateless(id, link, request, &plan);
+                    self.send_stateless(key, id, link, request, &plan);
                 } else {
-                    self.start_relay(id, link, request, plan);
+                    self.start_relay(key, id, link, request, plan);
                 }
             }
         }
@@ -316,17 +340,9 @@ impl Node {
             .and_then(|from| from.tag())
             .unwrap_or_default();
         let key = &self.config.keys.branch;
-        hex(key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()]))
+        let sum = key.checksum(&[b"tag", call_id.as_bytes(), from.as_bytes()]);
+        let mut tag = String::with_capacity(16);
+        push_hex(&mut tag, sum, 16);
+        tag
     }
-}
-
-/// Sixteen hexadecimal digits; by hand, since every answer has them.
-fn hex(number: u64) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |byte: u8| char::from(DIGITS[usize::from(byte & 15)]);
-    number
-        .to_be_bytes()
-        .into_iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte)])
-        .collect()
 }

@@ -7,14 +7,13 @@ use super::overload::OFFER;
 use crate::auth;
 use crate::config::Address;
 use crate::hiding;
-use crate::msg::{Edit, Message, Method, Name};
+use crate::msg::{Edit, Message, Method, Name, Via, push_number};
 use crate::role::loops;
 use crate::role::route::Ends;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
 use crate::token::{Branch, Dialog, Token};
 use base::net::{FlowId, Link, Peer, Role, Transport};
 use bytes::Bytes;
-use std::fmt::Write as _;
 
 /// RFC 3261 8.1.1.6: for a request that came without.
 const MAX_FORWARDS: u8 = 70;
@@ -116,14 +115,14 @@ impl Node {
         let us = self.address_towards(&target.towards, transport);
         let mut branch = branch.mint(&self.config.keys.branch);
         branch.push_str(&loops::digest(&self.config, link, request));
-        let mut via = String::with_capacity(96);
-        let _ = write!(
-            via,
-            "SIP/2.0/{} {}:{};branch={branch}",
-            transport_name(transport),
-            us.host,
-            us.port,
-        );
+        // Pieces by hand, here and in the entries below: every message that is sent on has them.
+        let mut via = String::with_capacity(128);
+        for piece in ["SIP/2.0/", transport_name(transport), " ", &us.host, ":"] {
+            via.push_str(piece);
+        }
+        push_number(&mut via, us.port.into());
+        via.push_str(";branch=");
+        via.push_str(&branch);
         if matches!(target.towards, Towards::Partner(_)) {
             // The partner may send its own requests back over this connection (RFC 5923 5).
             via.push_str(";alias");
@@ -164,6 +163,7 @@ impl Node {
     /// Sends a request on without keeping state: its branch says where the response goes.
     pub(super) fn send_stateless(
         &mut self,
+        key: u64,
         id: FlowId,
         link: &Link,
         request: &Message,
@@ -193,7 +193,7 @@ impl Node {
         }
         let branch = Branch::Stateless {
             flow: id,
-            request: self.transaction_key(id, link, request),
+            request: key,
         };
         let passage = Passage {
             request,
@@ -222,8 +222,13 @@ impl Node {
     /// Who sent it is part of the key: a server by its name, over whichever flow, anyone else by their flow. What stands
     /// in a Via is known to everyone whom the request passed, and phones behind translators write the same there.
     pub(super) fn transaction_key(&self, id: FlowId, link: &Link, request: &Message) -> u64 {
+        let via = request.via();
+        via.map_or(0, |via| self.key_of(id, link, request, &via))
+    }
+
+    /// The same for who has read the topmost Via.
+    pub(super) fn key_of(&self, id: FlowId, link: &Link, request: &Message, via: &Via<'_>) -> u64 {
         let key = &self.config.keys.branch;
-        let Ok(via) = request.via() else { return 0 };
         let flow = id.to_bits().to_be_bytes();
         let sender: &[u8] = match &link.peer {
             Peer::Server(server) => server.name.as_bytes(),
@@ -370,10 +375,13 @@ impl Node {
 }
 
 fn entry(token: &str, address: &Address) -> String {
-    format!(
-        "<sip:{token}@{}:{};transport=tls;lr>",
-        address.host, address.port
-    )
+    let mut entry = String::with_capacity(96);
+    for piece in ["<sip:", token, "@", &address.host, ":"] {
+        entry.push_str(piece);
+    }
+    push_number(&mut entry, address.port.into());
+    entry.push_str(";transport=tls;lr>");
+    entry
 }
 
 /// As Via names a transport (RFC 3261 20.42).

@@ -30,6 +30,7 @@ impl Node {
     /// Begins to send a request on.
     pub(super) fn start_relay(
         &mut self,
+        key: u64,
         id: FlowId,
         link: &Arc<Link>,
         request: &Message,
@@ -46,7 +47,7 @@ impl Node {
             request: request.detach(),
             came_on: id,
             link: Arc::clone(link),
-            key: Some(self.transaction_key(id, link, request)),
+            key: Some(key),
             server: ServerTransaction::new(kind, reliable),
             server_ended: false,
             latest: None,

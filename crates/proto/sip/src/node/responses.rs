@@ -339,8 +339,13 @@ impl Node {
             return false;
         }
         let (id, link) = (relay.came_on, Arc::clone(&relay.link));
+        // It was sound when it came.
+        let Ok(parts) = relay.request.check() else {
+            return false;
+        };
         let ask = Ask {
             request: &relay.request,
+            parts: &parts,
             flow: id,
             link: &link,
             user: None,

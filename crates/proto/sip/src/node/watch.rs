@@ -7,19 +7,19 @@
 use super::Node;
 use super::relays::Relay;
 use crate::guard::{Offence, Verdict};
-use crate::msg::{Message, Method, Name};
-use crate::role::{Decision, Why, identity};
+use crate::msg::{Message, Method, Name, Reply};
+use crate::role::{Why, identity};
 use base::Source;
 use base::net::{FlowId, Link, Peer, Role, Transport};
 
 impl Node {
-    /// Says how a request ends that is dealt with no further; `None` lets it through.
+    /// Says why a request is dealt with no further, and the answer, if it gets one; `None` lets it through.
     pub(super) fn stopped<'r>(
         &mut self,
         id: FlowId,
         link: &Link,
         request: &'r Message,
-    ) -> Option<Decision<'r>> {
+    ) -> Option<(Why, Option<Reply<'r>>)> {
         let trusted = self.flows.get(id)?.trusted;
         if link.peer != Peer::Client {
             return None;
@@ -27,7 +27,7 @@ impl Node {
         let (guard, now, from) = (&self.shared.guard, self.now.mono, source(link));
         if !trusted && guard.is_scan(request) {
             guard.offend(now, from, Offence::Scanner);
-            return Some(Decision::Drop(Why::Scanner));
+            return Some((Why::Scanner, None));
         }
         let why = match guard.ask(now, from, trusted) {
             Verdict::Pass => return None,
@@ -38,9 +38,9 @@ impl Node {
         // What ends something, or is not answered, is not kept waiting.
         let ends = matches!(request.method(), Method::Ack | Method::Cancel | Method::Bye);
         if why == Why::Ignored {
-            return Some(Decision::Drop(why));
+            return Some((why, None));
         }
-        (!ends).then(|| Decision::Reply(why.reply(request), why))
+        (!ends).then(|| (why, Some(why.reply(request))))
     }
 
     /// Drops what a scanner sent, or somebody who is ignored, and the connection with it.

@@ -11,7 +11,6 @@ use super::gateway;
 use super::gruu::{self, Wanted};
 use super::identity::Caller;
 use super::{Ask, Context, Target, Why};
-use crate::msg::Uri;
 use base::net::Peer;
 use directory::User;
 use std::sync::Arc;
@@ -59,7 +58,7 @@ pub(crate) fn find(
 /// The address-of-record that the Request-URI stands for, if we serve its domain, and which of the user's phones it
 /// means.
 pub(crate) fn named(context: &Context<'_>, ask: &Ask<'_>) -> Result<(String, Wanted), Why> {
-    let uri = Uri::parse(ask.request.uri()).map_err(|_| Why::Malformed)?;
+    let uri = ask.parts.uri.ok_or(Why::Malformed)?;
     if !context.config.is_our_domain(uri.host) {
         return gateway::callee(context, ask, &uri)
             .map(|aor| (aor, Wanted::Everyone))

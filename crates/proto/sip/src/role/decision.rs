@@ -3,7 +3,7 @@
 use crate::auth::{Nonces, Uses};
 use crate::config::Config;
 use crate::location::Locations;
-use crate::msg::{Message, Method, Name, Reply};
+use crate::msg::{Message, Method, Name, Parts, Reply};
 use crate::node::Flows;
 use base::Now;
 use base::net::{FlowId, Hop, Link, Peer};
@@ -30,6 +30,8 @@ pub(crate) struct Context<'a> {
 /// A request and who sent it.
 pub(crate) struct Ask<'a> {
     pub(crate) request: &'a Message,
+    /// What its check has read of it.
+    pub(crate) parts: &'a Parts<'a>,
     pub(crate) flow: FlowId,
     pub(crate) link: &'a Link,
     /// The user who proved themself on this flow before.

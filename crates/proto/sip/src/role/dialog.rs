@@ -13,7 +13,7 @@ use base::net::Role;
 
 /// Tells whether a request is inside a dialog: its To has a tag (RFC 3261 12.2).
 pub(crate) fn is_inside(ask: &Ask<'_>) -> bool {
-    ask.request.to().is_ok_and(|to| to.tag().is_some())
+    ask.parts.to.tag.is_some()
 }
 
 /// Tells whether the sender may send inside this dialog without proving who they are.

@@ -23,7 +23,7 @@ use directory::User;
 use std::sync::Arc;
 
 pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
-    let routes = match Routes::of(context, ask.request, Some(ask.flow)) {
+    let routes = match Routes::of(context, ask) {
         Ok(routes) => routes,
         Err(why) => return Decision::refuse(ask, why),
     };

@@ -62,7 +62,8 @@ pub(super) fn target_for(
     ask: &Ask<'_>,
     binding: &Binding,
 ) -> Option<Target> {
-    let routes = Routes::take_own(context, &[], binding.route.clone(), None).ok()?;
+    let routes =
+        Routes::take_own(context, &[], binding.route.iter().map(String::as_str), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
     let target = Target {
         uri: Some(request_uri(&binding.contact).to_owned()),
@@ -104,7 +105,7 @@ pub(super) fn registered_again(
 
 /// The newest binding of the phone whose GRUU the Request-URI is, if it is registered here.
 pub(super) fn by_gruu(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<Binding>> {
-    let uri = Uri::parse(ask.request.uri()).ok()?;
+    let uri = ask.parts.uri?;
     if !uri.params.has("gr") || !context.config.is_our_domain(uri.host) {
         return None;
     }

@@ -7,7 +7,7 @@
 
 use super::Ask;
 use crate::config::Config;
-use crate::msg::{Element, Message, Name, Via};
+use crate::msg::{Element, Message, Name, Via, push_hex};
 use base::net::{Link, Peer, Role};
 
 /// Stands between what a branch names and the digest.
@@ -32,8 +32,9 @@ pub(crate) fn digest(config: &Config, link: &Link, request: &Message) -> String 
         .chain(routes)
         .collect();
     let sum = config.keys.branch.checksum(&parts);
-    let mut text = format!("{MARK}{sum:016x}");
-    text.truncate(9);
+    let mut text = String::with_capacity(9);
+    text.push(MARK);
+    push_hex(&mut text, sum, 8);
     text
 }
 

@@ -139,15 +139,16 @@ fn may_speak_sip(own: Role, peer: &Peer) -> bool {
 }
 
 fn is_for_me(context: &Context<'_>, ask: &Ask<'_>) -> bool {
-    let Ok(uri) = crate::msg::Uri::parse(ask.request.uri()) else {
+    let is_ours = |uri: &crate::msg::Uri<'_>| uri.user.is_none() && context.config.is_me(uri.host);
+    if !ask.parts.uri.as_ref().is_some_and(is_ours) {
         return false;
-    };
-    let routed = ask.request.elements(Name::Route).any(|element| {
+    }
+    let mut routes = ask.request.elements(Name::Route);
+    !routes.any(|element| {
         let host = element
             .address()
             .ok()
             .and_then(|route| crate::msg::Uri::parse(route.uri).ok());
         host.is_none_or(|uri| !context.config.is_me(uri.host))
-    });
-    uri.user.is_none() && !routed && context.config.is_me(uri.host)
+    })
 }

@@ -3,11 +3,12 @@
 //! A machine connects only to machines of the topology; a client is reached over the flow that it opened, which a
 //! token of ours names. So a Route can lead to a server that we know or to a flow of ours, and nowhere else.
 
-use super::{Context, Target, Towards, Why};
+use super::{Ask, Context, Target, Towards, Why};
 use crate::config::Pool;
-use crate::msg::{Address, Message, Name, Uri};
+use crate::msg::{Address, Message, Name, Parts, Uri};
 use crate::token::{Dialog, Token};
 use base::net::{FlowId, Hop, Role, Transport};
+use smallvec::SmallVec;
 
 /// More Route entries than this are refused; a call crosses at most nine of ours.
 const MAX_ROUTES: usize = 32;
@@ -37,30 +38,28 @@ pub(crate) enum Leads {
 
 impl Routes {
     /// Takes our own entries off the front of a request's Route lines.
-    pub(crate) fn of(
-        context: &Context<'_>,
-        request: &Message,
-        came_on: Option<FlowId>,
-    ) -> Result<Self, Why> {
-        let mut all = Vec::new();
-        for element in request.elements(Name::Route) {
-            let text = element.text().ok_or(Why::Malformed)?;
-            all.push(text.to_owned());
+    pub(crate) fn of(context: &Context<'_>, ask: &Ask<'_>) -> Result<Self, Why> {
+        let first: String;
+        let mut all: SmallVec<[&str; 4]> = SmallVec::new();
+        for element in ask.request.elements(Name::Route) {
+            all.push(element.text().ok_or(Why::Malformed)?);
         }
         if all.is_empty() {
             return Ok(Self::default());
         }
-        let ends = Ends::of(request);
+        let ends = Ends::from(ask.parts);
         let dialogs = ends.dialogs();
-        let uri = Uri::parse(request.uri()).map_err(|_| Why::Malformed)?;
+        let uri = ask.parts.uri.ok_or(Why::Malformed)?;
         let is_entry = matches!(own(context, &dialogs, &uri), Own::Token(_));
         let last = is_entry.then(|| all.pop()).flatten();
+        let came_on = Some(ask.flow);
         let Some(last) = last else {
             return Self::take_own(context, &dialogs, all, came_on);
         };
-        all.insert(0, format!("<{}>", request.uri()));
+        first = format!("<{}>", uri.as_str());
+        all.insert(0, &first);
         let mut routes = Self::take_own(context, &dialogs, all, came_on)?;
-        routes.uri = Some(bare_uri(&last).ok_or(Why::Malformed)?.to_owned());
+        routes.uri = Some(bare_uri(last).ok_or(Why::Malformed)?.to_owned());
         Ok(routes)
     }
 
@@ -75,12 +74,13 @@ impl Routes {
     }
 
     /// Takes our own entries off the front of a route.
-    pub(crate) fn take_own(
+    pub(crate) fn take_own<'e>(
         context: &Context<'_>,
         dialogs: &[Dialog<'_>],
-        all: Vec<String>,
+        all: impl IntoIterator<Item = &'e str, IntoIter: ExactSizeIterator>,
         came_on: Option<FlowId>,
     ) -> Result<Self, Why> {
+        let mut all = all.into_iter();
         if all.len() > MAX_ROUTES {
             return Err(Why::Malformed);
         }
@@ -90,11 +90,10 @@ impl Routes {
             flow: None,
             uri: None,
         };
-        let mut all = all.into_iter();
         for entry in all.by_ref() {
-            let token = match own_entry(context, dialogs, &entry)? {
+            let token = match own_entry(context, dialogs, entry)? {
                 Own::No => {
-                    routes.rest.push(entry);
+                    routes.rest.push(entry.to_owned());
                     break;
                 }
                 Own::Plain => continue,
@@ -112,7 +111,7 @@ impl Routes {
                 }
             }
         }
-        routes.rest.extend(all);
+        routes.rest.extend(all.map(str::to_owned));
         Ok(routes)
     }
 }
@@ -170,6 +169,17 @@ pub(crate) struct Ends<'m> {
     call_id: &'m str,
     tags: [&'m str; 2],
     users: [String; 2],
+}
+
+impl<'m> From<&Parts<'m>> for Ends<'m> {
+    fn from(parts: &Parts<'m>) -> Self {
+        let ends = [parts.from, parts.to];
+        Self {
+            call_id: parts.call_id,
+            tags: ends.map(|end| end.tag.unwrap_or_default()),
+            users: ends.map(|end| end.uri.aor().unwrap_or_default()),
+        }
+    }
 }
 
 impl<'m> Ends<'m> {

@@ -6,7 +6,7 @@ use super::{INVITE, REGISTER, parsed};
 #[test]
 fn a_register_is_read() {
     let message = parsed(REGISTER);
-    assert_eq!(message.check(), Ok(()));
+    assert_eq!(message.check().err(), None);
     assert!(message.is_request());
     assert_eq!(
         (message.method(), message.method_token(), message.uri()),
@@ -66,7 +66,7 @@ fn a_register_is_read() {
 #[test]
 fn an_invite_is_read_with_its_body() {
     let message = parsed(INVITE);
-    assert_eq!(message.check(), Ok(()));
+    assert_eq!(message.check().err(), None);
     assert_eq!(message.body().len(), 449);
     assert!(message.body().starts_with(b"v=0\r\n"));
     assert_eq!(message.all(Name::Via).count(), 2);
@@ -201,4 +201,22 @@ fn limits_hold() {
         ),
         Some(Invalid::BodyTooLong)
     );
+}
+
+/// Whoever acts on a message takes these from its check; they must be what the message itself says.
+#[test]
+fn the_check_hands_on_what_the_message_says() {
+    for message in [parsed(REGISTER), parsed(INVITE)] {
+        let parts = message.check().unwrap();
+        assert_eq!(parts.uri.unwrap().as_str(), message.uri());
+        assert_eq!(parts.via.branch(), message.via().unwrap().branch());
+        let (from, to) = (message.from().unwrap(), message.to().unwrap());
+        assert_eq!(
+            (parts.from.uri.as_str(), parts.from.tag),
+            (from.uri, from.tag())
+        );
+        assert_eq!((parts.to.uri.as_str(), parts.to.tag), (to.uri, to.tag()));
+        assert_eq!(Ok(parts.call_id), message.call_id());
+        assert_eq!(Ok(parts.cseq), message.cseq());
+    }
 }
