@@ -98,10 +98,12 @@ pub(crate) fn push_number(text: &mut String, number: u64) {
 
 /// Appends the first so many of a number's sixteen hexadecimal digits.
 pub(crate) fn push_hex(text: &mut String, number: u64, digits: u32) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for digit in 0..digits.min(16) {
         let [.., low] = (number >> (60 - 4 * digit)).to_be_bytes();
-        text.push(char::from(DIGITS[usize::from(low & 15)]));
+        text.push(match low & 15 {
+            value @ 0..10 => char::from(b'0' + value),
+            value => char::from(b'a' + value - 10),
+        });
     }
 }
 

@@ -39,7 +39,6 @@ pub(crate) enum Leads {
 impl Routes {
     /// Takes our own entries off the front of a request's Route lines.
     pub(crate) fn of(context: &Context<'_>, ask: &Ask<'_>) -> Result<Self, Why> {
-        let first: String;
         let mut all: SmallVec<[&str; 4]> = SmallVec::new();
         for element in ask.request.elements(Name::Route) {
             all.push(element.text().ok_or(Why::Malformed)?);
@@ -56,8 +55,9 @@ impl Routes {
         let Some(last) = last else {
             return Self::take_own(context, &dialogs, all, came_on);
         };
-        first = format!("<{}>", uri.as_str());
-        all.insert(0, &first);
+        let first = format!("<{}>", uri.as_str());
+        let all = std::iter::once(first.as_str()).chain(all.iter().copied());
+        let all: SmallVec<[&str; 4]> = all.collect();
         let mut routes = Self::take_own(context, &dialogs, all, came_on)?;
         routes.uri = Some(bare_uri(last).ok_or(Why::Malformed)?.to_owned());
         Ok(routes)
