@@ -2,6 +2,9 @@
 //!
 //! Without root, or without a package server, nothing is installed; the tests that miss a peer then say SKIPPED.
 
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +15,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 10] = [
+const WANTED: [Package; 13] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
@@ -50,6 +53,18 @@ const WANTED: [Package; 10] = [
         wanted_for: "benches: counts instructions",
     },
     Package {
+        name: "haproxy",
+        wanted_for: "benches: the comparison of the VIP",
+    },
+    Package {
+        name: "nginx",
+        wanted_for: "benches: the members behind the VIP",
+    },
+    Package {
+        name: "wrk",
+        wanted_for: "benches: the client of the VIP",
+    },
+    Package {
         name: "iproute2",
         wanted_for: "tests in a network namespace of their own",
     },
@@ -81,7 +96,48 @@ pub(crate) fn install() -> Result<()> {
     apt_get(&["update"])?;
     let mut words = vec!["install", "--yes", "--no-install-recommends"];
     words.extend(missing.iter().map(|package| package.name));
+    let _asleep = Asleep::ensure()?;
     apt_get(&words)
+}
+
+/// The script that Debian asks before it starts a service: while it is there and says no, packages install their
+/// services without starting them, which would take the ports that the tests use.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// What it says: "action forbidden by policy".
+const FORBIDDEN: &str = "#!/bin/sh\nexit 101\n";
+
+/// Removes the script again; a machine that has one of its own keeps it.
+struct Asleep {
+    ours: bool,
+}
+
+impl Asleep {
+    fn ensure() -> Result<Self> {
+        let made = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(POLICY);
+        match made {
+            Ok(mut file) => {
+                file.write_all(FORBIDDEN.as_bytes())
+                    .with_context(|| format!("writing {POLICY}"))?;
+                Ok(Self { ours: true })
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Self { ours: false }),
+            Err(error) => Err(error).with_context(|| format!("making {POLICY}")),
+        }
+    }
+}
+
+impl Drop for Asleep {
+    fn drop(&mut self) {
+        if self.ours
+            && let Err(error) = std::fs::remove_file(POLICY)
+        {
+            eprintln!("packages: remove {POLICY} by hand: {error}");
+        }
+    }
 }
 
 fn missing() -> Result<Vec<&'static Package>> {

@@ -1,7 +1,7 @@
 //! The load driver: what a unit of SIP work costs, beside Kamailio and beside a bare TLS echo, in one run; and what a
 //! million bindings cost.
 //!
-//! `load sip` and `load bindings` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
+//! `load sip`, `load bindings` and `load vip` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
 //! every run bounded in phones and time, every process stopped by its own number. `BENCHMARKS.md` says how to read it.
 
 mod actor;
@@ -26,6 +26,7 @@ mod process;
 mod report;
 mod rounds;
 mod tls;
+mod vip;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ enum Command {
     Sip(bench::Options),
     /// Measures the bindings of a Front End: memory, restart, look-up, refresh
     Bindings(bindings::Options),
+    /// Measures the VIP: TCP passed through, beside HAProxy
+    Vip(vip::Options),
     /// One phase of `bindings`, in a process of its own
     #[command(hide = true)]
     BindingsPhase {
@@ -83,6 +86,12 @@ fn main() -> anyhow::Result<()> {
                 .enable_all()
                 .build()?;
             runtime.block_on(bench::run(options))
+        }
+        Command::Vip(options) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(vip::run(options))
         }
         Command::Bindings(options) => bindings::run(&options),
         Command::BindingsPhase {

@@ -84,7 +84,7 @@ pub(crate) async fn start(
 }
 
 /// The program is built by the same command into the same directory as this one.
-fn program() -> anyhow::Result<Option<PathBuf>> {
+pub(crate) fn program() -> anyhow::Result<Option<PathBuf>> {
     let program = std::env::current_exe()?.with_file_name("vestibule");
     Ok(fs::metadata(&program).is_ok().then_some(program))
 }

@@ -1,0 +1,103 @@
+//! wrk as the client: one thread, a bounded time, and what it says of its run.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::Work;
+
+/// Bytes of a large answer.
+pub(super) const LARGE: usize = 4 << 20;
+const MIB: f64 = 1_048_576.0;
+/// How much longer than its window a run may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What wrk counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    requests: f64,
+    seconds: f64,
+    pub(super) failures: u64,
+}
+
+impl Counted {
+    /// Units of the work that were done.
+    pub(super) fn units(&self, work: Work) -> f64 {
+        if work.path == "/large" {
+            #[expect(clippy::cast_precision_loss, reason = "some MiB")]
+            let each = LARGE as f64 / MIB;
+            self.requests * each
+        } else {
+            self.requests
+        }
+    }
+
+    pub(super) fn per_second(&self, work: Work) -> f64 {
+        self.units(work) / self.seconds
+    }
+}
+
+/// Loads an address for so long.
+///
+/// # Errors
+/// wrk is not there, does not end, or nothing was answered.
+pub(super) async fn run(at: SocketAddr, work: Work, window: Duration) -> anyhow::Result<Counted> {
+    let mut command = Command::new("wrk");
+    command
+        .args(["-t", "1", "-c", &work.connections.to_string()])
+        .args(["-d", &format!("{}s", window.as_secs())])
+        .arg(format!("http://{at}{}", work.path))
+        .kill_on_drop(true);
+    if work.closing {
+        command.args(["-H", "Connection: close"]);
+    }
+    let output = timeout(window + PATIENCE, command.output()).await??;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        bail!("wrk ended with {}: {said}", output.status);
+    }
+    read(&said).with_context(|| format!("wrk's answer is not understood: {said}"))
+}
+
+fn read(said: &str) -> Option<Counted> {
+    let line = said.lines().find(|line| line.contains(" requests in "))?;
+    let (requests, rest) = line.trim().split_once(" requests in ")?;
+    let (seconds, _) = rest.split_once("s,")?;
+    let numbers = |line: &str| -> u64 {
+        let words = line.split(|sign: char| !sign.is_ascii_digit());
+        words.filter_map(|word| word.parse::<u64>().ok()).sum()
+    };
+    let mut lines = said.lines();
+    let failed = lines
+        .clone()
+        .find(|line| line.contains("Socket errors"))
+        .map_or(0, numbers);
+    let refused = lines
+        .find(|line| line.contains("Non-2xx"))
+        .map_or(0, |line| line.rsplit(' ').next().map_or(0, numbers));
+    let counted = Counted {
+        requests: requests.parse().ok()?,
+        seconds: seconds.parse().ok()?,
+        failures: failed + refused,
+    };
+    (counted.requests > 0.0).then_some(counted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn what_wrk_says_is_read() {
+        let said = "Running 4s test @ http://127.0.0.1:80/\n  1 threads and 2 connections\n  \
+                    1234 requests in 4.01s, 1.00MB read\n  Socket errors: connect 1, read 2, write 0, timeout 3\n  \
+                    Non-2xx or 3xx responses: 4\nRequests/sec: 307.73\n";
+        let counted = read(said).unwrap();
+        assert!((counted.requests - 1234.0).abs() < 0.1 && (counted.seconds - 4.01).abs() < 0.001);
+        assert_eq!(counted.failures, 10);
+        assert!(read("nothing").is_none());
+    }
+}
