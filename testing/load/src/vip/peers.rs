@@ -198,13 +198,15 @@ impl<'a> Place<'a> {
             "\n[[pool]]\nfqdn = \"dirpool.load.example\"\nrole = \"director\"\nload_balancing = \"dns+hlb\"\nvip = \"{vip}\"\n\
              web = {{ internal = \"webdir.load.example\", external = \"webext.load.example\" }}\n\
              \n[[pool]]\nfqdn = \"fe01.load.example\"\nrole = \"front_end\"\n\
-             \n[[pool]]\nfqdn = \"lb01.load.example\"\nrole = \"load_balancer\"\n"
+             \n[[pool]]\nfqdn = \"lb01.load.example\"\nrole = \"load_balancer\"\n\
+             \n[[pool]]\nfqdn = \"rp01.load.example\"\nrole = \"reverse_proxy\"\n"
         );
         let machines = [
             ("lb01", "lb01", BALANCER),
             ("dir01", "dirpool", MEMBERS[0]),
             ("dir02", "dirpool", MEMBERS[1]),
             ("fe01", "fe01", 30),
+            ("rp01", "rp01", 31),
         ];
         for (machine, pool, host) in machines {
             let address = self.at(host).ip();
@@ -213,6 +215,8 @@ impl<'a> Place<'a> {
                 "\n[[machine]]\nfqdn = \"{machine}.load.example\"\npool = \"{pool}.load.example\"\naddress = \"{address}\"\n"
             );
         }
+        // The last machine is the reverse proxy, without which nobody comes to that site.
+        let _ = writeln!(text, "external = \"{}\"", self.at(32).ip());
         text
     }
 }
