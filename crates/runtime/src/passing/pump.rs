@@ -1,9 +1,12 @@
 //! Moves the bytes of two connections into each other until both have ended.
 //!
+//! Little is copied by way of a buffer, much goes through a pipe within the kernel; which of them costs less was measured
+//! (`BENCHMARKS.md`).
+//!
 //! Each direction ends for itself: the end of one side's words is passed on as such, and the other may go on speaking.
 //! An error on either side, or silence on both, ends the whole.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
@@ -12,6 +15,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::pipes::Pipe;
+
+/// What is moved at a time by copying; where so much comes at once, pipes take over until less does.
+const COPIED_MOST: usize = 16 * 1024;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; COPIED_MOST]);
+}
 
 /// How many bytes went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,42 +80,72 @@ async fn one_way(
     count: &Cell<u64>,
     last: &Cell<Instant>,
 ) -> io::Result<()> {
+    let mut much = false;
     loop {
         from.readable().await?;
-        let mut pipe = Pipe::take()?;
-        let filled = pipe.fill(from);
-        if would_block(&filled) {
-            pipe.give_back();
-            continue;
-        }
-        if filled? == 0 {
-            pipe.give_back();
-            // Whoever has gone already needs not be told.
-            let _ = shutdown(into, Shutdown::Write);
-            return Ok(());
-        }
-        while !pipe.is_empty() {
-            let emptied = pipe.empty(into);
-            if would_block(&emptied) {
-                into.writable().await?;
-                continue;
+        let moved = if much {
+            by_pipe(from, into).await
+        } else {
+            by_copy(from, into).await
+        };
+        match moved {
+            Ok(0) => break,
+            Ok(moved) => {
+                much = moved >= COPIED_MOST;
+                let moved = u64::try_from(moved).unwrap_or(u64::MAX);
+                count.set(count.get().saturating_add(moved));
+                last.set(Instant::now());
             }
-            let moved = emptied?;
-            count.set(
-                count
-                    .get()
-                    .saturating_add(u64::try_from(moved).unwrap_or(u64::MAX)),
-            );
-            last.set(Instant::now());
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
         }
-        pipe.give_back();
     }
+    // Whoever has gone already needs not be told.
+    let _ = shutdown(into, Shutdown::Write);
+    Ok(())
 }
 
-fn would_block(outcome: &io::Result<usize>) -> bool {
-    outcome
-        .as_ref()
-        .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+/// Moves what has come by way of a buffer of the thread: for little, that costs less than a pipe. `WouldBlock` if nothing
+/// has come.
+async fn by_copy(from: &TcpStream, into: &TcpStream) -> io::Result<usize> {
+    let (moved, rest) = SCRATCH.with_borrow_mut(|scratch| {
+        let moved = from.try_read(scratch)?;
+        let read = scratch.get(..moved).unwrap_or_default();
+        let written = if read.is_empty() {
+            0
+        } else {
+            or_nothing(into.try_write(read))?
+        };
+        let rest = read.get(written..).unwrap_or_default().to_vec();
+        io::Result::Ok((moved, rest))
+    })?;
+    let mut rest = rest.as_slice();
+    while !rest.is_empty() {
+        into.writable().await?;
+        let written = or_nothing(into.try_write(rest))?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    Ok(moved)
+}
+
+/// Moves what has come without a copy. `WouldBlock` if nothing has come.
+async fn by_pipe(from: &TcpStream, into: &TcpStream) -> io::Result<usize> {
+    let mut pipe = Pipe::take()?;
+    let filled = pipe.fill(from);
+    while !pipe.is_empty() {
+        if or_nothing(pipe.empty(into))? == 0 {
+            into.writable().await?;
+        }
+    }
+    pipe.give_back();
+    filled
+}
+
+fn or_nothing(outcome: io::Result<usize>) -> io::Result<usize> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        outcome => outcome,
+    }
 }
 
 /// Ends once nothing was moved for this long.
