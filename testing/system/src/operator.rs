@@ -65,6 +65,25 @@ pub struct Report {
     /// How others are, if it asks them.
     #[serde(default)]
     pub health: Vec<Member>,
+    /// The pools whose VIPs it holds.
+    #[serde(default)]
+    pub balanced: Vec<Balanced>,
+}
+
+/// A pool whose VIP a balancer holds.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Balanced {
+    /// Its members.
+    pub members: Vec<BalancedMember>,
+}
+
+/// A member as the balancer sees it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BalancedMember {
+    /// Its name.
+    pub member: String,
+    /// `up`, `down`, `draining` and the like.
+    pub state: String,
 }
 
 /// How another machine is believed to be.

@@ -145,7 +145,7 @@ pub struct Opened {
 ///
 /// # Errors
 /// The first that cannot be opened.
-pub fn open(view: &View, pools: Pools, workers: u8) -> Result<Option<Opened>, OpenError> {
+pub fn open(view: &View, pools: Arc<Pools>, workers: u8) -> Result<Option<Opened>, OpenError> {
     if pools.doors.is_empty() {
         return Ok(None);
     }
@@ -157,7 +157,7 @@ pub fn open(view: &View, pools: Pools, workers: u8) -> Result<Option<Opened>, Op
     let known = vips(view).filter(|listener| pool_of(view, listener).is_some());
     let bound: Vec<Bound> = known.map(bind).collect::<Result<_, _>>()?;
     Ok(Some(Opened {
-        pools: Arc::new(pools),
+        pools,
         addresses: bound.iter().map(Bound::addr).collect(),
         doors: bound
             .into_iter()

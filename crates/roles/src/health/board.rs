@@ -5,11 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::health::{Input, MemberId, Standing};
-use base::net::Hop;
+use base::net::{Hop, Role};
 use base::{Mono, Now};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use topology::{Fqdn, Port, View, has_sip};
+use topology::resolve::fronted;
+use topology::{Fqdn, PoolView, Port, View, has_sip};
 
 /// A member that is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,13 +21,19 @@ pub struct Watched {
     pub hop: Hop,
     /// Its addresses, on every face.
     pub addresses: Vec<IpAddr>,
+    /// Whether it expects to hear from us first whose connection it is, since we pass others on to that port.
+    pub is_told: bool,
 }
+
+/// Hears of each change of a member's standing.
+pub type Listener = Box<dyn Fn(&str, Standing) + Send + Sync>;
 
 /// What is believed of the members, in the order in which they were given.
 pub struct Board {
     members: Vec<Watched>,
     by_address: BTreeMap<IpAddr, usize>,
     beliefs: Vec<Mutex<Belief>>,
+    listener: Option<Listener>,
 }
 
 #[derive(Clone)]
@@ -61,10 +68,17 @@ pub struct MemberStatus {
 }
 
 impl Watched {
-    /// Every machine that speaks SIP inside, with its addresses.
+    /// Those of whom a machine has to know: a name service of every machine that speaks SIP inside, a balancer of the
+    /// members behind its VIPs.
     #[must_use]
-    pub fn all(view: &View) -> Vec<Self> {
+    pub fn of(view: &View) -> Vec<Self> {
+        let answers_names = view.has_role(Role::Dns);
+        let held = |pool: &PoolView| {
+            let mut vips = view.listeners.iter().filter_map(|one| one.vip_of.as_ref());
+            vips.any(|vip| *vip == pool.pool.fqdn)
+        };
         let pools = view.pools.iter().filter(|pool| has_sip(pool.pool.role));
+        let pools = pools.filter(|pool| answers_names || held(pool));
         let watched = pools.flat_map(|pool| {
             pool.members.iter().map(|member| Self {
                 pool: pool.pool.fqdn.clone(),
@@ -73,6 +87,7 @@ impl Watched {
                     .into_iter()
                     .chain(member.external)
                     .collect(),
+                is_told: held(pool) && fronted(&pool.pool, Port::Sip),
             })
         });
         watched.collect()
@@ -97,6 +112,16 @@ impl Board {
             by_address: addresses.collect(),
             beliefs: members.iter().map(|_| Mutex::new(fresh.clone())).collect(),
             members,
+            listener: None,
+        }
+    }
+
+    /// Has somebody hear of each change.
+    #[must_use]
+    pub fn telling(self, listener: Listener) -> Self {
+        Self {
+            listener: Some(listener),
+            ..self
         }
     }
 
@@ -149,6 +174,9 @@ impl Board {
         }
         if let Some(known) = self.members.get(member.0) {
             tracing::info!(member = %known.hop.name, standing = word(standing), "a server's health has changed");
+            if let Some(listener) = &self.listener {
+                listener(&known.hop.name, standing);
+            }
         }
     }
 

@@ -14,7 +14,7 @@ mod board;
 pub mod options;
 mod prober;
 
-pub use board::{Board, MemberStatus, Reporter, Watched};
+pub use board::{Board, Listener, MemberStatus, Reporter, Watched};
 pub use prober::{Prober, REPORTS};
 
 #[cfg(test)]

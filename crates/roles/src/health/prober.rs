@@ -9,8 +9,9 @@ use base::net::Hop;
 use base::random::Random;
 use base::{Machine as _, Step};
 use runtime::clock::Clock;
+use runtime::proxy_header;
 use runtime::tls::Store;
-use runtime::tls::stream::connect;
+use runtime::tls::stream::connect_saying;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -130,9 +131,10 @@ impl Prober {
             return;
         };
         let (hop, tls, from) = (watched.hop.clone(), Arc::clone(&self.tls), self.from);
+        let first = watched.is_told.then(proxy_header::own).unwrap_or_default();
         let (patience, number) = (self.pace.patience, self.random.next_u64());
         self.under_way.spawn(async move {
-            let asked = timeout(patience, ask(&hop, from, &tls, patience, number));
+            let asked = timeout(patience, ask(&first, &hop, from, &tls, patience, number));
             let found = asked.await.unwrap_or_else(|_| {
                 let waited = patience.as_secs_f32();
                 Err(format!("no answer within {waited} s"))
@@ -166,13 +168,14 @@ impl Prober {
 
 /// Asks one member, as a server of the deployment.
 async fn ask(
+    first: &[u8],
     hop: &Hop,
     from: IpAddr,
     tls: &Store,
     patience: Duration,
     number: u64,
 ) -> Result<Finding, String> {
-    let connected = connect(hop, Some(from), tls, patience).await;
+    let connected = connect_saying(first, hop, Some(from), tls, patience).await;
     let mut stream = connected.map_err(|error| chain(&error))?;
     let status = options::ask(&mut stream, &hop.name, number).await;
     // The answer is what counts; the other side closes too if this does not get through.

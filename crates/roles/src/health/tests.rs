@@ -44,7 +44,7 @@ async fn what_is_no_answer_is_told_apart() {
 fn everyone_who_speaks_sip_is_asked_and_an_edge_is_known_by_both_its_addresses() {
     let topology = Topology::parse(REFERENCE, "reference").unwrap();
     let view = topology.view("dns01.contoso.net").unwrap();
-    let watched = Watched::all(&view);
+    let watched = Watched::of(&view);
     let names: Vec<&str> = watched.iter().map(|one| &*one.hop.name).collect();
     let expected = [
         "edge01.contoso.net",

@@ -1,5 +1,6 @@
 //! What a balancer tells of the pools whose VIPs it holds.
 
+use base::health::Standing;
 use runtime::metrics::{Kind, Page};
 use serde::{Deserialize, Serialize};
 use web::balance::{Health, MemberState};
@@ -24,6 +25,15 @@ pub struct BalancedMember {
     pub state: String,
     /// Connections that it carries.
     pub open: usize,
+}
+
+/// What the balancer makes of a member's standing.
+pub(super) const fn health(standing: Standing) -> Health {
+    match standing {
+        Standing::Up => Health::Up,
+        Standing::Down => Health::Down,
+        Standing::Draining => Health::Draining,
+    }
 }
 
 /// The pools, for `vestibule status`.

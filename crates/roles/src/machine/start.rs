@@ -15,7 +15,7 @@ use topology::{FederationMode, Port, Topology, View, has_sip};
 
 use super::services::{NamePlan, Plan, ServiceError, Services, SourcePlan};
 use super::status::face_name;
-use super::{ListenerStatus, Running, Shared, Vips};
+use super::{ListenerStatus, Running, Shared, Vips, balanced};
 use crate::balancer::{self, Pools};
 use crate::directory_admin::{self, Admin, Rules};
 use crate::directory_log::{DirectoryLog, FOLDER};
@@ -171,8 +171,10 @@ impl Builder<'_> {
             }
             None => None,
         };
-        let plan = self.plan(users.as_ref(), inside.as_ref(), &mut opened)?;
-        let (passing, vips) = self.vips(&mut opened)?.unzip();
+        let pools = Pools::of(&self.view, self.random()?, self.options.clock);
+        let pools = Arc::new(pools);
+        let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
+        let (passing, vips) = self.vips(pools, &mut opened)?.unzip();
         let (workers, node) = match sip {
             Some((sockets, stores)) => {
                 let started = self.start_sip(sockets, stores, users.as_ref(), bindings.as_ref())?;
@@ -406,8 +408,11 @@ impl Builder<'_> {
     }
 
     /// Opens the VIPs that this machine holds and passes on what comes there.
-    fn vips(&self, opened: &mut Vec<SocketAddr>) -> Result<Option<(Passing, Vips)>, StartError> {
-        let pools = Pools::of(&self.view, self.random()?, self.options.clock);
+    fn vips(
+        &self,
+        pools: Arc<Pools>,
+        opened: &mut Vec<SocketAddr>,
+    ) -> Result<Option<(Passing, Vips)>, StartError> {
         let open = balancer::open(&self.view, pools, self.options.workers);
         let open = open.map_err(|error| StartError::Listen {
             machine: self.machine.clone(),
@@ -458,12 +463,24 @@ impl Builder<'_> {
         }))
     }
 
-    /// Prepares to ask how others are, on a machine that answers with those who are well.
-    fn prober(&self, inside: Option<&Arc<Store>>) -> Result<Option<Prober>, StartError> {
-        let Some(store) = inside.filter(|_| self.view.has_role(Role::Dns)) else {
+    /// Prepares to ask how others are, on a machine that chooses among them.
+    fn prober(
+        &self,
+        inside: Option<&Arc<Store>>,
+        pools: &Arc<Pools>,
+    ) -> Result<Option<Prober>, StartError> {
+        let chooses = self.view.has_role(Role::Dns) || self.view.has_role(Role::LoadBalancer);
+        let Some(store) = inside.filter(|_| chooses) else {
             return Ok(None);
         };
-        let board = Arc::new(Board::new(Watched::all(&self.view)));
+        let watched = Watched::of(&self.view);
+        for member in &watched {
+            // Who has just begun must not take a deployment away: all are up until something else is found out.
+            pools.found(&member.hop.name, web::balance::Health::Up);
+        }
+        let pools = Arc::clone(pools);
+        let tell = move |member: &str, standing| pools.found(member, balanced::health(standing));
+        let board = Arc::new(Board::new(watched).telling(Box::new(tell)));
         Ok(Some(Prober::new(
             board,
             health::Pace::default(),
@@ -479,6 +496,7 @@ impl Builder<'_> {
         &self,
         users: Option<&Users>,
         inside: Option<&Arc<Store>>,
+        pools: &Arc<Pools>,
         addresses: &mut Vec<SocketAddr>,
     ) -> Result<Plan, StartError> {
         let identify: Arc<dyn Identify> = Arc::new(TrustList::of(&self.view));
@@ -487,7 +505,7 @@ impl Builder<'_> {
             source: None,
             metrics: None,
             names: None,
-            prober: self.prober(inside)?,
+            prober: self.prober(inside, pools)?,
         };
         if let Some(prober) = &plan.prober {
             plan.names = self.names(prober.board(), addresses)?;

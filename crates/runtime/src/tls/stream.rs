@@ -9,6 +9,7 @@ use std::time::Duration;
 use base::net::{Face, Hop, Peer};
 use rustls::{ClientConfig, CommonState};
 use rustls_pki_types::ServerName;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
@@ -94,9 +95,12 @@ impl Visitor {
         hop: &Hop,
         limit: Duration,
     ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-        timeout(limit, connect_patiently(hop, None, Arc::clone(&self.0)))
-            .await
-            .map_err(|_| StreamError::Timeout)?
+        timeout(
+            limit,
+            connect_patiently(&[], hop, None, Arc::clone(&self.0)),
+        )
+        .await
+        .map_err(|_| StreamError::Timeout)?
     }
 }
 
@@ -110,15 +114,28 @@ pub async fn connect(
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    timeout(
-        limit,
-        connect_patiently(hop, from, store.current().client()),
-    )
-    .await
-    .map_err(|_| StreamError::Timeout)?
+    connect_saying(&[], hop, from, store, limit).await
+}
+
+/// The same with words before the handshake: the PROXY header of a balancer that speaks for itself.
+///
+/// # Errors
+/// See [`StreamError`].
+pub async fn connect_saying(
+    first: &[u8],
+    hop: &Hop,
+    from: Option<IpAddr>,
+    store: &Store,
+    limit: Duration,
+) -> Result<client::TlsStream<TcpStream>, StreamError> {
+    let config = store.current().client();
+    timeout(limit, connect_patiently(first, hop, from, config))
+        .await
+        .map_err(|_| StreamError::Timeout)?
 }
 
 async fn connect_patiently(
+    first: &[u8],
     hop: &Hop,
     from: Option<IpAddr>,
     config: Arc<ClientConfig>,
@@ -127,11 +144,12 @@ async fn connect_patiently(
         wanted: hop.name.to_string(),
     };
     let name = ServerName::try_from(hop.name.to_string()).map_err(|_| wrong())?;
-    let tcp = dial(hop.addr, from).await;
-    let tcp = tcp.map_err(|source| StreamError::Connect {
+    let broken = |source| StreamError::Connect {
         addr: hop.addr,
         source,
-    })?;
+    };
+    let mut tcp = dial(hop.addr, from).await.map_err(broken)?;
+    tcp.write_all(first).await.map_err(broken)?;
     let connector = TlsConnector::from(config);
     let stream = connector
         .connect(name, tcp)

@@ -33,6 +33,13 @@ fn requests(site: &Site, machine: &str) -> u64 {
     site.report(machine).sip.unwrap().requests
 }
 
+/// How the balancer sees the two members.
+fn seen(site: &Site) -> Vec<String> {
+    let balanced = site.report(LB01).balanced;
+    let members = balanced.into_iter().flat_map(|pool| pool.members);
+    members.map(|member| member.state).collect()
+}
+
 #[test]
 fn phones_sign_in_at_the_vip_and_a_member_that_dies_is_not_missed() {
     let site = Site::new();
@@ -87,4 +94,8 @@ fn phones_sign_in_at_the_vip_and_a_member_that_dies_is_not_missed() {
     }
     let took_over = || (requests(&site, DIR02) >= shared[1] + 24).then_some(());
     wait::until(SOON, took_over).expect("the other member has it all");
+    wait::until(SOON, || (seen(&site) == ["down", "up"]).then_some(()))
+        .expect("it is seen to be down");
+    dir01.restart().unwrap();
+    wait::until(SOON, || (seen(&site) == ["up", "up"]).then_some(())).expect("it is seen again");
 }
