@@ -85,7 +85,7 @@ fn the_summary_narrows_to_a_machine_or_a_role() {
             .collect()
     };
     let dns = of(&["--machine", "DNS01.contoso.net"]);
-    assert_eq!(dns, ["17", "17", "18", "18", "18", "24"]);
+    assert_eq!(dns, ["17", "17", "18", "18", "18", "24", "30", "31", "31"]);
     assert_eq!(of(&["--role", "dns"]), dns);
     assert_eq!(
         of(&["--role", "load-balancer"]),

@@ -587,4 +587,24 @@ pub const TABLE: &[Flow] = &[
             ko: "이름 서비스는 SIP를 사용하는 모든 서버의 상태를 확인하고, 중지되었거나 드레이닝 중인 서버를 응답에서 제외합니다.",
         },
     },
+    Flow {
+        id: 31,
+        legs: &[Leg {
+            from: &[End::Clients],
+            to: &[End::Of(Role::Dns)],
+        }],
+        services: &[
+            udp(Protocol::Dns, Security::Plain, Port::Dns),
+            tcp(Protocol::Dns, Security::Plain, Port::Dns),
+        ],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "names for clients",
+            ko: "클라이언트의 이름 확인",
+        },
+        note: Text {
+            en: "Phones and browsers inside find their servers by name.",
+            ko: "내부의 전화와 브라우저는 이름으로 서버를 찾습니다.",
+        },
+    },
 ];
