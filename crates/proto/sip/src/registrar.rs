@@ -21,6 +21,7 @@ pub(crate) use answer::{Answer, FLOW_TIMER, binds_flow};
 use crate::config::Registrations;
 use crate::location::{Binding, Change};
 use crate::msg::{Address, Element, Invalid, Message, Name, Scheme, Uri};
+use crate::role::{route, secure};
 use base::UnixMillis;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,9 @@ pub enum Refusal {
     /// The Contact is no SIP URI: 400.
     #[error("contact is not a SIP URI")]
     ContactForm,
+    /// A `sips` Contact in a REGISTER that is not `sips` throughout (RFC 5630 5.2): 400.
+    #[error("a sips contact needs a sips Request-URI and Path")]
+    NotSecure,
     /// A Contact or the route to it is longer than we keep: 400.
     #[error("contact is too long")]
     TooLong,
@@ -95,6 +99,7 @@ impl Refusal {
         match self {
             Self::Malformed
             | Self::ContactForm
+            | Self::NotSecure
             | Self::TooLong
             | Self::ManyFlows
             | Self::Star
@@ -230,6 +235,9 @@ fn read_contact(
         return Err(Refusal::ContactForm);
     }
     let life = lifetime(rules, request.message, &address)?;
+    if uri.scheme == Scheme::Sips && !life.is_zero() && !is_secured(request) {
+        return Err(Refusal::NotSecure);
+    }
     let instance = address
         .params
         .value("+sip.instance")
@@ -257,6 +265,13 @@ fn read_contact(
         remote: request.remote,
     };
     Ok((binding, life))
+}
+
+/// Whether a REGISTER and the route back to its client are `sips` (RFC 5630 5.2); To and From do not matter.
+fn is_secured(request: &Request<'_>) -> bool {
+    let mut hops = request.route.iter();
+    let is_sips = |hop: &String| route::uri_of(hop).is_some_and(|uri| uri.scheme == Scheme::Sips);
+    secure::is_sips(request.message.uri()) && hops.all(is_sips)
 }
 
 /// `reg-id` of a Contact, 0 if it does not count: without an instance, or from a client that does not say `outbound`

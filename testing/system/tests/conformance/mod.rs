@@ -45,6 +45,7 @@ mod rfc5118;
 mod rfc5393;
 mod rfc5626;
 mod rfc5627;
+mod rfc5630;
 mod rfc6026;
 mod rfc6665;
 mod rfc7339;

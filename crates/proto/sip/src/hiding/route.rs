@@ -13,6 +13,8 @@ use crate::token::Seal;
 pub(super) const PREFIX: &str = "hr.";
 const PURPOSE: &str = "hidden route";
 const FRONT: &str = "<sip:";
+/// Of an entry in a dialog of `sips`, and of one into which only such are sealed (RFC 5630 5.3).
+const SECURED_FRONT: &str = "<sips:";
 const BACK: &str = ";transport=tls;lr>";
 
 /// Seals entries into one that leads to this name of ours.
@@ -30,11 +32,14 @@ fn sealed_at<'e>(
     host: &str,
     port: Option<u16>,
 ) -> String {
-    let short: Vec<String> = entries.map(shortened).collect();
+    let entries: Vec<&str> = entries.collect();
+    let is_sips = entries.iter().all(|entry| entry.starts_with(SECURED_FRONT));
+    let front = if is_sips { SECURED_FRONT } else { FRONT };
+    let short: Vec<String> = entries.into_iter().map(shortened).collect();
     let plain = short.join("\n").into_bytes();
     let sealed = Seal::new(&config.keys.token, PURPOSE).close(plain, b"");
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{FRONT}{PREFIX}{sealed}@{host}{port}{BACK}")
+    format!("{front}{PREFIX}{sealed}@{host}{port}{BACK}")
 }
 
 /// Opens the entry that a URI is of; `None` if it is not sealed, or not by us.

@@ -10,7 +10,7 @@ use crate::msg::{Message, Method, Name, Reply};
 use crate::presence::Fault;
 use crate::presence::pidf::{self, Document};
 use crate::role::route::{self, Ends};
-use crate::role::{Eventing, Why};
+use crate::role::{Eventing, Why, secure};
 use crate::token::Token;
 use base::net::{FlowId, Link, Peer, Role, WorkerId};
 use std::sync::Arc;
@@ -155,7 +155,10 @@ impl Node {
         let todo = self.events.subscribe(self.now.mono, asked)?;
         let mut reply = Reply::to(request, 200)
             .header(Name::Expires, expires.as_secs())
-            .header(Name::Contact, self.own_contact(id))
+            .header(
+                Name::Contact,
+                self.own_contact(secure::is_sips(request.uri()), id),
+            )
             .header(Name::AllowEvents, Package::ALL);
         if matches!(link.peer, Peer::Server(_)) && about.asker.is_some() {
             // We are a proxy too: our own entry brings what comes in this dialog from wherever to this machine.
@@ -177,7 +180,8 @@ impl Node {
         let [dialog, _] = ends.dialogs();
         let token = Token::record_route(None, dialog, &self.config.keys.token);
         let us = &self.config.inside;
-        format!("<sip:{token}@{}:{};transport=tls;lr>", us.host, us.port)
+        let scheme = secure::scheme_of(request);
+        format!("<{scheme}{token}@{}:{};transport=tls;lr>", us.host, us.port)
     }
 
     fn dialog_of(&self, id: FlowId, link: &Link, request: &Message) -> Result<Dialog, Why> {

@@ -10,6 +10,7 @@ use crate::hiding;
 use crate::msg::{Edit, Message, Method, Name, Via, push_number};
 use crate::role::loops;
 use crate::role::route::Ends;
+use crate::role::secure;
 use crate::role::{Assert, Plan, Record, Target, Towards, Why, may_assert};
 use crate::token::{Branch, Dialog, Token};
 use base::net::{FlowId, Link, Peer, Role, Transport};
@@ -290,6 +291,8 @@ impl Node {
         };
         let inside = &self.config.inside;
         let outside = self.config.outside.as_ref();
+        let scheme = secure::scheme_of(passage.request);
+        let entry = |token: &str, us: &Address| entry(scheme, token, us);
         let entries = match (near, far, outside) {
             (Some(near), _, Some(outside)) => {
                 let token = token(Some(near));
@@ -301,8 +304,8 @@ impl Node {
             }
             (Some(near), Some(far), None) => {
                 vec![
-                    self.entry_for(&token(Some(far)), far),
-                    self.entry_for(&token(Some(near)), near),
+                    self.entry_for(scheme, &token(Some(far)), far),
+                    self.entry_for(scheme, &token(Some(near)), near),
                 ]
             }
             (Some(one), None, None) | (None, Some(one), None)
@@ -312,11 +315,11 @@ impl Node {
             }
             (Some(near), None, None) => {
                 let token = token(Some(near));
-                vec![entry(&token, inside), self.entry_for(&token, near)]
+                vec![entry(&token, inside), self.entry_for(scheme, &token, near)]
             }
             (None, Some(far), None) => {
                 let token = token(Some(far));
-                vec![self.entry_for(&token, far), entry(&token, inside)]
+                vec![self.entry_for(scheme, &token, far), entry(&token, inside)]
             }
             (None, None, _) => vec![entry(&token(None), &self.pool_address())],
         };
@@ -330,7 +333,8 @@ impl Node {
         let from_partner = matches!(passage.link.peer, Peer::Partner(_));
         let outside = &self.config.federation.as_ref()?.address;
         let token = Token::record_route(None, dialog, &self.config.keys.token);
-        let [outer, inner] = [outside, &self.config.inside].map(|side| entry(&token, side));
+        let scheme = secure::scheme_of(passage.request);
+        let [outer, inner] = [outside, &self.config.inside].map(|side| entry(scheme, &token, side));
         match (from_partner, to_partner) {
             (false, false) => None,
             (_, true) => Some([outer, inner].join(", ")),
@@ -353,15 +357,15 @@ impl Node {
     }
 
     /// The entry by which the end of a flow reaches us.
-    fn entry_for(&self, token: &str, flow: FlowId) -> String {
+    fn entry_for(&self, scheme: &str, token: &str, flow: FlowId) -> String {
         let transport = match flow.transport() {
-            Transport::Tls => return entry(token, &self.config.inside),
+            Transport::Tls => return entry(scheme, token, &self.config.inside),
             Transport::Tcp => "tcp",
             Transport::Udp => "udp",
         };
         let us = self.config.plain.as_ref().unwrap_or(&self.config.inside);
         format!(
-            "<sip:{token}@{}:{};transport={transport};lr>",
+            "<{scheme}{token}@{}:{};transport={transport};lr>",
             us.host, us.port
         )
     }
@@ -374,9 +378,9 @@ impl Node {
     }
 }
 
-fn entry(token: &str, address: &Address) -> String {
+fn entry(scheme: &str, token: &str, address: &Address) -> String {
     let mut entry = String::with_capacity(96);
-    for piece in ["<sip:", token, "@", &address.host, ":"] {
+    for piece in ["<", scheme, token, "@", &address.host, ":"] {
         entry.push_str(piece);
     }
     push_number(&mut entry, address.port.into());

@@ -7,7 +7,7 @@ use super::outgoing::transport_name;
 use super::{Alarm, Node};
 use crate::event::{Notice, Reach};
 use crate::msg::{Compose, Message, Name};
-use crate::role::route;
+use crate::role::{route, secure};
 use crate::token::Branch;
 use crate::txn::{ClientTransaction, Do, Kind, Steps, Timer};
 use base::net::{FlowId, Hop, Transport};
@@ -146,21 +146,25 @@ impl Node {
             .header(Name::To, &dialog.remote)
             .header(Name::CallId, &dialog.call_id)
             .header(Name::CSeq, format!("{} NOTIFY", dialog.sent))
-            .header(Name::Contact, self.own_contact(flow))
+            .header(
+                Name::Contact,
+                self.own_contact(secure::is_sips(&dialog.target), flow),
+            )
             .header(Name::Event, &notice.event)
             .header(Name::SubscriptionState, &notice.state)
             .body(notice.media_type, notice.body.clone())
             .write()
     }
 
-    /// Our Contact, as the end of a flow reaches it.
-    pub(super) fn own_contact(&self, flow: FlowId) -> String {
+    /// Our Contact, as the end of a flow reaches it; `sips` in a dialog of `sips` (RFC 3261 12.1.1).
+    pub(super) fn own_contact(&self, is_sips: bool, flow: FlowId) -> String {
+        let scheme = if is_sips { "sips" } else { "sip" };
         let (us, transport) = match (&self.config.plain, flow.transport()) {
             (Some(plain), Transport::Tcp) => (plain, "tcp"),
             (Some(plain), Transport::Udp) => (plain, "udp"),
             _ => (&self.config.inside, "tls"),
         };
-        format!("<sip:{}:{};transport={transport}>", us.host, us.port)
+        format!("<{scheme}:{}:{};transport={transport}>", us.host, us.port)
     }
 
     fn own_steps(&mut self, number: u64, steps: &Steps) {

@@ -10,7 +10,7 @@
 use super::{contact_value, flow_number};
 use crate::location::Binding;
 use crate::msg::{Message, Name, Reply};
-use crate::role::{gruu, route};
+use crate::role::{gruu, route, secure};
 use crate::token::Key;
 use base::UnixMillis;
 use base::random::Random;
@@ -67,11 +67,18 @@ impl Answer<'_> {
         let Some(instance) = &binding.instance else {
             return;
         };
-        let public = gruu::public(self.aor, instance);
+        // RFC 5627 3.1: they are `sips` where the Contact is.
+        let s = if secure::is_sips(&binding.contact) {
+            "s"
+        } else {
+            ""
+        };
+        let secured = |gruu: &str| gruu.replacen("sip:", &format!("sip{s}:"), 1);
+        let public = secured(&gruu::public(self.aor, instance));
         // Writing to a string does not fail.
         let _ = write!(contact, ";pub-gruu=\"{public}\"");
         if let Some(temporary) = gruu::temporary(self.aor, binding, nonce, self.key) {
-            let _ = write!(contact, ";temp-gruu=\"{temporary}\"");
+            let _ = write!(contact, ";temp-gruu=\"{}\"", secured(&temporary));
         }
     }
 }
@@ -90,7 +97,8 @@ fn service_route(request: &Message) -> Option<String> {
     let first_hop = request.elements(Name::Path).last()?;
     let uri = route::uri_of(first_hop.text()?)?;
     let face = uri.params.value(route::FACE)?;
-    Some(format!("<sip:{face};transport=tls;lr>"))
+    let scheme = secure::scheme_of(request);
+    Some(format!("<{scheme}{face};transport=tls;lr>"))
 }
 
 /// RFC 3261 20.17: `Sat, 13 Nov 2010 23:29:00 GMT`.

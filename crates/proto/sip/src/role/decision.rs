@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// How long whoever is told 503 should wait: long enough to find another server first.
 const RETRY_AFTER_SECS: u32 = 5;
+/// RFC 5630 6; a word in place of our name, since the answer may go anywhere.
+const NOT_SECURE: &str = "380 vestibule \"SIPS Not Allowed\"";
 
 /// What a role may look at while it decides.
 pub(crate) struct Context<'a> {
@@ -220,6 +222,8 @@ pub enum Why {
     UnknownUser,
     /// The user is not registered.
     Unreachable,
+    /// A `sips` URI was asked for where there is no TLS, or is not what the user registered (RFC 5630 5.3).
+    NotSecure,
     /// The flow that a route names is gone (RFC 5626 5.3).
     FlowGone,
     /// A route leads to a machine that is not of the topology.
@@ -288,7 +292,7 @@ impl Why {
             Self::Unsupported => 420,
             Self::FlowGone => 430,
             Self::TooBroad => 440,
-            Self::Unreachable => 480,
+            Self::Unreachable | Self::NotSecure => 480,
             Self::NoDialog | Self::Stray => 481,
             Self::Loop | Self::Merged => 482,
             Self::TooManyHops => 483,
@@ -315,6 +319,7 @@ impl Why {
         match self.status() {
             503 => reply.header(Name::RetryAfter, RETRY_AFTER_SECS),
             489 => reply.header(Name::AllowEvents, crate::event::Package::ALL),
+            480 if self == Self::NotSecure => reply.header(Name::Warning, NOT_SECURE),
             _ => reply,
         }
     }
@@ -337,6 +342,7 @@ impl Why {
             | Self::Redirected
             | Self::UnknownUser
             | Self::Unreachable
+            | Self::NotSecure
             | Self::TooManyHops
             | Self::TooBroad
             | Self::Loop
@@ -370,6 +376,7 @@ impl Why {
             Self::NotOurDomain => "not-our-domain",
             Self::UnknownUser => "unknown-user",
             Self::Unreachable => "unreachable",
+            Self::NotSecure => "not-secure",
             Self::FlowGone => "flow-gone",
             Self::ForeignRoute => "foreign-route",
             Self::Merged => "merged",

@@ -13,6 +13,7 @@ use super::dialog;
 use super::gruu::Wanted;
 use super::identity::{self, Caller};
 use super::route::{self, Leads, Routes};
+use super::secure;
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::InternalSignIn;
 use crate::msg::{Method, Name, Reply};
@@ -89,9 +90,7 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
         return redirect_home(context, ask, home, user);
     }
     let towards = Towards::Servers(route::home_servers(context, home));
-    let path = ask
-        .is_from_client()
-        .then(|| route::path_uri(context, ask.flow));
+    let path = ask.is_from_client().then(|| route::path_uri(context, ask));
     Decision::Forward(Box::new(Plan {
         assert: Assert::User(Arc::clone(&user)),
         path,
@@ -116,6 +115,7 @@ pub(crate) fn redirect_home<'r>(
     let until = context.now.wall.after(context.config.ticket_life).as_secs();
     let ticket = Ticket::mint(&user, until, &context.config.keys.ticket);
     let plain_port = context.config.plain.as_ref().map(|plain| plain.port);
+    let scheme = secure::scheme_of(ask.request);
     let contact = |name: &str, port: u16, q: &str| {
         let (port, params) = match (ask.link.transport, plain_port) {
             (Transport::Tls, _) | (_, None) => {
@@ -124,7 +124,7 @@ pub(crate) fn redirect_home<'r>(
             (Transport::Tcp, Some(plain)) => (plain, "tcp".to_owned()),
             (Transport::Udp, Some(plain)) => (plain, "udp".to_owned()),
         };
-        format!("<sip:{name}:{port};transport={params}>;q={q}")
+        format!("<{scheme}{name}:{port};transport={params}>;q={q}")
     };
     let mut reply =
         Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));

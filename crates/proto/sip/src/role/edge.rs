@@ -86,7 +86,7 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
     };
     Decision::Forward(Box::new(Plan {
         record: Record::of_new(ask.request.method()),
-        path: register.then(|| route::path_uri(context, ask.flow)),
+        path: register.then(|| route::path_uri(context, ask)),
         strip_credentials: false,
         ..Plan::to(vec![Target::at(Towards::Servers(hops))])
     }))

@@ -115,7 +115,7 @@ fn registering(context: &Context<'_>, ask: &Ask<'_>, aor: Arc<str>, by: Arc<str>
         .iter()
         .any(|hop| route::role_of(context, hop) == Some(Role::Edge));
     if ask.is_from_client() {
-        path = vec![route::path_uri(context, ask.flow)];
+        path = vec![route::path_uri(context, ask)];
     }
     // The first hop wrote its entry first, so it is the last (RFC 3327 5.2).
     let outbound = path
@@ -148,6 +148,9 @@ pub(crate) fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Calle
     let targets = located::targets(context, ask, &aor, &wanted);
     if !targets.is_empty() {
         return forward(ask, caller, targets);
+    }
+    if located::is_insecure(context, ask, &aor) {
+        return Decision::refuse(ask, Why::NotSecure);
     }
     // RFC 5627 5.4: a temporary GRUU ends with its registration, a public one never does.
     let not_here = match wanted {
@@ -206,7 +209,7 @@ fn forward_unless<'r>(
 pub(crate) fn inside<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Decision<'r> {
     let gone = routes.rest.is_empty() && routes.flow == Some(Leads::Nowhere);
     let uri = routes.uri.clone();
-    let contact = located::by_gruu(context, ask).map(|binding| binding.contact.clone());
+    let contact = located::contact_by_gruu(context, ask);
     if !gone && let Some(decision) = dialog::follow_to(context, ask, routes, contact) {
         return decision;
     }

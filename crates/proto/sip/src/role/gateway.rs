@@ -11,6 +11,7 @@ use super::dialog;
 use super::front_end;
 use super::identity::Caller;
 use super::route::{self, Routes};
+use super::secure;
 use super::{Ask, Context, Decision, Target, Towards, Why};
 use crate::config::Gateway;
 use crate::msg::{Method, Reply, Uri};
@@ -65,7 +66,8 @@ pub(crate) fn callee(context: &Context<'_>, ask: &Ask<'_>, uri: &Uri<'_>) -> Opt
 
 /// The Request-URI for servers of ours, which know the domain and not the address that a gateway wrote.
 pub(crate) fn uri_for(context: &Context<'_>, ask: &Ask<'_>, aor: &str) -> Option<String> {
-    is_own_address(context, ask).then(|| aor.to_owned())
+    let bare = aor.strip_prefix("sip:").unwrap_or(aor);
+    is_own_address(context, ask).then(|| [secure::scheme_of(ask.request), bare].concat())
 }
 
 /// A target for who is not of the directory and is reached by a gateway: the gateway itself from a Front End of its

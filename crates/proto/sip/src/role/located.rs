@@ -8,9 +8,11 @@
 
 use super::gruu::{self, Wanted};
 use super::route::{self, Routes};
+use super::secure;
 use super::{Ask, Context, Target};
 use crate::location::Binding;
 use crate::msg::Uri;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The highest q, in thousandths.
@@ -56,17 +58,18 @@ fn by_phone(bindings: &[Arc<Binding>]) -> Vec<Vec<&Binding>> {
     phones
 }
 
-/// A target for a binding; `None` if its flow is gone.
+/// A target for a binding; `None` if its flow is gone, or it is not `sips` and the request is.
 pub(super) fn target_for(
     context: &mut Context<'_>,
     ask: &Ask<'_>,
     binding: &Binding,
 ) -> Option<Target> {
+    let contact = secure::in_scheme_of(ask.request.uri(), &binding.contact)?;
     let routes =
         Routes::take_own(context, &[], binding.route.iter().map(String::as_str), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
     let target = Target {
-        uri: Some(request_uri(&binding.contact).to_owned()),
+        uri: Some(request_uri(&contact).to_owned()),
         route: routes.rest,
         order: Q_MAX.saturating_sub(binding.q),
         ..Target::at(towards)
@@ -97,14 +100,32 @@ pub(super) fn registered_again(
     let wanted = Uri::parse(uri.unwrap_or_else(|| ask.request.uri())).ok()?;
     let bindings = context.locations.find(&aor, context.now.wall);
     let same = |binding: &&Arc<Binding>| {
-        Uri::parse(&binding.contact).is_ok_and(|contact| contact.matches(&wanted))
+        let contact = secure::in_scheme_of(wanted.as_str(), &binding.contact);
+        let contact = contact
+            .as_deref()
+            .and_then(|contact| Uri::parse(contact).ok());
+        contact.is_some_and(|contact| contact.matches(&wanted))
     };
     let binding = bindings.iter().find(same)?;
     target_for(context, ask, binding)
 }
 
+/// The Contact that the GRUU in the Request-URI stands for, in its scheme.
+pub(super) fn contact_by_gruu(context: &Context<'_>, ask: &Ask<'_>) -> Option<String> {
+    let binding = by_gruu(context, ask)?;
+    secure::in_scheme_of(ask.request.uri(), &binding.contact).map(Cow::into_owned)
+}
+
+/// Tells whether a user has registered phones of which a request reaches none for the sake of its scheme.
+pub(super) fn is_insecure(context: &Context<'_>, ask: &Ask<'_>, aor: &str) -> bool {
+    let asked = ask.request.uri();
+    let bindings = context.locations.find(aor, context.now.wall);
+    let reaches = |binding: &Arc<Binding>| secure::in_scheme_of(asked, &binding.contact).is_some();
+    !bindings.is_empty() && !bindings.iter().any(reaches)
+}
+
 /// The newest binding of the phone whose GRUU the Request-URI is, if it is registered here.
-pub(super) fn by_gruu(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<Binding>> {
+fn by_gruu(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<Binding>> {
     let uri = ask.parts.uri?;
     if !uri.params.has("gr") || !context.config.is_our_domain(uri.host) {
         return None;

@@ -18,6 +18,7 @@ pub(crate) mod identity;
 mod located;
 pub(crate) mod loops;
 pub(crate) mod route;
+pub(crate) mod secure;
 
 pub use decision::Why;
 pub(crate) use decision::{
@@ -44,6 +45,7 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
             Decision::refuse(ask, Why::NotServed)
         }
     };
+    let decision = secure::only_secured(ask, decision);
     let is_too_far =
         has_no_hops_left(ask.request) || hiding::is_too_long(context.config, ask.request);
     if matches!(decision, Decision::Forward(_)) && is_too_far {
@@ -52,11 +54,14 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
     decision
 }
 
-/// What every role does alike (RFC 3261 16.3): Max-Forwards, loops, Proxy-Require, and being asked how it is.
+/// What every role does alike (RFC 3261 16.3): `sips` only over TLS, Max-Forwards, loops, Proxy-Require, and being asked how it is.
 fn common<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>> {
     let request = ask.request;
     if !may_speak_sip(context.config.server.role, &ask.link.peer) {
         return Some(Decision::refuse(ask, Why::Forbidden));
+    }
+    if secure::came_in_the_clear(ask) {
+        return Some(Decision::refuse(ask, Why::NotSecure));
     }
     if is_for_me(context, ask)
         && let Some(decision) = to_ourselves(context, ask)

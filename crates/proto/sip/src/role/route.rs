@@ -3,6 +3,7 @@
 //! A machine connects only to machines of the topology; a client is reached over the flow that it opened, which a
 //! token of ours names. So a Route can lead to a server that we know or to a flow of ours, and nowhere else.
 
+use super::secure;
 use super::{Ask, Context, Target, Towards, Why};
 use crate::config::Pool;
 use crate::msg::{Address, Message, Name, Parts, Uri};
@@ -297,9 +298,10 @@ pub(crate) fn towards(context: &mut Context<'_>, routes: &Routes) -> Result<Opti
 /// The parameter of our Path that says by which name its client reaches us (RFC 3608: the route it should take).
 pub(crate) const FACE: &str = "face";
 
-/// Writes the URI that names one of our flows, for a Path. `ob` says that requests follow the flow (RFC 5626 5.1).
-pub(crate) fn path_uri(context: &Context<'_>, flow: FlowId) -> String {
-    let config = context.config;
+/// Writes the URI that names the flow of a REGISTER, for its Path, in the scheme that it asks for. `ob` says that requests
+/// follow the flow (RFC 5626 5.1).
+pub(crate) fn path_uri(context: &Context<'_>, ask: &Ask<'_>) -> String {
+    let (config, flow) = (context.config, ask.flow);
     let token = Token::path(config.boot, flow, &config.keys.token);
     let face = match config.server.role {
         Role::Edge => config.outside.as_ref(),
@@ -311,7 +313,8 @@ pub(crate) fn path_uri(context: &Context<'_>, flow: FlowId) -> String {
         .filter(|_| flow.transport() == Transport::Tls)
         .map(|face| format!(";{FACE}={}:{}", face.host, face.port));
     format!(
-        "<sip:{token}@{}:{};transport=tls;lr;ob{}>",
+        "<{}{token}@{}:{};transport=tls;lr;ob{}>",
+        secure::scheme_of(ask.request),
         config.inside.host,
         config.inside.port,
         face.unwrap_or_default()

@@ -21,6 +21,7 @@ mod overload;
 mod presence;
 mod relaying;
 mod routing;
+mod secure;
 mod sign_in;
 mod transactions;
 mod trust;

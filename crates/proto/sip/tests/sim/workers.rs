@@ -101,6 +101,13 @@ impl Workers {
         flow
     }
 
+    /// A client connects over TCP without TLS.
+    pub fn in_the_clear(&mut self, worker: u8, serial: u64) -> FlowId {
+        let flow = FlowId::accepted(WorkerId(worker), serial).over(Transport::Tcp);
+        self.open(flow, Peer::Client);
+        flow
+    }
+
     /// Datagrams come from a new address.
     pub fn datagrams(&mut self, worker: u8, serial: u64) -> FlowId {
         let flow = FlowId::accepted(WorkerId(worker), serial).over(Transport::Udp);
