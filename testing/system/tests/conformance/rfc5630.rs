@@ -220,7 +220,7 @@ fn recorded(site: &Site) -> Verdict {
     let mut here = outside.confirm(&invite, &ok)?;
     callee.expect("ACK")?;
     let there = system::agent::Dialog::of_callee(&came, &answer);
-    let mut there = there.ok_or(Fault::new("no dialog"))?;
+    let mut there = there.ok_or_else(|| Fault::new("no dialog"))?;
     for callee_asks in [false, true] {
         let (from, to, dialog) = if callee_asks {
             (&mut callee, &mut outside, &mut there)
