@@ -15,26 +15,43 @@ pub use families::all;
 pub enum Fate {
     /// It is treated as an INVITE that is in order: challenged.
     Challenged,
-    /// It is answered with a 4xx or 5xx that is no challenge, or the connection ends.
+    /// It is answered with a 4xx or 5xx that is no challenge, or the connection ends; a datagram is answered or dropped.
     Refused,
-    /// Either of the two, or nothing where there is nobody to answer; the next message is served or the connection has
-    /// ended.
+    /// Nobody answers it, and the connection stays: RFC 3261 has no answer to a response, nor to an ACK.
+    Dropped,
+    /// Any of them; the next message is served or the connection has ended.
     Survived,
 }
 
 impl Fate {
-    /// Tells whether this may come of it: the final status if there was one, and whether the connection ended.
+    /// Tells whether this may come of it: the final status if there was one, and how it was carried.
     #[must_use]
-    pub const fn allows(self, status: Option<u16>, has_ended: bool) -> bool {
+    pub const fn allows(self, status: Option<u16>, after: After) -> bool {
         match (self, status) {
             (Self::Challenged, Some(status)) => matches!(status, 401 | 407),
             (Self::Challenged, None) => false,
             (Self::Refused, Some(status)) => status >= 400 && !matches!(status, 401 | 407),
-            (Self::Refused, None) => has_ended,
+            (Self::Refused, None) => !matches!(after, After::Open),
+            (Self::Dropped, Some(_)) => false,
+            (Self::Dropped, None) => !matches!(after, After::Ended),
             (Self::Survived, _) => true,
         }
     }
 }
+
+/// How what carried a message is after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// The connection is open: the question behind the message was answered on it.
+    Open,
+    /// The connection has ended.
+    Ended,
+    /// It was a datagram; there is no connection, and what cannot be read is dropped.
+    Datagram,
+}
+
+/// The most that one datagram carries over IPv4.
+const DATAGRAM: usize = 65_507;
 
 /// A message of a family.
 #[derive(Debug, Clone)]
@@ -45,8 +62,18 @@ pub struct Malformed {
     pub name: String,
     /// The message.
     pub bytes: Vec<u8>,
-    /// What may come of it.
+    /// What may come of it on a stream.
     pub fate: Fate,
+    /// What may come of it as a datagram, which ends where it ends (RFC 3261 18.3).
+    pub as_datagram: Fate,
+}
+
+impl Malformed {
+    /// Tells whether it can be sent as a datagram; a longer one is for streams alone.
+    #[must_use]
+    pub const fn fits_a_datagram(&self) -> bool {
+        self.bytes.len() <= DATAGRAM
+    }
 }
 
 #[cfg(test)]

@@ -117,6 +117,8 @@ pub struct Sip {
     pub requests: u64,
     /// Messages that broke a rule.
     pub malformed: u64,
+    /// Relays that are under way.
+    pub relays: u64,
     /// What the runtime counted.
     pub network: BTreeMap<String, u64>,
 }
@@ -153,6 +155,7 @@ impl Report {
         match name {
             "requests" => sip.requests,
             "malformed" => sip.malformed,
+            "relays" => sip.relays,
             _ => sip.network.get(name).copied().unwrap_or(0),
         }
     }
