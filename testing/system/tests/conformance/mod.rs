@@ -41,6 +41,7 @@ mod rfc3903;
 mod rfc4028;
 mod rfc4320;
 mod rfc4475;
+mod rfc4662;
 mod rfc5118;
 mod rfc5393;
 mod rfc5626;

@@ -1,6 +1,6 @@
 //! The dialog of a subscription as its notifier sees it (RFC 3261 12.1.1).
 
-use base::net::FlowId;
+use base::net::{FlowId, WorkerId};
 
 /// By which way a watcher is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,12 @@ pub(crate) enum Reach {
     Flow(FlowId),
     /// By the first server of the route.
     Route,
+    /// No message: it is an entry of a list that a worker of this machine keeps.
+    List {
+        worker: WorkerId,
+        list: u64,
+        entry: usize,
+    },
 }
 
 /// A dialog that a SUBSCRIBE made.

@@ -13,6 +13,7 @@
 //! 481 or 412 and the phone begins anew (`docs/decisions/0023-event-state-in-memory.md`). Bounds: [`Bounds`].
 
 mod dialog;
+mod lists;
 mod notice;
 mod package;
 mod publications;
@@ -23,6 +24,8 @@ mod tests;
 mod watched;
 
 pub(crate) use dialog::{Dialog, Reach};
+pub(crate) use lists::Listed;
+pub use lists::{Interest, Told};
 pub(crate) use notice::{Facts, Notice, Reason};
 pub(crate) use package::Package;
 pub(crate) use publications::{Asked, Origin, Publish, Published};
@@ -63,6 +66,8 @@ pub struct Bounds {
     pub to_one: usize,
     /// Subscriptions of one watcher.
     pub of_one: usize,
+    /// Users on all lists of the worker.
+    pub listed: usize,
     /// Publications of the worker.
     pub publications: usize,
     /// Publications of one user.
@@ -75,6 +80,7 @@ impl Default for Bounds {
             subscriptions: 100_000,
             to_one: 10_000,
             of_one: 1_000,
+            listed: 100_000,
             publications: 100_000,
             endpoints: 8,
         }
@@ -82,12 +88,14 @@ impl Default for Bounds {
 }
 
 /// What the owner is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Do {
     /// Send what [`Events::notice`] gives for this subscription.
     Notify(u64),
     /// Come back with this alarm.
     Set(Duration, Alarm),
+    /// Tell the worker that keeps the user that a list has them, or has them no longer.
+    Watch(Interest),
 }
 
 /// What is to happen later.
@@ -127,6 +135,8 @@ pub(crate) struct Events {
     bounds: Bounds,
     watched: Arc<Watched>,
     subscriptions: BTreeMap<u64, Subscription>,
+    lists: HashMap<u64, lists::List>,
+    listed: usize,
     by_dialog: HashMap<String, u64>,
     by_flow: BTreeSet<(FlowId, u64)>,
     of_watcher: HashMap<Arc<str>, usize>,
@@ -146,6 +156,8 @@ impl Events {
             bounds,
             watched,
             subscriptions: BTreeMap::new(),
+            lists: HashMap::new(),
+            listed: 0,
             by_dialog: HashMap::new(),
             by_flow: BTreeSet::new(),
             of_watcher: HashMap::new(),
@@ -172,7 +184,9 @@ impl Events {
     /// The bindings of a user have changed to these.
     pub(crate) fn bindings_changed(&mut self, user: &str, bindings: &[Arc<Binding>]) -> Vec<Do> {
         self.endpoints_changed(user, bindings);
-        let todo = self.changed(user, |package| package != Package::Winfo);
+        let todo = self.changed(user, |package| {
+            !matches!(package, Package::Winfo | Package::List)
+        });
         self.tidy(user);
         todo
     }
@@ -188,7 +202,8 @@ impl Events {
         }
     }
 
-    fn number(&mut self) -> u64 {
+    /// A number that rises.
+    pub(crate) fn number(&mut self) -> u64 {
         self.latest += 1;
         self.latest
     }
@@ -208,6 +223,18 @@ impl Events {
                 } else {
                     self.throttled += 1;
                 }
+            }
+        }
+        self.start_batch()
+    }
+
+    /// Queues a notification for one subscription.
+    fn queue(&mut self, id: u64) -> Vec<Do> {
+        if let Some(subscription) = self.subscriptions.get_mut(&id) {
+            if subscription.changed() {
+                self.due.push_back(id);
+            } else {
+                self.throttled += 1;
             }
         }
         self.start_batch()

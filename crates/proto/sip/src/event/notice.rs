@@ -19,14 +19,17 @@ pub(crate) enum Reason {
     Rejected,
     /// Who is watched has no account any more.
     NoResource,
+    /// There is no room for it at the moment.
+    Probation,
 }
 
 impl Reason {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
             Self::Rejected => "rejected",
             Self::NoResource => "noresource",
+            Self::Probation => "probation",
         }
     }
 }
@@ -58,7 +61,11 @@ pub(crate) struct Notice {
     pub(crate) dialog: Dialog,
     pub(crate) event: String,
     pub(crate) state: String,
-    pub(crate) media_type: &'static str,
+    pub(crate) media_type: String,
+    /// An option tag that the watcher must know.
+    pub(crate) requires: Option<&'static str>,
+    /// Why the subscription has ended.
+    pub(crate) ended: Option<Reason>,
     pub(crate) body: Bytes,
 }
 
@@ -77,8 +84,7 @@ impl Events {
 
     /// Makes the next notification of a subscription; the last one ends it.
     pub(crate) fn notice(&mut self, now: Now, id: u64, facts: &Facts<'_>) -> Option<Notice> {
-        let version = self.subscriptions.get(&id)?.version;
-        let body = self.document(id, version, now.wall, facts)?;
+        let (media_type, body) = self.content(id, now.wall, facts)?;
         let subscription = self.subscriptions.get_mut(&id)?;
         subscription.version += 1;
         subscription.dialog.sent += 1;
@@ -93,13 +99,39 @@ impl Events {
             dialog: subscription.dialog.clone(),
             event: subscription.event(),
             state,
-            media_type: subscription.package.media_type(),
+            media_type,
+            requires: (subscription.package == Package::List).then_some("eventlist"),
+            ended: subscription.ended,
             body,
         };
         if subscription.ended.is_some() {
             self.remove(id);
         }
         Some(notice)
+    }
+
+    /// What a notification brings, and its type.
+    fn content(&mut self, id: u64, wall: UnixMillis, facts: &Facts<'_>) -> Option<(String, Bytes)> {
+        let subscription = self.subscriptions.get_mut(&id)?;
+        let version = subscription.version;
+        if subscription.package != Package::List {
+            let media_type = subscription.package.media_type().to_owned();
+            return Some((media_type, self.document(id, version, wall, facts)?));
+        }
+        // A user's document must not be able to close a part.
+        let parts = [
+            b"list".as_slice(),
+            subscription.dialog.call_id.as_bytes(),
+            &version.to_be_bytes(),
+        ];
+        let boundary = format!("{:016x}", facts.key.checksum(&parts));
+        let list = self.lists.get_mut(&id)?;
+        let written = list.write(version, subscription.ended.is_some(), &boundary);
+        if list.has_more() {
+            // It is being sent, so this is remembered for the next.
+            let _ = subscription.changed();
+        }
+        Some(written)
     }
 
     fn document(
@@ -132,6 +164,7 @@ impl Events {
                 let watchers: Vec<_> = resource.subscriptions.iter().filter_map(watcher).collect();
                 winfo::write(user, &watchers, version)
             }
+            Package::List => return None,
             Package::Reg => {
                 let place = |binding: &Binding| facts.place_of(user, binding);
                 reginfo::write(user, facts.bindings, place, version, wall, facts.key)

@@ -1,6 +1,6 @@
 //! The event packages that we answer for ourselves; others belong to phones and go to them.
 
-use crate::presence::{pidf, reginfo, winfo};
+use crate::presence::{pidf, reginfo, rlmi, winfo};
 
 /// An event package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,8 @@ pub(crate) enum Package {
     Winfo,
     /// RFC 3680.
     Reg,
+    /// Presence of all on a list (RFC 4662); its name is that of presence.
+    List,
 }
 
 impl Package {
@@ -27,7 +29,7 @@ impl Package {
     /// Returns the name.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Self::Presence => "presence",
+            Self::Presence | Self::List => "presence",
             Self::Winfo => "presence.winfo",
             Self::Reg => "reg",
         }
@@ -39,13 +41,14 @@ impl Package {
             Self::Presence => pidf::TYPE,
             Self::Winfo => winfo::TYPE,
             Self::Reg => reginfo::TYPE,
+            Self::List => rlmi::WHOLE,
         }
     }
 
     /// Tells whether only the user themself may subscribe.
     pub(crate) const fn is_private(self) -> bool {
         match self {
-            Self::Presence => false,
+            Self::Presence | Self::List => false,
             Self::Winfo | Self::Reg => true,
         }
     }

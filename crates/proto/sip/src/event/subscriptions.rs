@@ -24,7 +24,7 @@ pub(crate) struct Subscribe {
 
 /// Where a subscription is between two notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
+pub(super) enum Pace {
     Ready,
     Queued,
     Sending { again: bool },
@@ -41,7 +41,7 @@ pub(super) struct Subscription {
     pub(super) ended: Option<Reason>,
     pub(super) version: u32,
     pub(super) dialog: Dialog,
-    pace: Pace,
+    pub(super) pace: Pace,
 }
 
 impl Subscription {
@@ -231,15 +231,23 @@ impl Events {
         subscription.ended = Some(reason);
         let (user, package) = (Arc::clone(&subscription.resource), subscription.package);
         let mut todo = vec![Do::Notify(id)];
+        todo.extend(self.forget(id));
         todo.extend(self.watchers_changed(&user, package));
         todo
     }
 
     fn drop_one(&mut self, id: u64) -> Vec<Do> {
-        let Some(gone) = self.remove(id) else {
-            return Vec::new();
-        };
-        self.watchers_changed(&gone.resource, gone.package)
+        let mut todo = self.forget(id);
+        if let Some(gone) = self.remove(id) {
+            todo.extend(self.watchers_changed(&gone.resource, gone.package));
+        }
+        todo
+    }
+
+    /// Forgets the subscription of a dialog without a word.
+    pub(super) fn drop_dialog(&mut self, dialog: &Dialog, package: Package) -> Vec<Do> {
+        let known = self.by_dialog.get(&key(dialog, package, None)).copied();
+        known.map_or_else(Vec::new, |id| self.drop_one(id))
     }
 
     fn watchers_changed(&mut self, user: &str, package: Package) -> Vec<Do> {
@@ -252,6 +260,9 @@ impl Events {
     pub(super) fn remove(&mut self, id: u64) -> Option<Subscription> {
         let gone = self.subscriptions.remove(&id)?;
         self.by_dialog.remove(&gone.key());
+        if let Some(list) = self.lists.remove(&id) {
+            self.listed -= list.len();
+        }
         self.watched.ends(&gone.resource);
         if let Reach::Flow(flow) = gone.dialog.reach {
             self.by_flow.remove(&(flow, id));

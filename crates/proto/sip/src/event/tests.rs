@@ -36,7 +36,7 @@ fn ask(watcher: u64, resource: &str) -> Subscribe {
 fn notifies(todo: &[Do]) -> Vec<u64> {
     let notify = |step: &Do| match step {
         Do::Notify(id) => Some(*id),
-        Do::Set(..) => None,
+        Do::Set(..) | Do::Watch(_) => None,
     };
     todo.iter().filter_map(notify).collect()
 }

@@ -1,5 +1,6 @@
 //! Subscriptions and publications: between messages and the event state ([`crate::event`]).
 
+use super::listing::{self, Unlisted};
 use super::note::{Handed, Note};
 use super::{Action, Alarm, Node};
 use crate::event::{
@@ -8,6 +9,7 @@ use crate::event::{
 };
 use crate::msg::{Message, Method, Name, Reply};
 use crate::presence::Fault;
+use crate::presence::lists;
 use crate::presence::pidf::{self, Document};
 use crate::role::route::{self, Ends};
 use crate::role::{Eventing, Why, secure};
@@ -25,11 +27,23 @@ enum Refusal {
     NoMatch,
     TooLarge,
     Unsupported(String),
+    ExtensionRequired,
+    Listed(Unlisted),
 }
 
 impl From<Why> for Refusal {
     fn from(why: Why) -> Self {
         Self::Why(why)
+    }
+}
+
+impl From<Unlisted> for Refusal {
+    fn from(unlisted: Unlisted) -> Self {
+        match unlisted {
+            Unlisted::TooLarge => Self::TooLarge,
+            Unlisted::Malformed => Self::Why(Why::Malformed),
+            Unlisted::MediaType | Unlisted::Elsewhere => Self::Listed(unlisted),
+        }
     }
 }
 
@@ -56,7 +70,7 @@ impl Node {
         self.tell(worker, Note::Request(Box::new(handed)));
     }
 
-    fn tell(&mut self, worker: WorkerId, note: Note) {
+    pub(super) fn tell(&mut self, worker: WorkerId, note: Note) {
         self.out.push_back(Action::Tell { worker, note });
     }
 
@@ -76,6 +90,11 @@ impl Node {
             }
             Note::BindingsChanged(user) => self.bindings_changed(&user),
             Note::FlowClosed(flow) => self.watcher_gone(flow),
+            Note::Watch(interest) => self.watched_by_list(&interest),
+            Note::Entry(_, told) => {
+                let todo = self.events.entry_told(*told);
+                self.event_do(todo);
+            }
         }
     }
 
@@ -87,9 +106,10 @@ impl Node {
         {
             self.fail(handed.flow, &handed.link, &request, Why::Overloaded);
         }
+        self.keep_for_later(note);
     }
 
-    fn keeper_of(&self, user: &str) -> WorkerId {
+    pub(super) fn keeper_of(&self, user: &str) -> WorkerId {
         let workers = u64::from(self.config.workers.max(1));
         WorkerId(u8::try_from(spread(user) % workers).unwrap_or_default())
     }
@@ -128,10 +148,17 @@ impl Node {
         about: &Eventing,
     ) -> Result<(), Refusal> {
         let (package, event_id) = event_of(request).ok_or(Why::BadEvent)?;
-        must_support(request)?;
+        let known = about.list.as_ref().map_or(&[][..], |_| &listing::TAGS[..]);
+        must_support(request, known)?;
         if !accepts(request, package.media_type()) {
             return Err(Refusal::NotAcceptable(package.media_type()));
         }
+        let package = if about.list.is_some() {
+            knows_lists(request)?;
+            Package::List
+        } else {
+            package
+        };
         let expires = expires_of(request)?;
         let asker = about.asker.as_ref();
         let is_own = asker.is_none_or(|asker| *asker == about.aor);
@@ -152,7 +179,19 @@ impl Node {
             is_inside: about.asker.is_none(),
             dialog,
         };
-        let todo = self.events.subscribe(self.now.mono, asked)?;
+        let todo = match &about.list {
+            None => self.events.subscribe(self.now.mono, asked)?,
+            Some(uri) => {
+                // Inside a dialog a list means nothing (RFC 5367 5.2).
+                let listed = if asked.is_inside {
+                    Vec::new()
+                } else {
+                    self.listed(request)?
+                };
+                let now = self.now.mono;
+                self.events.subscribe_list(now, asked, uri, listed)?
+            }
+        };
         let mut reply = Reply::to(request, 200)
             .header(Name::Expires, expires.as_secs())
             .header(
@@ -160,6 +199,9 @@ impl Node {
                 self.own_contact(secure::is_sips(request.uri()), id),
             )
             .header(Name::AllowEvents, Package::ALL);
+        if about.list.is_some() {
+            reply = reply.header(Name::Require, listing::TAGS[0]);
+        }
         if matches!(link.peer, Peer::Server(_)) && about.asker.is_some() {
             // We are a proxy too: our own entry brings what comes in this dialog from wherever to this machine.
             reply = reply.header(Name::RecordRoute, self.own_entry(request));
@@ -227,7 +269,7 @@ impl Node {
         if about.asker.as_ref() != Some(&about.aor) {
             return Err(Why::Forbidden.into());
         }
-        must_support(request)?;
+        must_support(request, &[])?;
         let document = document_of(request)?;
         let expires = expires_of(request)?;
         let bindings = self.shared.locations.find(&about.aor, self.now.wall);
@@ -274,6 +316,18 @@ impl Node {
                 let reply = Reply::to(request, 415).header(Name::Accept, pidf::TYPE);
                 (Why::Unsupported, reply)
             }
+            Refusal::ExtensionRequired => {
+                let reply = Reply::to(request, 421).header(Name::Require, listing::TAGS[0]);
+                (Why::Unsupported, reply)
+            }
+            Refusal::Listed(Unlisted::MediaType) => {
+                let reply = Reply::to(request, 415).header(Name::Accept, lists::TYPE);
+                (Why::Unsupported, reply)
+            }
+            Refusal::Listed(_) => {
+                let reply = Reply::to(request, 488).reason("List Has Users Elsewhere");
+                (Why::NotServed, reply)
+            }
             Refusal::NoMatch => (Why::NoDialog, Reply::to(request, 412)),
             Refusal::TooLarge => (Why::Malformed, Reply::to(request, 413)),
             Refusal::Unsupported(tag) => {
@@ -293,6 +347,7 @@ impl Node {
                 Do::Set(wait, alarm) => {
                     self.timers.set(self.now.mono, wait, Alarm::Event(alarm));
                 }
+                Do::Watch(interest) => self.watch(interest),
                 Do::Notify(subscription) => {
                     if !self.send_notice(subscription) {
                         self.stats.notifies_failed += 1;
@@ -319,6 +374,7 @@ impl Node {
             is_outside,
         };
         match self.events.notice(self.now, subscription, &facts) {
+            Some(notice) if self.notify_list(subscription, &notice) => true,
             Some(notice) => self.notify(subscription, notice),
             None => true,
         }
@@ -355,12 +411,25 @@ fn event_of(request: &Message) -> Option<(Package, Option<String>)> {
     Some((package, id))
 }
 
-fn must_support(request: &Message) -> Result<(), Refusal> {
-    let first = request.elements(Name::Require).next();
-    match first.and_then(|tag| tag.text().map(str::to_owned)) {
+fn must_support(request: &Message, known: &[&str]) -> Result<(), Refusal> {
+    let required = request.elements(Name::Require);
+    let mut unknown = required.filter_map(|tag| tag.text().map(str::to_owned));
+    match unknown.find(|tag| !known.iter().any(|one| one.eq_ignore_ascii_case(tag))) {
         Some(tag) => Err(Refusal::Unsupported(tag)),
         None => Ok(()),
     }
+}
+
+/// Whoever subscribes to a list must say that they know what comes (RFC 4662 4.1), and take it.
+fn knows_lists(request: &Message) -> Result<(), Refusal> {
+    let tags = [Name::Supported, Name::Require];
+    let mut tags = tags.into_iter().flat_map(|name| request.elements(name));
+    let is_known = |text: &str| text.eq_ignore_ascii_case(listing::TAGS[0]);
+    if !tags.any(|tag| tag.text().is_some_and(is_known)) {
+        return Err(Refusal::ExtensionRequired);
+    }
+    let missing = listing::TYPES.iter().find(|one| !accepts(request, one));
+    missing.map_or(Ok(()), |one| Err(Refusal::NotAcceptable(one)))
 }
 
 fn accepts(request: &Message, media_type: &str) -> bool {

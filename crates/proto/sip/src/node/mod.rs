@@ -23,6 +23,7 @@ mod groups;
 mod hiding;
 mod inbound;
 mod keepalive;
+mod listing;
 mod locating;
 mod merged;
 mod note;
@@ -204,6 +205,8 @@ enum Alarm {
     Report,
     CommitLate(u64),
     Event(crate::event::Alarm),
+    /// Letters that found no room are sent again.
+    Letters,
     Own(u64, Timer),
     SearchLate(u64),
 }
@@ -238,6 +241,8 @@ pub struct Node {
     /// The directory that subscriptions were last held against.
     reviewed: Revision,
     own: OwnRequests,
+    /// Letters about lists that found no room.
+    letters: Vec<(base::net::WorkerId, Note)>,
     out: VecDeque<Action>,
     stats: Stats,
     reporting: bool,
@@ -271,6 +276,7 @@ impl Node {
             reviewed: Revision::default(),
             swept: Vec::new(),
             own: OwnRequests::default(),
+            letters: Vec::new(),
             out: VecDeque::new(),
             stats: Stats::default(),
             reporting: false,
@@ -373,6 +379,7 @@ impl Node {
             Alarm::Report => self.report(),
             Alarm::CommitLate(ticket) => self.committed(ticket, false),
             Alarm::Event(alarm) => self.event_alarm(alarm),
+            Alarm::Letters => self.letters_again(),
             Alarm::Own(number, timer) => self.own_timer(number, timer),
             Alarm::SearchLate(ticket) => self.search_late(ticket),
         }

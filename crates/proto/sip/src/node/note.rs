@@ -4,7 +4,7 @@
 //! handed over after the worker that read them has settled who asks; of changed bindings that worker hears only while
 //! somebody watches a user of the same bucket.
 
-use base::net::{FlowId, Link};
+use base::net::{FlowId, Link, WorkerId};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -17,6 +17,10 @@ pub enum Note {
     BindingsChanged(Arc<str>),
     /// A flow of mine is gone on which a request came that I handed to you.
     FlowClosed(FlowId),
+    /// A list of mine has a user of yours, or has them no longer.
+    Watch(Box<crate::event::Interest>),
+    /// A user of mine who is on a list of yours (the worker is you).
+    Entry(WorkerId, Box<crate::event::Told>),
 }
 
 /// A request that one worker read and another carries out.

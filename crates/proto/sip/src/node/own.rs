@@ -62,6 +62,7 @@ impl Node {
         let (flow, hops) = match notice.dialog.reach {
             Reach::Flow(flow) => (Some(flow), VecDeque::new()),
             Reach::Route => (None, self.hops_of(&notice).into()),
+            Reach::List { .. } => return false,
         };
         self.stats.notifies += 1;
         self.try_own(subscription, notice, flow, hops, true)
@@ -141,6 +142,9 @@ impl Node {
         for entry in &dialog.route {
             request = request.header(Name::Route, entry);
         }
+        if let Some(tag) = notice.requires {
+            request = request.header(Name::Require, tag);
+        }
         request
             .header(Name::From, &dialog.local)
             .header(Name::To, &dialog.remote)
@@ -152,7 +156,7 @@ impl Node {
             )
             .header(Name::Event, &notice.event)
             .header(Name::SubscriptionState, &notice.state)
-            .body(notice.media_type, notice.body.clone())
+            .body(&notice.media_type, notice.body.clone())
             .write()
     }
 

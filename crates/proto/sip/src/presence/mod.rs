@@ -4,8 +4,10 @@
 //! others send is read into a bounded tree without document types and entities, and written anew, so that a watcher
 //! never gets a byte of XML that was not checked here.
 
+pub mod lists;
 pub mod pidf;
 pub mod reginfo;
+pub mod rlmi;
 pub mod winfo;
 mod xml;
 

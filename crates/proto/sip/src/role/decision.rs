@@ -94,6 +94,8 @@ pub(crate) struct Eventing {
     pub(crate) aor: Arc<str>,
     /// Who asks; inside a dialog the one who began it.
     pub(crate) asker: Option<Arc<str>>,
+    /// The URI for lists that was asked; then it is about all on a list, and `aor` is the watcher.
+    pub(crate) list: Option<Arc<str>>,
 }
 
 /// How a request is sent on.

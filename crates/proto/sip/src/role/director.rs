@@ -10,6 +10,7 @@
 
 use super::callee::{self, Callee};
 use super::dialog;
+use super::eventing;
 use super::gruu::Wanted;
 use super::identity::{self, Caller};
 use super::route::{self, Leads, Routes};
@@ -140,6 +141,10 @@ pub(crate) fn redirect_home<'r>(
 
 /// Sends a request home to the user whom it is for, or out of our users' circle.
 fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> Decision<'r> {
+    if let Some(home) = home_of_list(context, ask, &caller) {
+        let servers = route::home_servers(context, &home);
+        return forward(Target::at(Towards::Servers(servers)), caller, ask);
+    }
     let target = match callee::find(context, ask, &caller) {
         Ok(Callee::Beyond(target)) => target,
         Ok(Callee::Ours { account, .. }) => {
@@ -149,6 +154,17 @@ fn send_home<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Caller) -> De
         Err(why) => return Decision::refuse(ask, why),
     };
     forward(target, caller, ask)
+}
+
+/// The subscription to a list lives at the home of the one who asks.
+fn home_of_list(context: &Context<'_>, ask: &Ask<'_>, caller: &Caller) -> Option<String> {
+    if ask.request.method() != Method::Subscribe {
+        return None;
+    }
+    let (aor, wanted) = callee::named(context, ask).ok()?;
+    let is_list = matches!(wanted, Wanted::Everyone) && eventing::is_list(context, &aor);
+    let asker = caller.user().filter(|_| is_list)?;
+    Some(context.users.find(asker)?.home.as_str().to_owned())
 }
 
 fn forward<'r>(target: Target, caller: Caller, ask: &Ask<'r>) -> Decision<'r> {

@@ -49,17 +49,48 @@ pub(crate) fn begins<'r>(
         Ok(_) => return None,
         Err(why) => return Some(Decision::refuse(ask, why)),
     };
+    if is_list(context, &aor) {
+        if known != Some(Package::Presence) || publish {
+            return Some(Decision::refuse(ask, Why::BadEvent));
+        }
+        return at_home(
+            context,
+            ask,
+            asker,
+            &Arc::clone(asker),
+            Some(Arc::from(aor)),
+        );
+    }
     if known.is_none() {
         // Of one's own phones nobody asks through us: who subscribes to themself means the service.
         return (aor == **asker).then(|| Decision::refuse(ask, Why::BadEvent));
     }
-    let account = context.users.find(&aor)?;
+    at_home(context, ask, asker, &Arc::from(aor), None)
+}
+
+/// The user part of the addresses to which lists are sent, in each domain that has no user of this name.
+const LISTS: &str = "sip:rls@";
+
+/// Tells whether an address-of-record of our domains stands for whatever list a request brings.
+pub(crate) fn is_list(context: &Context<'_>, aor: &str) -> bool {
+    aor.starts_with(LISTS) && context.users.find(aor).is_none()
+}
+
+fn at_home<'r>(
+    context: &mut Context<'_>,
+    ask: &Ask<'r>,
+    asker: &Arc<str>,
+    aor: &Arc<str>,
+    list: Option<Arc<str>>,
+) -> Option<Decision<'r>> {
+    let account = context.users.find(aor)?;
     let home = account.home.as_str();
     let here = context.config.server.pool.eq_ignore_ascii_case(home);
-    (serves(context, &account) && (here || stands_in(context, ask, home, &aor))).then(|| {
+    (serves(context, &account) && (here || stands_in(context, ask, home, aor))).then(|| {
         Decision::Event(Eventing {
-            aor: Arc::from(aor),
+            aor: Arc::clone(aor),
             asker: Some(Arc::clone(asker)),
+            list,
         })
     })
 }
@@ -109,8 +140,16 @@ pub(crate) fn inside<'r>(
     }
     let to = ask.request.to().ok()?;
     let aor = Uri::parse(to.uri).ok()?.aor()?;
-    Some(Decision::Event(Eventing {
+    let host = Uri::parse(to.uri).ok()?.host;
+    let mut eventing = Eventing {
         aor: Arc::from(aor),
         asker: None,
-    }))
+        list: None,
+    };
+    if is_list(context, &eventing.aor) && context.config.is_our_domain(host) {
+        let from = ask.request.from().ok()?;
+        let watcher = Arc::from(Uri::parse(from.uri).ok()?.aor()?);
+        eventing.list = Some(std::mem::replace(&mut eventing.aor, watcher));
+    }
+    Some(Decision::Event(eventing))
 }

@@ -16,6 +16,7 @@ mod events;
 mod faults;
 mod forking;
 mod hiding;
+mod lists;
 mod outbound;
 mod overload;
 mod presence;

@@ -29,6 +29,7 @@ pub struct Workers {
     /// Whether workers have no room for notes.
     pub is_full: bool,
     table: Arc<Table>,
+    pub users: Directory,
 }
 
 impl Workers {
@@ -39,7 +40,7 @@ impl Workers {
     pub fn with(name: &str, workers: u8, bounds: Bounds) -> Self {
         let machine = MACHINES.iter().find(|m| m.name == name).unwrap();
         let users = Directory::default();
-        for (n, name) in ["alice", "bob"].into_iter().enumerate() {
+        for (n, name) in ["alice", "bob", "dora", "erin"].into_iter().enumerate() {
             let put = Change::Put(user(name, "fepool01.contoso.net"));
             users.apply(Revision(n as u64 + 1), put);
         }
@@ -72,6 +73,7 @@ impl Workers {
             told: 0,
             is_full: false,
             table,
+            users,
         }
     }
 

@@ -1,0 +1,271 @@
+//! Subscriptions to a whole list of users (RFC 4662), with the list in the request (RFC 5367).
+//!
+//! The list is a subscription of its watcher like any other; it lives with the worker that keeps the watcher. Each of its
+//! entries is a subscription as well, with the worker that keeps the one watched, whose notifications come back here as
+//! letters. So what holds of single subscriptions (who hides, who is watched by whom, the pace) holds of entries.
+
+use super::notice::Reason;
+use super::subscriptions::Pace;
+use super::{Alarm, Dialog, Do, Events, Package, Reach, Subscribe};
+use crate::presence::rlmi::{self, Row};
+use crate::role::Why;
+use base::Mono;
+use base::net::WorkerId;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the first notification waits for what other workers have to say.
+const HOLD: Duration = Duration::from_millis(50);
+/// How much longer an entry lasts than its list, which ends it.
+const MARGIN: Duration = Duration::from_secs(60);
+/// The documents of one notification; the others follow in the next, so that servers on the way take it.
+const MAX_DOCUMENTS: usize = 32 << 10;
+
+/// That a list has an entry, or (`lasts` is zero) has it no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// The worker that keeps the list.
+    pub(crate) worker: WorkerId,
+    pub(crate) list: u64,
+    pub(crate) entry: usize,
+    pub(crate) resource: Arc<str>,
+    pub(crate) watcher: Arc<str>,
+    pub(crate) lasts: Duration,
+}
+
+/// What an entry's worker has to say.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub(crate) list: u64,
+    pub(crate) entry: usize,
+    /// Rises; what is older than something heard is left out.
+    pub(crate) number: u64,
+    pub(crate) ended: Option<Reason>,
+    pub(crate) body: Bytes,
+}
+
+/// A user of a list: as the list says it, and the address-of-record.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) uri: String,
+    pub(crate) aor: Arc<str>,
+}
+
+struct Entry {
+    listed: Listed,
+    heard: u64,
+    ended: Option<Reason>,
+    body: Option<Bytes>,
+    is_new: bool,
+}
+
+impl Entry {
+    fn row(&self, number: usize, has_room: bool) -> Row<'_> {
+        let state = match (self.ended, &self.body) {
+            (Some(_), _) => "terminated",
+            (None, Some(_)) => "active",
+            (None, None) => "pending",
+        };
+        Row {
+            number,
+            uri: &self.listed.uri,
+            state,
+            reason: self.ended.map(Reason::as_str),
+            body: self.body.as_ref().filter(|_| has_room),
+        }
+    }
+}
+
+/// The list of one subscription.
+pub(super) struct List {
+    uri: String,
+    entries: Vec<Entry>,
+    /// Whether the next notification says everything.
+    is_full: bool,
+}
+
+impl List {
+    /// Says what is new, or everything.
+    pub(super) fn write(&mut self, version: u32, is_last: bool, boundary: &str) -> (String, Bytes) {
+        let is_full = std::mem::take(&mut self.is_full) || is_last;
+        let mut bytes = 0;
+        let (mut rows, mut said) = (Vec::new(), Vec::new());
+        for (number, entry) in self.entries.iter().enumerate() {
+            if !is_full && !entry.is_new {
+                continue;
+            }
+            let size = entry.body.as_ref().map_or(0, Bytes::len);
+            let has_room = bytes == 0 || bytes + size <= MAX_DOCUMENTS;
+            if has_room {
+                bytes += size;
+                said.push(number);
+            }
+            if has_room || is_full {
+                rows.push(entry.row(number, has_room));
+            }
+        }
+        let written = rlmi::write(&self.uri, &rows, version, is_full, boundary);
+        for (number, entry) in self.entries.iter_mut().enumerate() {
+            if said.binary_search(&number).is_ok() {
+                entry.is_new = false;
+            } else if is_full {
+                entry.is_new = true;
+            }
+        }
+        written
+    }
+
+    /// Whether something is left to say.
+    pub(super) fn has_more(&self) -> bool {
+        self.entries.iter().any(|entry| entry.is_new)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+impl Events {
+    /// Begins, refreshes or ends the subscription to a list. Who only fetches it gets one notification, after the wait.
+    pub(crate) fn subscribe_list(
+        &mut self,
+        now: Mono,
+        mut asked: Subscribe,
+        uri: &str,
+        listed: Vec<Listed>,
+    ) -> Result<Vec<Do>, Why> {
+        if self.listed + listed.len() > self.bounds.listed {
+            return Err(Why::Overloaded);
+        }
+        let is_fetch = !asked.is_inside && asked.expires.is_zero();
+        if is_fetch {
+            asked.expires = HOLD;
+        }
+        let (lasts, is_inside) = (asked.expires, asked.is_inside);
+        let mut todo = self.subscribe(now, asked)?;
+        let Some(Do::Notify(id)) = todo.first().cloned() else {
+            return Err(Why::NoDialog);
+        };
+        if !is_inside && !self.lists.contains_key(&id) {
+            self.listed += listed.len();
+            self.lists.insert(id, list_of(uri, listed));
+        }
+        if lasts.is_zero() {
+            todo.extend(self.forget(id));
+            return Ok(todo);
+        }
+        let (Some(list), Some(subscription)) =
+            (self.lists.get_mut(&id), self.subscriptions.get_mut(&id))
+        else {
+            return Err(Why::NoDialog);
+        };
+        list.is_full = true;
+        todo.remove(0);
+        subscription.pace = Pace::Resting { again: true };
+        if !is_fetch {
+            todo.push(Do::Set(HOLD, Alarm::Rested(id)));
+        }
+        todo.extend(self.interests(id, lasts.saturating_add(MARGIN)));
+        Ok(todo)
+    }
+
+    /// What ends the entries of a subscription, if it has any.
+    pub(super) fn forget(&self, id: u64) -> Vec<Do> {
+        self.interests(id, Duration::ZERO)
+    }
+
+    fn interests(&self, id: u64, lasts: Duration) -> Vec<Do> {
+        let (Some(list), Some(subscription)) = (self.lists.get(&id), self.subscriptions.get(&id))
+        else {
+            return Vec::new();
+        };
+        let interest = |(entry, one): (usize, &Entry)| {
+            Do::Watch(Interest {
+                worker: WorkerId(0),
+                list: id,
+                entry,
+                resource: Arc::clone(&one.listed.aor),
+                watcher: Arc::clone(&subscription.watcher),
+                lasts,
+            })
+        };
+        list.entries.iter().enumerate().map(interest).collect()
+    }
+
+    /// A list has or had an entry that is kept here.
+    pub(crate) fn interest(&mut self, now: Mono, interest: &Interest) -> Result<Vec<Do>, Why> {
+        let Interest {
+            worker,
+            list,
+            entry,
+            lasts,
+            ..
+        } = *interest;
+        // No Call-ID of a request has a space.
+        let call_id = format!("list {} {list} {entry}", worker.0);
+        let dialog = Dialog {
+            call_id,
+            local: String::new(),
+            remote: String::new(),
+            remote_tag: String::new(),
+            target: String::new(),
+            route: Vec::new(),
+            reach: Reach::List {
+                worker,
+                list,
+                entry,
+            },
+            heard: 0,
+            sent: 0,
+        };
+        if lasts.is_zero() {
+            return Ok(self.drop_dialog(&dialog, Package::Presence));
+        }
+        let asked = Subscribe {
+            resource: Arc::clone(&interest.resource),
+            watcher: Arc::clone(&interest.watcher),
+            package: Package::Presence,
+            id: None,
+            expires: lasts,
+            is_inside: false,
+            dialog,
+        };
+        self.subscribe(now, asked)
+    }
+
+    /// The worker that keeps an entry says something.
+    pub(crate) fn entry_told(&mut self, told: Told) -> Vec<Do> {
+        let list = self.lists.get_mut(&told.list);
+        let Some(entry) = list.and_then(|list| list.entries.get_mut(told.entry)) else {
+            return Vec::new();
+        };
+        if told.number <= entry.heard {
+            return Vec::new();
+        }
+        entry.heard = told.number;
+        let body = told.ended.is_none().then_some(told.body);
+        if entry.ended == told.ended && entry.body == body {
+            return Vec::new();
+        }
+        entry.ended = told.ended;
+        entry.body = body;
+        entry.is_new = true;
+        self.queue(told.list)
+    }
+}
+
+fn list_of(uri: &str, listed: Vec<Listed>) -> List {
+    let entry = |listed| Entry {
+        listed,
+        heard: 0,
+        ended: None,
+        body: None,
+        is_new: false,
+    };
+    List {
+        uri: uri.to_owned(),
+        entries: listed.into_iter().map(entry).collect(),
+        is_full: true,
+    }
+}
