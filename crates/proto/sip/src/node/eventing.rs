@@ -182,7 +182,7 @@ impl Node {
         let todo = match &about.list {
             None => self.events.subscribe(self.now.mono, asked)?,
             Some(uri) => {
-                // Inside a dialog a list means nothing (RFC 5367 5.2).
+                // Inside a dialog a list means nothing (RFC 5367 5.1).
                 let listed = if asked.is_inside {
                     Vec::new()
                 } else {
