@@ -96,7 +96,17 @@ fn all_are(site: &Site, pairs: &[(&str, &str)], count: usize) -> Verdict {
             registers(&mut agent, 200, nothing)?;
             let mut told = Vec::new();
             for uri in both {
-                let bind = |draft: Draft| draft.set("Contact", format_args!("<{uri}>"));
+                let bind = |draft: Draft| {
+                    let draft = draft.set("Contact", format_args!("<{uri}>"));
+                    // RFC 5630: a sips Contact is bound by way of a sips Request-URI only.
+                    match uri.get(..5) {
+                        Some(scheme) if scheme.eq_ignore_ascii_case("sips:") => {
+                            let asked = draft.uri().replacen("sip:", "sips:", 1);
+                            draft.start(format!("REGISTER {asked} SIP/2.0"))
+                        }
+                        _ => draft,
+                    }
+                };
                 told = values(&registers(&mut agent, 200, bind)?, Name::Contact);
             }
             ensure!(told.len() == count, "{one} and {other}: {told:?}");
