@@ -53,7 +53,7 @@ impl Options {
             rounds: 5,
             warm_up: Duration::from_millis(300),
             window: Duration::from_millis(1_500),
-            idle: 2_000,
+            idle: 900,
         }
     }
 }

@@ -98,7 +98,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let mut balancers = Vec::new();
     for name in peers::NAMES {
         match place.start(name).await? {
-            Some(balancer) => balancers.push(balancer),
+            Some(balancer) => {
+                wrk::until_answered(balancer.address(), WORKS[0]).await?;
+                balancers.push(balancer);
+            }
             None => faults.push(format!("SKIPPED: {name}: not installed, or not built")),
         }
     }

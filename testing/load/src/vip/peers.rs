@@ -31,6 +31,8 @@ pub(super) struct Balancer {
     pub(super) name: &'static str,
     process: Process,
     at: SocketAddr,
+    /// What it needs to do its work; not measured.
+    companions: Vec<Process>,
 }
 
 impl Balancer {
@@ -45,6 +47,9 @@ impl Balancer {
 
     pub(super) async fn stop(self) {
         self.process.stop().await;
+        for companion in self.companions {
+            companion.stop().await;
+        }
     }
 }
 
@@ -133,7 +138,17 @@ impl<'a> Place<'a> {
             // Not there yet: the next try is the condition, the pause only keeps the tries few.
             sleep(PAUSE).await;
         }
-        Ok(Some(Balancer { name, process, at }))
+        let companions = if name == OURS {
+            self.directors()?
+        } else {
+            Vec::new()
+        };
+        Ok(Some(Balancer {
+            name,
+            process,
+            at,
+            companions,
+        }))
     }
 
     fn haproxy(&self, host: u8, splice: &str) -> anyhow::Result<Option<(Process, SocketAddr)>> {
@@ -181,6 +196,22 @@ impl<'a> Place<'a> {
         let log: PathBuf = self.folder.join("vestibule.log");
         let process = Process::start("vestibule", &mut command, &log)?;
         Ok(Some((process, self.at(VIP))))
+    }
+
+    /// The SIP side of the members: without it they are not well, and our balancer gives them nothing.
+    fn directors(&self) -> anyhow::Result<Vec<Process>> {
+        let Some(program) = ours::program()? else {
+            return Ok(Vec::new());
+        };
+        let run = |machine: &str| {
+            let mut command = Command::new(&program);
+            command.arg("run").arg(self.folder.join("topology.toml"));
+            command.args(["--machine", &format!("{machine}.load.example")]);
+            command.arg("--state").arg(self.folder.join("state"));
+            let log = self.folder.join(format!("{machine}.log"));
+            Process::start("a member", &mut command, &log)
+        };
+        ["dir01", "dir02"].into_iter().map(run).collect()
     }
 
     /// A Director pool behind a VIP. The site for those who come by the reverse proxy is measured: it goes where the least

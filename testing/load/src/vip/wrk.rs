@@ -15,6 +15,9 @@ const MIB: f64 = 1_048_576.0;
 /// How much longer than its window a run may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a request is tried before the load begins; a member that was down warms up for ten seconds.
+const TRIES: u32 = 30;
+
 /// What wrk counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Counted {
@@ -38,6 +41,19 @@ impl Counted {
     pub(super) fn per_second(&self, work: Work) -> f64 {
         self.units(work) / self.seconds
     }
+}
+
+/// Waits until an address answers a request, so that what is measured is not a start.
+///
+/// # Errors
+/// It does not within a time.
+pub(super) async fn until_answered(at: SocketAddr, work: Work) -> anyhow::Result<()> {
+    for _ in 0..TRIES {
+        if run(at, work, Duration::from_secs(1)).await.is_ok() {
+            return Ok(());
+        }
+    }
+    bail!("{at} answers nothing")
 }
 
 /// Loads an address for so long.
