@@ -128,25 +128,12 @@ fn needed(topology: &Topology, face: Face) -> Needed {
         if record.face != face {
             continue;
         }
-        let (kind, data) = match record.data {
-            RecordData::Address(address @ IpAddr::V4(_)) => (Kind::A, Data::Address(address)),
-            RecordData::Address(address) => (Kind::Aaaa, Data::Address(address)),
-            RecordData::Service {
-                priority,
-                weight,
-                port,
-                target,
-            } => {
-                let target = target.to_string();
-                let data = Data::Service {
-                    priority,
-                    weight,
-                    port,
-                    target,
-                };
-                (Kind::Srv, data)
-            }
+        let kind = match &record.data {
+            RecordData::Address(IpAddr::V4(_)) => Kind::A,
+            RecordData::Address(IpAddr::V6(_)) => Kind::Aaaa,
+            RecordData::Service { .. } => Kind::Srv,
         };
+        let data = roles::names::data(&record.data);
         needed
             .entry((record.name, kind))
             .or_default()

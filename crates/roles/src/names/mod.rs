@@ -30,7 +30,7 @@ use dns::{Health, Query, Rates, Verdict, Zone};
 pub use counters::Counters;
 pub use listen::{BindError, Listening, Socket, bind};
 pub use serve::serve;
-pub use zone::zone;
+pub use zone::{data, zone};
 
 /// What is answered, and what was.
 pub struct Names {

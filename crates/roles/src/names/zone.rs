@@ -26,25 +26,31 @@ pub fn zone(view: &View) -> Result<Zone, ZoneError> {
     Zone::new(inside.into_iter().chain(outside), records)
 }
 
-fn record(from: &topology::Record, times: Dns) -> Record {
-    let (ttl, data) = match &from.data {
-        RecordData::Address(address) => (times.address_ttl, Data::Address(*address)),
+/// What a record of the topology says, as the name service answers it.
+#[must_use]
+pub fn data(from: &RecordData) -> Data {
+    match from {
+        RecordData::Address(address) => Data::Address(*address),
         RecordData::Service {
             priority,
             weight,
             port,
             target,
-        } => {
-            let target = target.to_string();
-            let data = Data::Service {
-                priority: *priority,
-                weight: *weight,
-                port: *port,
-                target,
-            };
-            (times.service_ttl, data)
-        }
+        } => Data::Service {
+            priority: *priority,
+            weight: *weight,
+            port: *port,
+            target: target.to_string(),
+        },
+    }
+}
+
+fn record(from: &topology::Record, times: Dns) -> Record {
+    let ttl = match &from.data {
+        RecordData::Address(_) => times.address_ttl,
+        RecordData::Service { .. } => times.service_ttl,
     };
+    let data = data(&from.data);
     Record {
         face: from.face,
         name: from.name.clone(),
