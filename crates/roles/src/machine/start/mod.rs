@@ -1,0 +1,167 @@
+//! Starting a machine: everything that can fail, in the order in which it is needed; one file for each thing that is
+//! started.
+
+mod error;
+mod plan;
+mod secrets;
+mod sip;
+mod state;
+mod vips;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use base::net::Face;
+use pki::State;
+use runtime::clock::Clock;
+use topology::{Topology, View};
+
+use super::services::{Plan, Services};
+use super::status::face_name;
+use super::{ListenerStatus, Running, Shared};
+use crate::balancer::Pools;
+use crate::replication::Follower;
+use crate::signalling::Stores;
+
+pub use error::StartError;
+
+/// Name of the control socket in a machine's directory.
+pub const CONTROL_SOCKET: &str = "control.sock";
+
+/// How a machine is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where it keeps what outlives it.
+    pub state: State,
+    /// How many SIP workers.
+    pub workers: u8,
+    /// The clock of the process.
+    pub clock: Clock,
+}
+
+impl Running {
+    /// Starts a machine of the topology.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing runs then.
+    pub fn start(
+        topology: Arc<Topology>,
+        fqdn: &str,
+        options: &Options,
+    ) -> Result<Self, StartError> {
+        let view = topology.view(fqdn).ok_or_else(|| StartError::NoMachine {
+            machine: fqdn.to_owned(),
+        })?;
+        Builder {
+            machine: view.machine.fqdn.as_str().to_owned(),
+            topology,
+            view,
+            options,
+        }
+        .start()
+    }
+}
+
+struct Builder<'a> {
+    machine: String,
+    topology: Arc<Topology>,
+    view: View,
+    options: &'a Options,
+}
+
+impl Builder<'_> {
+    fn start(self) -> Result<Running, StartError> {
+        let inside = self.credentials(Face::Inside)?;
+        let outside = self.credentials(Face::Outside)?;
+        let partners = self.partners()?;
+        let users = self.users(inside.as_ref())?;
+        let bindings = self.bindings()?.map(Arc::new);
+        let mut opened: Vec<SocketAddr> = Vec::new();
+        let speaking = inside.as_ref().filter(|_| self.has_sip());
+        let sip = match speaking {
+            Some(inside) => {
+                let stores = Stores {
+                    inside: Arc::clone(inside),
+                    outside: outside.clone(),
+                    partners: partners.clone(),
+                };
+                Some((self.open_sip(&stores, &mut opened)?, stores))
+            }
+            None => None,
+        };
+        let pools = Pools::of(&self.view, self.random()?, self.options.clock);
+        let pools = Arc::new(pools);
+        let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
+        let (passing, vips) = self.vips(pools, &mut opened)?.unzip();
+        let (workers, node) = match sip {
+            Some((sockets, stores)) => {
+                let started = self.start_sip(sockets, stores, users.as_ref(), bindings.as_ref())?;
+                (Some(started.0), Some(started.1))
+            }
+            None => (None, None),
+        };
+        let follower = users
+            .as_ref()
+            .and_then(|users| users.follower.as_ref())
+            .map(Follower::status);
+        let (directory, admin, follower_task) = self.take_users(users);
+        let counters = workers
+            .as_ref()
+            .map(|workers| Box::new(workers.counters()) as _);
+        let shared = Arc::new(Shared {
+            started: Instant::now(),
+            listeners: listener_statuses(&self.view, &opened),
+            topology: self.topology,
+            view: self.view,
+            inside,
+            outside,
+            partners,
+            directory,
+            admin,
+            follower,
+            bindings,
+            node,
+            counters,
+            vips,
+            names: plan.names.as_ref().map(|plan| Arc::clone(&plan.names)),
+            board: plan
+                .prober
+                .as_ref()
+                .map(|prober| Arc::clone(prober.board())),
+            clock: self.options.clock,
+        });
+        let plan = Plan {
+            follower: follower_task,
+            ..plan
+        };
+        let socket = self
+            .options
+            .state
+            .machine(&self.machine)
+            .join(CONTROL_SOCKET);
+        let services = Services::start(Arc::clone(&shared), &socket, plan).map_err(|source| {
+            StartError::Services {
+                machine: self.machine,
+                source,
+            }
+        })?;
+        Ok(Running {
+            shared,
+            workers,
+            passing,
+            services,
+        })
+    }
+}
+
+fn listener_statuses(view: &View, opened: &[SocketAddr]) -> Vec<ListenerStatus> {
+    let status = |listener: &topology::Listener| ListenerStatus {
+        address: listener.address,
+        face: face_name(listener.face).to_owned(),
+        protocol: listener.protocol.name().to_owned(),
+        flows: listener.flows.clone(),
+        open: opened.contains(&listener.address),
+    };
+    view.listeners.iter().map(status).collect()
+}

@@ -1,0 +1,119 @@
+//! What a machine remembers: users and registrations, read from its disk.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base::net::{Hop, Role};
+use runtime::tls::Store;
+use topology::Port;
+
+use super::{Builder, StartError};
+use crate::directory_admin::{self, Admin, Rules};
+use crate::directory_log::{DirectoryLog, FOLDER};
+use crate::replication::{Follower, Pace};
+use crate::signalling::Bindings;
+
+/// What is known of users, and how it is kept up to date.
+pub(super) struct Users {
+    pub(super) log: DirectoryLog,
+    pub(super) is_master: bool,
+    pub(super) follower: Option<Follower>,
+}
+
+impl Builder<'_> {
+    /// Directors and Front Ends know users: the master from its own log, others from a copy.
+    pub(super) fn users(&self, inside: Option<&Arc<Store>>) -> Result<Option<Users>, StartError> {
+        let needs_users = self.view.has_role(Role::Director) || self.view.has_role(Role::FrontEnd);
+        let Some(inside) = inside.filter(|_| needs_users) else {
+            return Ok(None);
+        };
+        let folder = self.options.state.machine(&self.machine).join(FOLDER);
+        let (log, recovery) =
+            DirectoryLog::open(&folder).map_err(|source| StartError::Directory {
+                machine: self.machine.clone(),
+                source,
+            })?;
+        report_recovery(&self.machine, "directory", &recovery);
+        let master = directory_admin::master(&self.topology);
+        let is_master = master.is_some_and(|machine| machine.fqdn == self.view.machine.fqdn);
+        let follower = if is_master {
+            None
+        } else {
+            Some(self.follower(log.clone(), inside)?)
+        };
+        Ok(Some(Users {
+            log,
+            is_master,
+            follower,
+        }))
+    }
+
+    pub(super) fn follower(
+        &self,
+        log: DirectoryLog,
+        inside: &Arc<Store>,
+    ) -> Result<Follower, StartError> {
+        let port = self.view.ports.number(Port::InterServer);
+        let hop = |machine: &topology::Machine| {
+            Hop::inside(
+                machine.fqdn.as_str(),
+                SocketAddr::new(machine.address, port),
+            )
+        };
+        let masters = directory_admin::master(&self.topology)
+            .map(hop)
+            .into_iter()
+            .collect();
+        let from = Some(self.view.machine.address);
+        Ok(Follower::new(
+            log,
+            masters,
+            from,
+            Arc::clone(inside),
+            Pace::default(),
+            self.random()?,
+        ))
+    }
+
+    pub(super) fn take_users(
+        &self,
+        users: Option<Users>,
+    ) -> (Option<DirectoryLog>, Option<Admin>, Option<Follower>) {
+        let Some(Users {
+            log,
+            is_master,
+            follower,
+        }) = users
+        else {
+            return (None, None, None);
+        };
+        let admin = is_master.then(|| Admin::new(log.clone(), Rules::from(&*self.topology)));
+        (Some(log), admin, follower)
+    }
+
+    pub(super) fn bindings(&self) -> Result<Option<Bindings>, StartError> {
+        if !self.view.has_role(Role::FrontEnd) {
+            return Ok(None);
+        }
+        let folder = self.options.state.machine(&self.machine).join("bindings");
+        let (bindings, recovery) =
+            Bindings::open(&folder).map_err(|source| StartError::Bindings {
+                machine: self.machine.clone(),
+                source,
+            })?;
+        report_recovery(&self.machine, "bindings", &recovery);
+        Ok(Some(bindings))
+    }
+}
+
+fn report_recovery(machine: &str, what: &str, recovery: &store::Recovery) {
+    if recovery.torn_bytes > 0 {
+        let bytes = recovery.torn_bytes;
+        tracing::warn!(
+            machine,
+            what,
+            bytes,
+            "an interrupted write was cut off; it had not been acknowledged"
+        );
+    }
+}
