@@ -1,7 +1,8 @@
-//! Requests of our own: NOTIFY, as client transactions (RFC 3261 17.1.2).
+//! Requests of our own, as client transactions (RFC 3261 17.1.2).
 //!
-//! A request goes to the watcher's flow, or along its route: then the next server is tried when the flow to one fails or
-//! it answers 503, as for relays. What becomes of it is told to the event state once.
+//! A request goes to a flow or to servers: then the next one is tried when the flow to one fails or it answers 503, as for
+//! relays. Via and Contact depend on the flow and are written for each try. What becomes of a request is told once to
+//! whoever it is for ([`Errand`]).
 
 use super::outgoing::transport_name;
 use super::{Alarm, Node};
@@ -15,10 +16,67 @@ use base::timers::TimerId;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// What a request of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// To tell the watcher of this subscription.
+    Notify(u64),
+}
+
+/// What became of a request of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outcome<'m> {
+    /// This is the final response.
+    Answered(&'m Message),
+    /// No server can be reached, or none answers.
+    Lost,
+}
+
+/// A request of ours, but for what depends on the flow that it leaves on: Via and our Contact.
+#[derive(Clone, Debug)]
+pub(super) struct Outline {
+    pub(super) method: &'static str,
+    pub(super) uri: String,
+    pub(super) route: Vec<String>,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) call_id: String,
+    pub(super) cseq: u32,
+    /// The user part of our Contact, which may be empty; a request that begins no dialog and is in none has no Contact.
+    pub(super) contact: Option<String>,
+    /// Further header lines.
+    pub(super) lines: Vec<(Name, String)>,
+    /// The media type and the body.
+    pub(super) body: Option<(String, Bytes)>,
+}
+
+impl From<Notice> for Outline {
+    fn from(notice: Notice) -> Self {
+        let dialog = notice.dialog;
+        let requires = notice.requires.map(|tag| (Name::Require, tag.to_owned()));
+        let mut lines = vec![
+            (Name::Event, notice.event),
+            (Name::SubscriptionState, notice.state),
+        ];
+        lines.extend(requires);
+        Self {
+            method: "NOTIFY",
+            uri: dialog.target,
+            route: dialog.route,
+            from: dialog.local,
+            to: dialog.remote,
+            call_id: dialog.call_id,
+            cseq: dialog.sent,
+            contact: Some(String::new()),
+            lines,
+            body: Some((notice.media_type, notice.body)),
+        }
+    }
+}
+
 struct Own {
-    /// The subscription that it is for.
-    subscription: u64,
-    notice: Notice,
+    errand: Errand,
+    outline: Outline,
     hops: VecDeque<Hop>,
     /// The server of a flow that was there before: it may have ended unnoticed, so that one more try is worth it.
     again: Option<Hop>,
@@ -56,31 +114,50 @@ impl OwnRequests {
 impl Node {
     /// Sends a notification. False if there is no way or no room.
     pub(super) fn notify(&mut self, subscription: u64, notice: Notice) -> bool {
-        if self.own.len() >= self.config.bounds.own {
-            return false;
-        }
-        let (flow, hops) = match notice.dialog.reach {
-            Reach::Flow(flow) => (Some(flow), VecDeque::new()),
-            Reach::Route => (None, self.hops_of(&notice).into()),
-            Reach::List { .. } => return false,
-        };
+        let errand = Errand::Notify(subscription);
         self.stats.notifies += 1;
-        self.try_own(subscription, notice, flow, hops, true)
+        match notice.dialog.reach {
+            Reach::Flow(flow) => self.send_own_on(errand, notice.into(), flow),
+            Reach::Route => {
+                let hops = self.hops_of(&notice);
+                self.send_own(errand, notice.into(), hops)
+            }
+            Reach::List { .. } => false,
+        }
     }
 
     fn hops_of(&mut self, notice: &Notice) -> Vec<Hop> {
         let first = notice.dialog.route.first().cloned();
-        let mut hops = first
+        first
             .and_then(|entry| self.with_context(|context| route::servers_for(context, &entry).ok()))
-            .unwrap_or_default();
+            .unwrap_or_default()
+    }
+
+    /// Sends a request of ours to the first of these servers that can be reached. False if there is none, or no room; then
+    /// nothing follows, else one outcome.
+    pub(super) fn send_own(
+        &mut self,
+        errand: Errand,
+        outline: Outline,
+        mut hops: Vec<Hop>,
+    ) -> bool {
         self.flows.order(&mut hops, self.now.mono);
-        hops
+        self.has_room() && self.try_own(errand, outline, None, hops.into(), true)
+    }
+
+    /// The same on this flow and no other.
+    pub(super) fn send_own_on(&mut self, errand: Errand, outline: Outline, flow: FlowId) -> bool {
+        self.has_room() && self.try_own(errand, outline, Some(flow), VecDeque::new(), true)
+    }
+
+    fn has_room(&self) -> bool {
+        self.own.len() < self.config.bounds.own
     }
 
     fn try_own(
         &mut self,
-        subscription: u64,
-        notice: Notice,
+        errand: Errand,
+        outline: Outline,
         flow: Option<FlowId>,
         mut hops: VecDeque<Hop>,
         may_come_again: bool,
@@ -103,9 +180,9 @@ impl Node {
         let number = self.own.latest;
         let reliable = flow.transport().is_reliable();
         let own = Own {
-            subscription,
-            sent: self.write_notice(&notice, flow, number),
-            notice,
+            errand,
+            sent: self.write_own(&outline, flow, number),
+            outline,
             hops,
             again,
             flow,
@@ -118,7 +195,7 @@ impl Node {
         true
     }
 
-    fn write_notice(&self, notice: &Notice, flow: FlowId, number: u64) -> Bytes {
+    fn write_own(&self, outline: &Outline, flow: FlowId, number: u64) -> Bytes {
         let branch = Branch::Own {
             worker: self.config.worker,
             number,
@@ -135,40 +212,47 @@ impl Node {
             us.port,
             branch.mint(&self.config.keys.branch)
         );
-        let dialog = &notice.dialog;
-        let mut request = Compose::request("NOTIFY", &dialog.target)
+        let mut request = Compose::request(outline.method, &outline.uri)
             .header(Name::Via, via)
             .header(Name::MaxForwards, 70);
-        for entry in &dialog.route {
+        for entry in &outline.route {
             request = request.header(Name::Route, entry);
         }
-        if let Some(tag) = notice.requires {
-            request = request.header(Name::Require, tag);
+        request = request
+            .header(Name::From, &outline.from)
+            .header(Name::To, &outline.to)
+            .header(Name::CallId, &outline.call_id)
+            .header(Name::CSeq, format!("{} {}", outline.cseq, outline.method));
+        if let Some(user) = &outline.contact {
+            let contact = self.contact_of(user, secure::is_sips(&outline.uri), flow);
+            request = request.header(Name::Contact, contact);
         }
-        request
-            .header(Name::From, &dialog.local)
-            .header(Name::To, &dialog.remote)
-            .header(Name::CallId, &dialog.call_id)
-            .header(Name::CSeq, format!("{} NOTIFY", dialog.sent))
-            .header(
-                Name::Contact,
-                self.own_contact(secure::is_sips(&dialog.target), flow),
-            )
-            .header(Name::Event, &notice.event)
-            .header(Name::SubscriptionState, &notice.state)
-            .body(&notice.media_type, notice.body.clone())
-            .write()
+        for (name, value) in &outline.lines {
+            request = request.header(*name, value);
+        }
+        if let Some((media_type, body)) = &outline.body {
+            request = request.body(media_type, body.clone());
+        }
+        request.write()
     }
 
     /// Our Contact, as the end of a flow reaches it; `sips` in a dialog of `sips` (RFC 3261 12.1.1).
     pub(super) fn own_contact(&self, is_sips: bool, flow: FlowId) -> String {
+        self.contact_of("", is_sips, flow)
+    }
+
+    fn contact_of(&self, user: &str, is_sips: bool, flow: FlowId) -> String {
+        let at = if user.is_empty() { "" } else { "@" };
         let scheme = if is_sips { "sips" } else { "sip" };
         let (us, transport) = match (&self.config.plain, flow.transport()) {
             (Some(plain), Transport::Tcp) => (plain, "tcp"),
             (Some(plain), Transport::Udp) => (plain, "udp"),
             _ => (&self.config.inside, "tls"),
         };
-        format!("<{scheme}:{}:{};transport={transport}>", us.host, us.port)
+        format!(
+            "<{scheme}:{user}{at}{}:{};transport={transport}>",
+            us.host, us.port
+        )
     }
 
     fn own_steps(&mut self, number: u64, steps: &Steps) {
@@ -189,7 +273,7 @@ impl Node {
                         own.give_up = Some(id);
                     }
                 }
-                Do::TimedOut => self.own_over(number, false),
+                Do::TimedOut => self.own_over(number, Outcome::Lost),
                 Do::End => drop(self.own.take(number)),
                 Do::Ack | Do::Deliver => {}
             }
@@ -220,8 +304,7 @@ impl Node {
                 own.again = None;
                 return self.own_next(number);
             }
-            let accepted = status < 300 || response.get(Name::RetryAfter).is_some();
-            self.own_over(number, accepted);
+            self.own_over(number, Outcome::Answered(response));
         }
         self.own_steps(number, &steps);
     }
@@ -234,19 +317,33 @@ impl Node {
         if let Some(timer) = own.give_up {
             self.timers.cancel(timer);
         }
-        let subscription = own.subscription;
         let mut hops = own.hops;
         let may_come_again = own.again.is_none();
         hops.extend(own.again);
-        if !self.try_own(subscription, own.notice, None, hops, may_come_again) {
-            self.notified(subscription, false);
+        if !self.try_own(own.errand, own.outline, None, hops, may_come_again) {
+            self.came_of(own.errand, Outcome::Lost);
         }
     }
 
-    fn own_over(&mut self, number: u64, accepted: bool) {
+    fn own_over(&mut self, number: u64, outcome: Outcome<'_>) {
         if let Some(own) = self.own.all.get(&number) {
-            let subscription = own.subscription;
-            self.notified(subscription, accepted);
+            let errand = own.errand;
+            self.came_of(errand, outcome);
+        }
+    }
+
+    /// Tells whoever a request of ours was for.
+    fn came_of(&mut self, errand: Errand, outcome: Outcome<'_>) {
+        match errand {
+            Errand::Notify(subscription) => {
+                let accepted = match outcome {
+                    Outcome::Answered(response) => {
+                        response.status() < 300 || response.get(Name::RetryAfter).is_some()
+                    }
+                    Outcome::Lost => false,
+                };
+                self.notified(subscription, accepted);
+            }
         }
     }
 
