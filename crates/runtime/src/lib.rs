@@ -1,7 +1,7 @@
 //! Sockets, clocks, threads and TLS: the one place of the program that touches the world.
 //!
 //! It knows neither SIP nor the topology. It drives any [`base::Machine`] over the network ([`worker`]), decides who
-//! is at the other end of a connection ([`tls`]), and holds the small services of a process: its clock ([`clock`]),
+//! is at the other end of a connection ([`tls`]), serves HTTP ([`http`]), passes connections through ([`passing`]), and holds the small services of a process: its clock ([`clock`]),
 //! control socket ([`control`]), metrics ([`metrics`], [`counters`]), logs ([`logging`]), signals ([`signals`]), limits ([`process`]) and private files
 //! ([`disk`]).
 //!
@@ -11,6 +11,8 @@ pub mod clock;
 pub mod control;
 pub mod counters;
 pub mod disk;
+mod doorway;
+pub mod http;
 pub mod logging;
 pub mod metrics;
 pub mod passing;

@@ -16,6 +16,7 @@ mod dialling;
 mod disk;
 mod drain;
 mod echo;
+mod http;
 mod identity;
 mod metrics;
 mod reload;

@@ -8,18 +8,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::pump::{Moved, Over, pump};
 use super::{Arrival, Ended, Onward, Stats, Switch, Times};
+use crate::doorway::{self, Doorway};
 use crate::socket;
 use crate::tls::stream::dial;
-
-/// How long to leave accepting alone when it fails, or when a door is full.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// A listening socket of one thread.
 pub(super) struct Socket {
@@ -56,7 +54,14 @@ pub(super) async fn work<S: Switch>(hall: Hall<S>) -> Ended {
     let (arrivals, mut arrived) = tokio::sync::mpsc::channel(1);
     let mut accepting = JoinSet::new();
     for socket in sockets {
-        accepting.spawn_local(accept(Rc::clone(&porter), socket, arrivals.clone()));
+        let threshold = Threshold {
+            place: socket.place,
+            most: socket.most,
+            open: socket.open,
+            stats: Arc::clone(&porter.stats),
+            arrivals: arrivals.clone(),
+        };
+        accepting.spawn_local(doorway::accept(socket.listener, threshold));
     }
     drop(arrivals);
     let mut open = JoinSet::new();
@@ -107,39 +112,33 @@ impl Drop for Place {
     }
 }
 
-async fn accept<S: Switch>(
-    porter: Rc<Porter<S>>,
-    socket: Socket,
+/// One door, with the way to the thread's connections.
+struct Threshold {
+    place: usize,
+    most: usize,
+    open: Arc<AtomicUsize>,
+    stats: Arc<Stats>,
     arrivals: tokio::sync::mpsc::Sender<Guest>,
-) {
-    let listener = match TcpListener::from_std(socket.listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "a listener cannot be used"),
-    };
-    loop {
-        if socket.open.load(Ordering::Relaxed) >= socket.most {
-            sleep(PAUSE).await;
-            continue;
-        }
-        match listener.accept().await {
-            Ok((stream, source)) => {
-                porter.stats.accepted.add(1);
-                let guest = Guest {
-                    stream,
-                    source,
-                    door: socket.place,
-                    _place: Place::at(&socket.open, &porter.stats),
-                };
-                if arrivals.send(guest).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => {
-                porter.stats.accept_errors.add(1);
-                tracing::warn!(%error, "accepting failed");
-                sleep(PAUSE).await;
-            }
-        }
+}
+
+impl Doorway for Threshold {
+    fn has_room(&self) -> bool {
+        self.open.load(Ordering::Relaxed) < self.most
+    }
+
+    async fn take(&self, stream: TcpStream, source: SocketAddr) -> bool {
+        self.stats.accepted.add(1);
+        let guest = Guest {
+            stream,
+            source,
+            door: self.place,
+            _place: Place::at(&self.open, &self.stats),
+        };
+        self.arrivals.send(guest).await.is_ok()
+    }
+
+    fn failed(&self) {
+        self.stats.accept_errors.add(1);
     }
 }
 

@@ -126,6 +126,25 @@ pub struct Ended {
     pub failed: usize,
 }
 
+impl Ended {
+    /// Adds up.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            finished: self.finished + other.finished,
+            cut: self.cut + other.cut,
+            failed: self.failed + other.failed,
+        }
+    }
+
+    /// A thread that had failed.
+    pub(crate) const FAILED: Self = Self {
+        finished: 0,
+        cut: 0,
+        failed: 1,
+    };
+}
+
 impl Passing {
     /// Returns what is counted.
     #[must_use]
@@ -137,18 +156,10 @@ impl Passing {
     #[must_use]
     pub fn drain(self, grace: Duration) -> Ended {
         self.grace.send_replace(Some(grace));
-        let mut all = Ended::default();
-        for thread in self.threads {
-            match thread.join() {
-                Ok(one) => {
-                    all.finished += one.finished;
-                    all.cut += one.cut;
-                    all.failed += one.failed;
-                }
-                Err(_panicked) => all.failed += 1,
-            }
-        }
-        all
+        let ended = self.threads.into_iter().map(JoinHandle::join);
+        ended.fold(Ended::default(), |all, one| {
+            all.and(one.unwrap_or(Ended::FAILED))
+        })
     }
 }
 

@@ -38,6 +38,9 @@ const CERTIFICATE: &str = "cert.pem";
 const KEY: &str = "key.pem";
 const AUTHORITIES: &str = "ca.pem";
 const REVOKED: &str = "crl.pem";
+/// The names of the versions of HTTP in ALPN.
+pub(crate) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 const MAX_FILE: u64 = 1 << 20;
 
 /// Why credentials were not loaded. In each case the operator must mend the named file; a running store keeps the old.
@@ -122,6 +125,7 @@ pub struct Credentials {
     required: Arc<ServerConfig>,
     optional: Arc<ServerConfig>,
     anonymous: Arc<ServerConfig>,
+    web: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
     chain: Vec<CertificateDer<'static>>,
 }
@@ -143,6 +147,12 @@ impl Credentials {
             Auth::Optional => &self.optional,
             Auth::None => &self.anonymous,
         })
+    }
+
+    /// Returns the configuration for web sites: no certificate is asked for, and HTTP is chosen by ALPN (RFC 7301).
+    #[must_use]
+    pub fn web(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.web)
     }
 
     /// Returns the configuration for connections that we open: our certificate is offered.
@@ -315,10 +325,14 @@ impl Parts {
         };
         client.resumption = Resumption::disabled();
 
+        let anonymous = with_tickets(anonymous)?;
+        let mut web = anonymous.clone();
+        web.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
         Ok(Credentials {
             required: Arc::new(without_tickets(required)),
             optional: Arc::new(with_tickets(optional)?),
-            anonymous: Arc::new(with_tickets(anonymous)?),
+            anonymous: Arc::new(anonymous),
+            web: Arc::new(web),
             client: Arc::new(client),
             chain: self.chain,
         })

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 
 use base::net::{Face, Peer, Transport};
 
+pub(crate) use credentials::HTTP2;
 pub use credentials::{Believed, Credentials, CredentialsError, Store};
 pub use hello::ClientNames;
 pub use names::{NamesError, proven_names};

@@ -1,0 +1,245 @@
+//! One thread: its doors, and how a connection comes in.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Source;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use super::places::{Place, Places};
+use super::serve::{Conversation, converse};
+use super::tls::Ready;
+use super::{Caller, Limits, Secured, Site, Stats};
+use crate::doorway::{self, Doorway};
+use crate::passing::Ended;
+use crate::proxy_header::{self, Header};
+use crate::socket;
+use crate::tls::HTTP2;
+
+/// A listening socket of one thread.
+pub(super) struct Socket {
+    pub(super) place: usize,
+    pub(super) listener: std::net::TcpListener,
+    pub(super) tls: Option<Arc<Secured>>,
+    pub(super) balancers: Vec<IpAddr>,
+    pub(super) per_source: usize,
+}
+
+/// What one thread is given.
+pub(super) struct Hall {
+    pub(super) sockets: Vec<Socket>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) places: Arc<Places>,
+    pub(super) limits: Limits,
+    pub(super) asked: watch::Receiver<Option<Duration>>,
+}
+
+/// Serves until it is asked to end.
+pub(super) async fn work<S: Site>(hall: Hall, site: S) -> Ended {
+    let Hall {
+        sockets,
+        stats,
+        places,
+        limits,
+        mut asked,
+    } = hall;
+    let (ending, ended) = watch::channel(false);
+    let porter = Rc::new(Porter {
+        site: Rc::new(site),
+        stats: Arc::clone(&stats),
+        limits,
+        ended,
+    });
+    let (arrivals, mut arrived) = mpsc::channel(1);
+    let mut accepting = JoinSet::new();
+    for socket in sockets {
+        let threshold = Threshold {
+            door: Rc::new(Door {
+                place: socket.place,
+                tls: socket.tls,
+                balancers: socket.balancers,
+                per_source: socket.per_source,
+                ready: RefCell::default(),
+            }),
+            places: Arc::clone(&places),
+            stats: Arc::clone(&stats),
+            arrivals: arrivals.clone(),
+        };
+        accepting.spawn_local(doorway::accept(socket.listener, threshold));
+    }
+    drop(arrivals);
+    let mut open = JoinSet::new();
+    let grace = loop {
+        tokio::select! {
+            grace = asked.wait_for(Option::is_some) => break grace.map_or(None, |grace| *grace),
+            Some(guest) = arrived.recv() => { open.spawn_local(Rc::clone(&porter).host(guest)); }
+            Some(_) = open.join_next(), if !open.is_empty() => {}
+        }
+    };
+    accepting.shutdown().await;
+    ending.send_replace(true);
+    let deadline = Instant::now() + grace.unwrap_or_default();
+    let before = open.len();
+    let all = async { while open.join_next().await.is_some() {} };
+    let _too_late = timeout_at(deadline, all).await;
+    let cut = open.len();
+    open.shutdown().await;
+    Ended {
+        finished: before.saturating_sub(cut),
+        cut,
+        failed: 0,
+    }
+}
+
+/// What holds for connections by one socket.
+struct Door {
+    place: usize,
+    tls: Option<Arc<Secured>>,
+    balancers: Vec<IpAddr>,
+    per_source: usize,
+    ready: RefCell<Ready>,
+}
+
+struct Threshold {
+    door: Rc<Door>,
+    places: Arc<Places>,
+    stats: Arc<Stats>,
+    arrivals: mpsc::Sender<Guest>,
+}
+
+/// A connection that came in.
+struct Guest {
+    stream: TcpStream,
+    source: SocketAddr,
+    door: Rc<Door>,
+    place: Place,
+}
+
+impl Doorway for Threshold {
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    async fn take(&self, stream: TcpStream, source: SocketAddr) -> bool {
+        self.stats.accepted.add(1);
+        let Some(place) = self.places.take() else {
+            // Closed at once: a client that is told goes elsewhere, one that waits does not.
+            self.stats.crowded.add(1);
+            return true;
+        };
+        let guest = Guest {
+            stream,
+            source,
+            door: Rc::clone(&self.door),
+            place,
+        };
+        self.arrivals.send(guest).await.is_ok()
+    }
+
+    fn failed(&self) {
+        self.stats.accept_errors.add(1);
+    }
+}
+
+/// Takes connections from the door to the site.
+struct Porter<S> {
+    site: Rc<S>,
+    stats: Arc<Stats>,
+    limits: Limits,
+    ended: watch::Receiver<bool>,
+}
+
+impl<S: Site> Porter<S> {
+    async fn host(self: Rc<Self>, guest: Guest) {
+        let _open = Open::of(&self.stats);
+        let Guest {
+            mut stream,
+            source,
+            door,
+            mut place,
+        } = guest;
+        let begun = Instant::now();
+        let limit = self.limits.handshake;
+        let Ok(Ok(ends)) = timeout(limit, ends(&mut stream, source, &door)).await else {
+            return self.stats.strangers.add(1);
+        };
+        if !place.of(Source::of(ends.source.ip()), door.per_source) {
+            return self.stats.crowded.add(1);
+        }
+        let mut caller = Caller {
+            door: door.place,
+            source: ends.source,
+            destination: ends.destination,
+            server_name: None,
+        };
+        let mut ended = self.ended.clone();
+        let conversation = Conversation {
+            site: &self.site,
+            stats: &self.stats,
+            limits: &self.limits,
+            ended: &mut ended,
+        };
+        let over = match &door.tls {
+            None => converse(conversation, stream, caller, false).await,
+            Some(secured) => {
+                let config = door.ready.borrow_mut().config(secured);
+                let shaken = TlsAcceptor::from(config).accept(stream);
+                let Ok(Ok(stream)) = timeout_at(begun + limit, shaken).await else {
+                    return self.stats.handshakes_failed.add(1);
+                };
+                let session = stream.get_ref().1;
+                caller.server_name = session.server_name().map(str::to_ascii_lowercase);
+                let binary = session.alpn_protocol() == Some(HTTP2);
+                converse(conversation, stream, caller, binary).await
+            }
+        };
+        if let Err(error) = over {
+            self.stats.broken.add(1);
+            tracing::debug!(%error, "an HTTP connection ended with an error");
+        }
+    }
+}
+
+/// Between whom a connection is.
+async fn ends(
+    stream: &mut TcpStream,
+    from: SocketAddr,
+    door: &Door,
+) -> io::Result<proxy_header::Ends> {
+    socket::prepare(stream)?;
+    let own = proxy_header::Ends {
+        source: from,
+        destination: stream.local_addr()?,
+    };
+    if !door.balancers.contains(&from.ip()) {
+        return Ok(own);
+    }
+    match proxy_header::receive(stream).await? {
+        Header::Passed(ends) => Ok(ends),
+        Header::Own => Ok(own),
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct Open(Arc<Stats>);
+
+impl Open {
+    fn of(stats: &Arc<Stats>) -> Self {
+        stats.open.add(1);
+        Self(Arc::clone(stats))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.sub(1);
+    }
+}
