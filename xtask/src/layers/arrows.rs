@@ -22,7 +22,7 @@ const ALLOWED: [(&str, May); 16] = [
     ("directory", May::Use(&["base"])),
     ("dns", May::Use(&["base"])),
     ("sip", May::Use(&["base", "directory"])),
-    ("web", May::Use(&["base"])),
+    ("web", May::Use(&["base", "directory"])),
     ("store", May::Use(&[])),
     ("pki", May::Use(&["base"])),
     ("runtime", May::Use(&["base"])),

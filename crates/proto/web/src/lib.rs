@@ -1,10 +1,19 @@
-//! What the web side of the product decides: which member of a pool gets a connection, which requests are read at all.
+//! What the web side of the product decides: which member of a pool gets a connection, which requests are read at all,
+//! and what they get.
 //!
-//! [`balance`] chooses among the members of a pool and keeps count of what each of them carries. [`check`] refuses what
-//! no element of ours reads. Nothing here opens a connection, asks after anybody's health or moves a byte; what was
-//! found out comes in as values.
+//! - [`balance`] chooses among the members of a pool and keeps count of what each of them carries.
+//! - [`check`] refuses what no element of ours reads.
+//! - [`site`] is the web services of a Director or Front End.
+//! - [`ticket`] says who has proven a password, to every Director and Front End.
+//!
+//! Nothing here opens a connection, asks after anybody's health or moves a byte; what was found out comes in as values.
 
 #![warn(clippy::expect_used, clippy::indexing_slicing)]
 
 pub mod balance;
 pub mod check;
+mod location;
+pub mod site;
+pub mod ticket;
+
+pub use location::Location;
