@@ -8,9 +8,9 @@ use directory::{
     Algorithm, Aor, Change as UserChange, Directory, PoolName, Revision, User, Verifier,
 };
 use sip::auth::ha1;
-use sip::config::InternalSignIn;
+use sip::config::{Config, InternalSignIn, Offline};
 use sip::location::Table;
-use sip::{Action, Input, Node, Shared};
+use sip::{Action, Input, Node, Shared, offline};
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::{Act, Host, HostId, Place, World};
@@ -24,6 +24,8 @@ pub struct NodeHost {
     pub node: Node,
     /// The bindings, which outlive it.
     pub table: Arc<Table>,
+    /// The messages that it keeps, which outlive it too.
+    pub offline: Arc<offline::Table>,
 }
 
 impl Host for NodeHost {
@@ -48,13 +50,20 @@ impl Host for NodeHost {
             }
             Action::Commit { ticket, changes } => {
                 changes.iter().for_each(|change| self.table.apply(change));
-                Act::Later(
-                    Duration::from_millis(1),
-                    Input::Committed { ticket, done: true },
-                )
+                written(ticket)
+            }
+            Action::Store { ticket, changes } => {
+                changes.iter().for_each(|change| self.offline.apply(change));
+                written(ticket)
             }
         }
     }
+}
+
+/// What the change log answers, a little later.
+fn written(ticket: u64) -> Act<Input> {
+    let done = Input::Committed { ticket, done: true };
+    Act::Later(Duration::from_millis(1), done)
 }
 
 /// The machines, their network and their users.
@@ -75,6 +84,8 @@ pub struct Deployment {
     pub fe2: HostId,
     /// How users inside sign in.
     pub internal: InternalSignIn,
+    /// What Front Ends keep of messages.
+    keeps: Option<Offline>,
     boot: u32,
 }
 
@@ -86,6 +97,15 @@ impl Deployment {
 
     /// Makes one.
     pub fn with(seed: u8, internal: InternalSignIn) -> Self {
+        Self::made(seed, internal, None)
+    }
+
+    /// Makes one that keeps messages for users who are away.
+    pub fn keeping(seed: u8, keeps: Offline) -> Self {
+        Self::made(seed, InternalSignIn::Redirect, Some(keeps))
+    }
+
+    fn made(seed: u8, internal: InternalSignIn, keeps: Option<Offline>) -> Self {
         let mut world = World::new([seed; 32]);
         let users = Directory::default();
         for (n, name) in ["alice", "bob", "carol"].into_iter().enumerate() {
@@ -98,7 +118,11 @@ impl Deployment {
         }
         let mut ids = Vec::new();
         for machine in &MACHINES {
-            let host = node(machine, internal, &users, 1, world.now(), Arc::default());
+            let config = Config {
+                offline: keeps,
+                ..config(machine, internal, 1)
+            };
+            let host = node(config, &users, world.now(), Arc::default(), Arc::default());
             ids.push(world.add(place(machine), host));
         }
         let [edge, dir1, dir2, fe1, fe2] = ids.try_into().ok().unwrap();
@@ -111,6 +135,7 @@ impl Deployment {
             fe1,
             fe2,
             internal,
+            keeps,
             boot: 1,
         }
     }
@@ -121,14 +146,11 @@ impl Deployment {
         let ids = [self.edge, self.dir1, self.dir2, self.fe1, self.fe2];
         let at = ids.iter().position(|known| *known == id).unwrap();
         let now = self.world.now();
-        let host = node(
-            &MACHINES[at],
-            self.internal,
-            &self.users,
-            self.boot,
-            now,
-            killed.table,
-        );
+        let config = Config {
+            offline: self.keeps,
+            ..config(&MACHINES[at], self.internal, self.boot)
+        };
+        let host = node(config, &self.users, now, killed.table, killed.offline);
         self.world.restart(id, host);
     }
 }
@@ -161,23 +183,24 @@ fn place(machine: &Machine) -> Place {
 }
 
 fn node(
-    machine: &Machine,
-    internal: InternalSignIn,
+    config: Config,
     users: &Directory,
-    boot: u32,
     now: Now,
     table: Arc<Table>,
+    offline: Arc<offline::Table>,
 ) -> NodeHost {
-    let config = Arc::new(config(machine, internal, boot));
+    let name = config.server.name.as_bytes();
+    let seed = [name.len() as u8 + name[4]; 32];
     let shared = Shared {
         guard: Arc::default(),
         users: users.clone(),
         locations: Arc::clone(&table) as _,
+        offline: Arc::clone(&offline),
         watched: Arc::default(),
     };
-    let seed = [machine.inside.len() as u8 + machine.name.as_bytes()[4]; 32];
     NodeHost {
-        node: Node::new(config, shared, seed, now),
+        node: Node::new(Arc::new(config), shared, seed, now),
         table,
+        offline,
     }
 }

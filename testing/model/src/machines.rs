@@ -129,6 +129,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
             max: Duration::from_secs(900),
             endpoints: 3,
         },
+        offline: None,
         limits: sip::msg::Limits::default(),
         bounds: Bounds::default(),
         keys: Keys {

@@ -120,6 +120,17 @@ pub struct Registrations {
     pub endpoints: usize,
 }
 
+/// What is kept of messages for users who are away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offline {
+    /// For how long, unless the sender says less.
+    pub keep: Duration,
+    /// How many for one user.
+    pub per_user: usize,
+    /// The largest, in bytes of its request.
+    pub message: usize,
+}
+
 /// A user who may register for others (RFC 3261 10.2: a third party).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delegate {
@@ -260,6 +271,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// Limits on registrations.
     pub registrations: Registrations,
+    /// Whether messages for users who are away are kept, and how many; `None` if none are.
+    pub offline: Option<Offline>,
     /// Limits on messages.
     pub limits: Limits,
     /// Limits on this node.

@@ -5,6 +5,7 @@
 //! - [`guard`]: who behaves badly, and what they still get.
 //! - [`locate`]: where the servers of a foreign domain are.
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
+//! - [`offline`]: messages for users who are away, where those are kept.
 //! - [`event`]: subscriptions and publications. [`presence`]: the documents they carry.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
 //! - `hiding`: what an Edge keeps from those outside.
@@ -22,7 +23,9 @@ pub mod locate;
 pub mod location;
 pub mod msg;
 mod node;
+pub mod offline;
 pub mod presence;
+mod record;
 pub mod registrar;
 pub mod role;
 mod stun;
@@ -33,3 +36,4 @@ pub use config::Config;
 pub use node::{
     Action, Complaint, Fault, Handed, Input, Node, Note, PartnerStats, Pending, Shared, Stats,
 };
+pub use record::Unreadable;

@@ -49,6 +49,7 @@ impl Lone {
         let shared = Shared {
             users: directory,
             locations: Arc::clone(&table) as _,
+            offline: Arc::default(),
             guard: Arc::new(unlimited()),
             watched: Arc::default(),
         };
@@ -102,6 +103,7 @@ impl Lone {
                 | Action::Complain(_)
                 | Action::Report(_)
                 | Action::Tell { .. }
+                | Action::Store { .. }
                 | Action::Resolve { .. } => {}
             }
         }

@@ -9,6 +9,7 @@ mod table;
 pub use table::Table;
 
 use crate::msg::Uri;
+use crate::record::{self, Unreadable};
 use base::UnixMillis;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -87,28 +88,11 @@ pub struct Change {
     pub put: Vec<Binding>,
 }
 
-/// The format of a change as bytes; the first byte of each.
-const FORMAT: u8 = 1;
-
-/// A record that is not a change of this version.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Written by a version that this one does not know. Run that version, or a newer one.
-    #[error("binding record has format {0}, this version knows {FORMAT}")]
-    Format(u8),
-    /// The bytes are not a record.
-    #[error("binding record is damaged")]
-    Damaged(#[source] postcard::Error),
-    /// There are no bytes.
-    #[error("binding record is empty")]
-    Empty,
-}
-
 impl Change {
     /// Writes the change as bytes for the change log.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![FORMAT]).unwrap_or_default()
+        record::encode(self)
     }
 
     /// Reads a change back.
@@ -116,11 +100,7 @@ impl Change {
     /// # Errors
     /// [`Unreadable`] says why the bytes are no change of this version.
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
-        match bytes.split_first() {
-            Some((&FORMAT, rest)) => postcard::from_bytes(rest).map_err(Unreadable::Damaged),
-            Some((other, _)) => Err(Unreadable::Format(*other)),
-            None => Err(Unreadable::Empty),
-        }
+        record::decode(bytes)
     }
 }
 

@@ -296,6 +296,15 @@ impl Node {
                 }
                 self.event(id, link, request, eventing);
             }
+            Decision::Keep(keeping) => {
+                if let Some(user) = &keeping.user {
+                    self.signed_in(id, Arc::clone(user));
+                    self.proven(id, link, request);
+                }
+                if !self.keep(id, link, request, &keeping, false) {
+                    self.fail(id, link, request, keeping.otherwise);
+                }
+            }
             Decision::Forward(plan) => {
                 if let Some(user) = &plan.user {
                     self.signed_in(id, Arc::clone(user));

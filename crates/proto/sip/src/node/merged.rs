@@ -47,7 +47,7 @@ impl Node {
     /// Tells whether a request that is about to be carried out has come already by another way.
     pub(super) fn is_merged(&mut self, request: &Message, decision: &Decision<'_>) -> bool {
         let is_ours = match decision {
-            Decision::Register(_) | Decision::Event(_) => true,
+            Decision::Register(_) | Decision::Event(_) | Decision::Keep(_) => true,
             Decision::Reply(_, Why::Answered) => request.method() == Method::Options,
             Decision::Reply(..)
             | Decision::Welcome(..)

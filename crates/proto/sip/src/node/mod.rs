@@ -7,6 +7,7 @@
 //!
 //! - [`flows`](self): connections, unfinished messages, reuse, resting servers.
 //! - `inbound`, `datagram`: what arrives. `answers`: our own answers over UDP, kept for requests that come again. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
+//! - `keeping`, `delivering`: messages for users who are away, there and back.
 //! - `slow`: clients that take their time.
 //! - `watch`: what strangers do that they should not, and what follows from it.
 //! - Decisions are the roles' ([`crate::role`]); this module carries them out.
@@ -17,12 +18,14 @@
 mod answers;
 mod cancel;
 mod datagram;
+mod delivering;
 mod eventing;
 mod flows;
 mod groups;
 mod hiding;
 mod inbound;
 mod keepalive;
+mod keeping;
 mod listing;
 mod locating;
 mod merged;
@@ -53,6 +56,7 @@ use crate::guard::Guard;
 use crate::locate::{Answer, Places, Question};
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
+use crate::offline;
 use crate::txn::Timer;
 use answers::Answers;
 use base::net::{Effect, Event, FlowId, Link, Peer};
@@ -79,11 +83,11 @@ const REPORT: Duration = Duration::from_millis(500);
 pub enum Input {
     /// From the network.
     Net(Event),
-    /// The change log's answer to [`Action::Commit`].
+    /// The change log's answer to [`Action::Commit`] or [`Action::Store`].
     Committed {
         /// Which one.
         ticket: u64,
-        /// Whether it is durable and visible in [`Locations`].
+        /// Whether it is durable and visible in [`Locations`] or [`Shared::offline`].
         done: bool,
     },
     /// Another worker has told us something with [`Action::Tell`].
@@ -119,6 +123,13 @@ pub enum Action {
         ticket: u64,
         /// The changes.
         changes: Vec<Change>,
+    },
+    /// Of the log of kept messages: make these durable, in order, then answer with [`Input::Committed`].
+    Store {
+        /// Comes back in the answer.
+        ticket: u64,
+        /// The changes.
+        changes: Vec<offline::Change>,
     },
     /// Of whoever carries letters between workers: give this to that one's node as [`Input::Told`], or back as
     /// [`Input::Untold`].
@@ -177,6 +188,8 @@ pub struct Shared {
     pub users: Directory,
     /// Where they are.
     pub locations: Arc<dyn Locations>,
+    /// What is kept for those who are away.
+    pub offline: Arc<offline::Table>,
     /// Who behaves badly.
     pub guard: Arc<Guard>,
     /// Of whom somebody wants to hear.
@@ -236,6 +249,8 @@ pub struct Node {
     sweeping: Option<(u64, TimerId)>,
     /// Whose ended bindings are being removed.
     swept: Vec<String>,
+    /// Changes to what is kept that the change log has not answered yet.
+    storing: BTreeMap<u64, keeping::Storing>,
     next_ticket: u64,
     events: Events,
     /// The directory that subscriptions were last held against.
@@ -271,6 +286,7 @@ impl Node {
             timers: Timers::default(),
             commits: BTreeMap::new(),
             sweeping: None,
+            storing: BTreeMap::new(),
             next_ticket: 0,
             events: Events::new(config.bounds.events, Arc::clone(&shared.watched)),
             reviewed: Revision::default(),
@@ -299,7 +315,7 @@ impl Node {
     /// Tells whether nothing that was begun waits for an answer.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.commits.is_empty() && self.relays.awaiting() == 0
+        self.commits.is_empty() && self.storing.is_empty() && self.relays.awaiting() == 0
     }
 
     fn net(&mut self, event: Event) {

@@ -398,7 +398,7 @@ pub(super) const fn transport_name(transport: Transport) -> &'static str {
 }
 
 /// A datagram may do without Content-Length, a stream may not (RFC 3261 18.3).
-fn say_length(message: &Message, edit: &mut Edit<'_>) {
+pub(super) fn say_length(message: &Message, edit: &mut Edit<'_>) {
     if message.get(Name::ContentLength).is_none() {
         edit.append(Name::ContentLength, message.body().len());
     }

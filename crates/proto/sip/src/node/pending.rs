@@ -25,7 +25,7 @@ impl Node {
         Pending {
             relays: self.relays.len(),
             answers: self.answers.len(),
-            commits: self.commits.len() + usize::from(self.sweeping.is_some()),
+            commits: self.commits.len() + self.storing.len() + usize::from(self.sweeping.is_some()),
             timers: self.timers.len().saturating_sub(own),
             waiting: self.flows.waiting(),
         }

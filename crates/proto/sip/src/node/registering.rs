@@ -95,7 +95,7 @@ impl Node {
         self.reply(flow, link, request, reply);
     }
 
-    fn commit_timer(&mut self, ticket: u64) -> TimerId {
+    pub(super) fn commit_timer(&mut self, ticket: u64) -> TimerId {
         let late = Alarm::CommitLate(ticket);
         self.timers.set(self.now.mono, COMMIT_WAIT, late)
     }
@@ -104,6 +104,7 @@ impl Node {
     /// the next time, and while it has not answered nothing more is given to it. Many that end together go batch after
     /// batch, so that nobody waits behind them.
     pub(super) fn sweep(&mut self) {
+        self.sweep_kept();
         let mut wait = SWEEP_MORE;
         if self.sweeping.is_none() {
             let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
@@ -139,13 +140,14 @@ impl Node {
             late,
         }) = self.commits.remove(&ticket)
         else {
-            return;
+            return self.stored(ticket, done);
         };
         self.timers.cancel(late);
         if done {
             self.stats.registrations += 1;
             self.registered(flow, &link, &request, &aor);
             self.bindings_changed(&aor);
+            self.deliver_kept(&aor);
         } else {
             self.fail(flow, &link, &request, Why::Overloaded);
         }

@@ -13,7 +13,7 @@
 //! ([`super::groups`], which also has the order of targets).
 
 use super::flows::LegId;
-use super::groups::{HUNG, LATE, breadth};
+use super::groups::{HUNG, LATE};
 use super::outgoing::Passage;
 use super::overload::is_favoured;
 use super::relays::{Cancel, Leg, Relay, leg_id};
@@ -21,9 +21,8 @@ use super::{Alarm, Node};
 use crate::msg::{Message, Method, Reply};
 use crate::role::{Plan, Towards, Why};
 use crate::token::Branch;
-use crate::txn::{ClientTransaction, Do, Kind, ServerTransaction, Steps, Timer};
+use crate::txn::{ClientTransaction, Do, Kind, Steps, Timer};
 use base::net::{FlowId, Hop, Link};
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Node {
@@ -40,25 +39,10 @@ impl Node {
             return self.fail(id, link, request, Why::Overloaded);
         }
         let invite = request.method() == Method::Invite;
-        let reliable = link.transport.is_reliable();
-        let kind = if invite { Kind::Invite } else { Kind::Other };
         plan.targets.sort_by_key(|target| target.order);
         let relay = Relay {
-            request: request.detach(),
-            came_on: id,
-            link: Arc::clone(link),
             key: Some(key),
-            server: ServerTransaction::new(kind, reliable),
-            server_ended: false,
-            latest: None,
-            legs: SmallVec::new(),
-            next: 0,
-            stopped: false,
-            breadth: breadth(request),
-            reason: None,
-            best: None,
-            challenges: Vec::new(),
-            plan,
+            ..Relay::of(request.detach(), id, Arc::clone(link), plan)
         };
         let (slot, generation) = self.relays.insert(relay);
         if invite {

@@ -2,7 +2,9 @@
 //! that it came in. What is done with them is in [`super::relay`].
 
 use super::flows::LegId;
+use super::groups::breadth;
 use crate::msg::{Message, Method};
+use crate::offline::Kept;
 use crate::role::{Plan, Target, Towards, Why};
 use crate::txn::{ClientTransaction, Kind, ServerTransaction};
 use base::net::{FlowId, Hop, Link};
@@ -137,13 +139,50 @@ pub(super) struct Relay {
     /// Why it is being cancelled, for whom it rings at (RFC 3326).
     pub(super) reason: Option<String>,
     pub(super) best: Option<Best>,
+    /// Whether somebody has answered otherwise than that they are not there, or has not answered.
+    pub(super) may_have_arrived: bool,
+    /// The kept message that this delivers; its answer is for us.
+    pub(super) kept: Option<Arc<Kept>>,
     /// Refusals that ask for credentials, by leg (RFC 3261 16.7 step 7).
     pub(super) challenges: Vec<(usize, Bytes)>,
 }
 
 impl Relay {
+    /// A request that goes nowhere yet.
+    pub(super) fn of(request: Message, came_on: FlowId, link: Arc<Link>, plan: Box<Plan>) -> Self {
+        let kind = if request.method() == Method::Invite {
+            Kind::Invite
+        } else {
+            Kind::Other
+        };
+        Self {
+            breadth: breadth(&request),
+            request,
+            came_on,
+            server: ServerTransaction::new(kind, link.transport.is_reliable()),
+            link,
+            plan,
+            key: None,
+            server_ended: false,
+            latest: None,
+            legs: SmallVec::new(),
+            next: 0,
+            stopped: false,
+            reason: None,
+            best: None,
+            may_have_arrived: false,
+            kept: None,
+            challenges: Vec::new(),
+        }
+    }
+
     pub(super) fn is_invite(&self) -> bool {
         self.request.method() == Method::Invite
+    }
+
+    /// Takes note of an answer: one that does not say that nobody is there may mean that somebody has the request.
+    pub(super) const fn note_final(&mut self, status: u16) {
+        self.may_have_arrived |= status >= 200 && !matches!(status, 430 | 480 | 503);
     }
 
     /// What it means that the flow of a leg is gone.

@@ -5,7 +5,7 @@ use super::rank::rank;
 use super::relays::{Best, Cancel, Leg, Relay, leg_id};
 use super::{Action, Alarm, Node};
 use crate::msg::{Message, Name, Reply};
-use crate::role::{Ask, Assert, Why, eventing, loops};
+use crate::role::{Ask, Assert, Context, Why, eventing, keeping, loops};
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
 use base::net::{Effect, FlowId, Link, Peer};
@@ -125,6 +125,7 @@ impl Node {
                 self.flows.answers(name);
             }
         }
+        relay.note_final(response.status());
         match response.status() {
             100 => self.progressing(relay, id, at, false),
             // RFC 4320 4.1: no other provisional to a non-INVITE request; RFC 6026: none of what is not waited for.
@@ -291,6 +292,7 @@ impl Node {
         if let Some(leg) = relay.legs.get_mut(at) {
             leg.ended = true;
         }
+        relay.note_final(status);
         let (status, bytes) = self.own_final(relay, status);
         self.refused(relay, id, at, status, bytes);
     }
@@ -306,13 +308,13 @@ impl Node {
     }
 
     fn send_best(&mut self, relay: &mut Relay, id: (u32, u32)) {
-        if self.stood_in(relay) {
+        if self.stood_in(relay) || self.kept_instead(relay) {
             return;
         }
         let (status, bytes) = match relay.best.take() {
             // RFC 4320 4.2: by now whoever sent a non-INVITE request has given up, and a 408 only makes them think that
             // it is we who are dead.
-            Some(best) if best.status == 408 && !relay.is_invite() => {
+            Some(best) if best.status == 408 && !relay.is_invite() && relay.kept.is_none() => {
                 relay.server.abandon();
                 relay.server_ended = true;
                 return;
@@ -338,27 +340,57 @@ impl Node {
         {
             return false;
         }
-        let (id, link) = (relay.came_on, Arc::clone(&relay.link));
-        // It was sound when it came.
-        let Ok(parts) = relay.request.check() else {
-            return false;
-        };
-        let ask = Ask {
-            request: &relay.request,
-            parts: &parts,
-            flow: id,
-            link: &link,
-            user: None,
-        };
-        let about =
-            self.with_context(|context| eventing::stands_in_after_all(context, &ask, asker));
+        let about = self.asked_again(relay, |context, ask| {
+            eventing::stands_in_after_all(context, ask, asker)
+        });
         let Some(about) = about else {
             return false;
         };
         relay.server.abandon();
         relay.server_ended = true;
+        let (id, link) = (relay.came_on, Arc::clone(&relay.link));
         self.event(id, &link, &relay.request, about);
         true
+    }
+
+    /// Keeps a message that was sent to where its user should have been, and has reached nobody.
+    fn kept_instead(&mut self, relay: &mut Relay) -> bool {
+        let is_lost = relay.best.as_ref().is_some_and(|best| {
+            // A 500 is what became of a 503.
+            matches!(best.status, 430 | 480 | 500 | 503)
+        });
+        if relay.kept.is_some() || relay.may_have_arrived || !is_lost {
+            return false;
+        }
+        let keeping = self.asked_again(relay, |context, ask| {
+            keeping::instead(context, ask, &relay.plan.assert)
+        });
+        let (id, link) = (relay.came_on, Arc::clone(&relay.link));
+        let keep = |keeping| self.keep(id, &link, &relay.request, &keeping, true);
+        if !keeping.is_some_and(keep) {
+            return false;
+        }
+        relay.server.abandon();
+        relay.server_ended = true;
+        true
+    }
+
+    /// Lets somebody decide once more about the request of a relay.
+    fn asked_again<T>(
+        &mut self,
+        relay: &Relay,
+        decide: impl FnOnce(&mut Context<'_>, &Ask<'_>) -> Option<T>,
+    ) -> Option<T> {
+        // It was sound when it came.
+        let parts = relay.request.check().ok()?;
+        let ask = Ask {
+            request: &relay.request,
+            parts: &parts,
+            flow: relay.came_on,
+            link: &relay.link,
+            user: None,
+        };
+        self.with_context(|context| decide(context, &ask))
     }
 
     /// RFC 3261 16.7 step 7: who is asked for credentials by several gets all their challenges at once.
@@ -392,6 +424,9 @@ impl Node {
         let steps = relay.server.respond(status);
         if steps.contains(&Do::Send) {
             relay.latest = Some(bytes);
+            if let Some(kept) = relay.kept.clone().filter(|_| status >= 200) {
+                self.kept_answered(kept, status);
+            }
         }
         if status >= 200 {
             self.learn(relay, status);
@@ -428,7 +463,7 @@ impl Node {
     /// To the flow that the request came on; if that is gone and it was a server's, to another of the same server
     /// (RFC 3261 18.2.2).
     fn send_up(&mut self, relay: &Relay) {
-        let Some(bytes) = relay.latest.clone() else {
+        let Some(bytes) = relay.latest.clone().filter(|_| relay.kept.is_none()) else {
             return;
         };
         if self.flows.may_carry(relay.came_on) {

@@ -44,6 +44,16 @@ pub struct Stats {
     pub held_back: u64,
     /// Registrations made, refreshed or removed.
     pub registrations: u64,
+    /// Messages kept for users who were away.
+    pub kept: u64,
+    /// Kept messages that a phone has taken.
+    pub kept_delivered: u64,
+    /// Kept messages that the phones of their user have refused for good.
+    pub kept_declined: u64,
+    /// Kept messages that have expired.
+    pub kept_expired: u64,
+    /// Messages that were not kept for want of room.
+    pub kept_refused: u64,
     /// Notifications sent.
     pub notifies: u64,
     /// Changes that were told later, since the watcher had just been told something.
@@ -81,6 +91,11 @@ impl Stats {
         self.failovers += other.failovers;
         self.held_back += other.held_back;
         self.registrations += other.registrations;
+        self.kept += other.kept;
+        self.kept_delivered += other.kept_delivered;
+        self.kept_declined += other.kept_declined;
+        self.kept_expired += other.kept_expired;
+        self.kept_refused += other.kept_refused;
         self.flows += other.flows;
         self.relays += other.relays;
         self.notifies += other.notifies;

@@ -5,9 +5,9 @@ use crate::config::Config;
 use crate::location::Locations;
 use crate::msg::{Message, Method, Name, Parts, Reply};
 use crate::node::Flows;
-use base::Now;
 use base::net::{FlowId, Hop, Link, Peer};
 use base::random::Random;
+use base::{Now, UnixMillis};
 use directory::Directory;
 use std::sync::Arc;
 
@@ -62,6 +62,8 @@ pub(crate) enum Decision<'r> {
     Register(Registering),
     /// It is about the event state that we keep: a subscription or a publication.
     Event(Eventing),
+    /// Keep it until whom it is for signs in.
+    Keep(Box<Keeping>),
     /// Send it on.
     Forward(Box<Plan>),
 }
@@ -96,6 +98,22 @@ pub(crate) struct Eventing {
     pub(crate) asker: Option<Arc<str>>,
     /// The URI for lists that was asked; then it is about all on a list, and `aor` is the watcher.
     pub(crate) list: Option<Arc<str>>,
+}
+
+/// A MESSAGE that reaches nobody and is kept for whom it is for.
+pub(crate) struct Keeping {
+    /// Whom it is for: an address-of-record.
+    pub(crate) aor: Arc<str>,
+    /// Who sent it: an address-of-record.
+    pub(crate) sender: Arc<str>,
+    /// What happens to P-Asserted-Identity.
+    pub(crate) assert: Assert,
+    /// From when on it is of no use.
+    pub(crate) expires_at: UnixMillis,
+    /// The user who has just proved themself on the flow.
+    pub(crate) user: Option<Arc<str>>,
+    /// How it is answered if it cannot be kept.
+    pub(crate) otherwise: Why,
 }
 
 /// How a request is sent on.
@@ -175,6 +193,7 @@ pub(crate) enum Towards {
 }
 
 /// What happens to P-Asserted-Identity (RFC 3325).
+#[derive(Clone, Debug)]
 pub(crate) enum Assert {
     /// It came from a server that may assert.
     Keep,
@@ -210,6 +229,8 @@ impl Record {
 pub enum Why {
     /// We were asked ourselves.
     Answered,
+    /// It is a message that was kept for whom it is for.
+    Kept,
     /// We were asked ourselves, and are about to end.
     Draining,
     /// Credentials are needed.
@@ -282,6 +303,7 @@ impl Why {
     pub const fn status(self) -> u16 {
         match self {
             Self::Answered => 200,
+            Self::Kept => 202,
             Self::Challenged => 407,
             Self::Redirected => 301,
             Self::Malformed => 400,
@@ -338,6 +360,7 @@ impl Why {
             Self::Merged => Some("Merged Request"),
             Self::NoPrivacy => Some("Privacy Service Not Available"),
             Self::Answered
+            | Self::Kept
             | Self::Draining
             | Self::Challenged
             | Self::BadCredentials
@@ -371,6 +394,7 @@ impl Why {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Kept => "kept",
             Self::Draining => "draining",
             Self::Challenged => "challenged",
             Self::BadCredentials => "bad-credentials",

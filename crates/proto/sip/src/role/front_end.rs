@@ -14,9 +14,10 @@ use super::eventing;
 use super::gateway;
 use super::gruu::Wanted;
 use super::identity::{self, Caller};
+use super::keeping;
 use super::located;
 use super::route::{self, Leads, Routes};
-use super::{Ask, Context, Decision, Plan, Record, Registering, Target, Towards, Why};
+use super::{Ask, Context, Decision, Keeping, Plan, Record, Registering, Target, Towards, Why};
 use crate::msg::{Method, Name, Reply};
 use base::net::{Peer, Role};
 use directory::User;
@@ -145,7 +146,7 @@ pub(crate) fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Calle
     if !account.enabled {
         return Decision::refuse(ask, Why::Unreachable);
     }
-    let targets = located::targets(context, ask, &aor, &wanted);
+    let targets = located::targets(context, ask.request, &aor, &wanted);
     if !targets.is_empty() {
         return forward(ask, caller, targets);
     }
@@ -177,7 +178,13 @@ fn elsewhere<'r>(
         route::home_servers(context, home)
     };
     if others.is_empty() || (ask.is_from(Role::FrontEnd) && !at_home) {
-        return Decision::refuse(ask, not_here);
+        return match keeping::instead(context, ask, &caller.assert()) {
+            Some(kept) => Decision::Keep(Box::new(Keeping {
+                user: caller.on_flow(ask),
+                ..kept
+            })),
+            None => Decision::refuse(ask, not_here),
+        };
     }
     let unreached = if at_home { not_here } else { Why::NoServer };
     let target = Target {

@@ -11,7 +11,7 @@ use super::route::{self, Routes};
 use super::secure;
 use super::{Ask, Context, Target};
 use crate::location::Binding;
-use crate::msg::Uri;
+use crate::msg::{Message, Uri};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use std::sync::Arc;
 const Q_MAX: u16 = 1_000;
 
 /// Returns a target for each phone that a request wants, most preferred first.
-pub(super) fn targets(
+pub(crate) fn targets(
     context: &mut Context<'_>,
-    ask: &Ask<'_>,
+    request: &Message,
     aor: &str,
     wanted: &Wanted,
 ) -> Vec<Target> {
@@ -29,7 +29,9 @@ pub(super) fn targets(
     bindings.retain(|binding| wanted.takes(binding, &context.config.keys.ticket));
     let mut targets: Vec<Target> = Vec::new();
     for phone in by_phone(&bindings) {
-        let mut ways = phone.iter().filter_map(|way| target_for(context, ask, way));
+        let mut ways = phone
+            .iter()
+            .filter_map(|way| target_for(context, request, way));
         if let Some(mut first) = ways.next() {
             first.alternatives = ways.collect();
             targets.push(first);
@@ -61,10 +63,10 @@ fn by_phone(bindings: &[Arc<Binding>]) -> Vec<Vec<&Binding>> {
 /// A target for a binding; `None` if its flow is gone, or it is not `sips` and the request is.
 pub(super) fn target_for(
     context: &mut Context<'_>,
-    ask: &Ask<'_>,
+    request: &Message,
     binding: &Binding,
 ) -> Option<Target> {
-    let contact = secure::in_scheme_of(ask.request.uri(), &binding.contact)?;
+    let contact = secure::in_scheme_of(request.uri(), &binding.contact)?;
     let routes =
         Routes::take_own(context, &[], binding.route.iter().map(String::as_str), None).ok()?;
     let towards = route::towards(context, &routes).ok()??;
@@ -74,7 +76,7 @@ pub(super) fn target_for(
         order: Q_MAX.saturating_sub(binding.q),
         ..Target::at(towards)
     };
-    Some(route::for_strict(target, ask.request))
+    Some(route::for_strict(target, request))
 }
 
 /// A Contact as a Request-URI, where headers have no place (RFC 3261 19.1.1); what a phone registered as one is not
@@ -93,7 +95,7 @@ pub(super) fn registered_again(
     uri: Option<&str>,
 ) -> Option<Target> {
     if let Some(binding) = by_gruu(context, ask) {
-        return target_for(context, ask, &binding);
+        return target_for(context, ask.request, &binding);
     }
     let to = ask.request.to().ok()?;
     let aor = Uri::parse(to.uri).ok()?.aor()?;
@@ -107,7 +109,7 @@ pub(super) fn registered_again(
         contact.is_some_and(|contact| contact.matches(&wanted))
     };
     let binding = bindings.iter().find(same)?;
-    target_for(context, ask, binding)
+    target_for(context, ask.request, binding)
 }
 
 /// The Contact that the GRUU in the Request-URI stands for, in its scheme.

@@ -15,14 +15,15 @@ pub(crate) mod front_end;
 pub(crate) mod gateway;
 pub(crate) mod gruu;
 pub(crate) mod identity;
-mod located;
+pub(crate) mod keeping;
+pub(crate) mod located;
 pub(crate) mod loops;
 pub(crate) mod route;
 pub(crate) mod secure;
 
 pub use decision::Why;
 pub(crate) use decision::{
-    Ask, Assert, Context, Decision, Eventing, Plan, Record, Registering, Target, Towards,
+    Ask, Assert, Context, Decision, Eventing, Keeping, Plan, Record, Registering, Target, Towards,
 };
 
 use crate::hiding;

@@ -16,6 +16,7 @@ mod events;
 mod faults;
 mod forking;
 mod hiding;
+mod keeping;
 mod lists;
 mod outbound;
 mod overload;

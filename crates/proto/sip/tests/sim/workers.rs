@@ -5,11 +5,11 @@ use crate::machines::{MACHINES, config, server};
 use base::net::{Closed, Effect, Event, Face, FlowId, Hop, Link, Peer, Transport, WorkerId};
 use base::{Machine as _, Now, Step, UnixMillis};
 use directory::{Change, Directory, Revision};
-use sip::config::{Bounds, InternalSignIn};
+use sip::config::{Bounds, Config, InternalSignIn};
 use sip::location::Table;
 use sip::msg::{Limits, Message};
 use sip::token::{Key, Ticket};
-use sip::{Action, Input, Node, Shared};
+use sip::{Action, Input, Node, Shared, offline};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,10 @@ pub struct Workers {
     /// Whether workers have no room for notes.
     pub is_full: bool,
     table: Arc<Table>,
+    /// What is kept for users who are away.
+    pub offline: Arc<offline::Table>,
+    /// While there is a list, changes to what is kept wait in it.
+    pub unwritten: Option<Vec<(usize, u64, Vec<offline::Change>)>>,
     pub users: Directory,
 }
 
@@ -38,6 +42,11 @@ impl Workers {
     }
 
     pub fn with(name: &str, workers: u8, bounds: Bounds) -> Self {
+        Self::told(name, workers, |config| config.bounds = bounds)
+    }
+
+    /// Workers that are told something else than usual.
+    pub fn told(name: &str, workers: u8, change: impl Fn(&mut Config)) -> Self {
         let machine = MACHINES.iter().find(|m| m.name == name).unwrap();
         let users = Directory::default();
         for (n, name) in ["alice", "bob", "dora", "erin"].into_iter().enumerate() {
@@ -50,15 +59,17 @@ impl Workers {
         };
         let table = Arc::new(Table::default());
         let watched: Arc<sip::event::Watched> = Arc::default();
+        let offline: Arc<offline::Table> = Arc::default();
         let node = |worker: u8| {
             let mut config = config(machine, InternalSignIn::Proxy, 1);
             config.worker = WorkerId(worker);
             config.workers = workers;
-            config.bounds = bounds;
+            change(&mut config);
             let shared = Shared {
                 guard: Arc::default(),
                 users: users.clone(),
                 locations: Arc::clone(&table) as _,
+                offline: Arc::clone(&offline),
                 watched: Arc::clone(&watched),
             };
             Node::new(Arc::new(config), shared, [worker; 32], now)
@@ -73,6 +84,8 @@ impl Workers {
             told: 0,
             is_full: false,
             table,
+            offline,
+            unwritten: None,
             users,
         }
     }
@@ -257,6 +270,10 @@ impl Workers {
                     let done = Input::Committed { ticket, done: true };
                     self.nodes[at].handle(self.now, done);
                 }
+                Action::Store { ticket, changes } => match &mut self.unwritten {
+                    Some(unwritten) => unwritten.push((at, ticket, changes)),
+                    None => self.write((at, ticket, changes), true),
+                },
                 Action::Tell { worker, note } => {
                     self.told += 1;
                     if self.is_full {
@@ -270,6 +287,15 @@ impl Workers {
                 Action::Complain(_) | Action::Report(_) | Action::Resolve { .. } => {}
             }
         }
+    }
+
+    /// The log of kept messages has written a change, or could not.
+    pub fn write(&mut self, (at, ticket, changes): (usize, u64, Vec<offline::Change>), done: bool) {
+        if done {
+            changes.iter().for_each(|change| self.offline.apply(change));
+        }
+        self.nodes[at].handle(self.now, Input::Committed { ticket, done });
+        self.drain(at);
     }
 
     /// Whether a worker sends to a flow of another that is no more; it is told so.
