@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use base::UnixMillis;
 use roles::signalling::Bindings;
 use serde::{Deserialize, Serialize};
-use sip::location::{Binding, Change};
+use sip::location::{Binding, Change, Locations as _};
 
 use crate::cpu::Tree;
 use crate::machine::Machine;
@@ -140,7 +140,7 @@ pub(crate) fn run_phase(phase: Phase, folder: &Path, count: u32) -> anyhow::Resu
         commit_all(&bindings, 0..count, 1)?;
     }
     let mut found = Found {
-        bindings: bindings.counts().1,
+        bindings: bindings.table().counts().1,
         ready_secs: begin.elapsed().as_secs_f64(),
         rss_mib: memory("VmRSS")?,
         peak_mib: memory("VmHWM")?,

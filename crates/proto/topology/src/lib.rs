@@ -41,8 +41,8 @@ pub use name::{Fqdn, NotAName};
 pub use ports::{FIRST_UNPRIVILEGED, Port, Ports};
 pub use records::{Record, RecordData};
 pub use settings::{
-    Digest, Dns, Federation, FederationMode, Limits, Partner, PartnerLimits, PlainTransport,
-    SignIn, SignInPolicy, Sip, UserAgentRule,
+    Digest, Dns, Federation, FederationMode, Limits, OfflineMessages, Partner, PartnerLimits,
+    PlainTransport, SignIn, SignInPolicy, Sip, UserAgentRule,
 };
 pub use summary::{Filter, HostLine, Line};
 pub use view::{Listener, Member, PoolView, View, has_sip};

@@ -287,6 +287,24 @@ pub(crate) struct RawSip {
     /// Exceptions for clients that need them; the first match wins.
     #[serde(default)]
     pub(crate) user_agent: Vec<At<RawUserAgent>>,
+    /// Keeps messages for users who are away until one of their phones signs in; an empty table is enough. Default:
+    /// absent, so that the sender is told that nobody is there.
+    pub(crate) offline_messages: Option<RawOfflineMessages>,
+}
+
+/// Messages for users who are away, kept at their home pool.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "OfflineMessages")]
+pub(crate) struct RawOfflineMessages {
+    /// For how long one is kept, unless its sender says less. Default: 168h.
+    #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
+    pub(crate) keep: Option<At<String>>,
+    /// How many are kept for one user. Default: 100.
+    pub(crate) per_user: Option<At<u32>>,
+    /// The largest that is kept. Default: 16KiB.
+    #[schemars(extend("pattern" = "^[0-9]+(B|KiB|MiB)$"))]
+    pub(crate) message: Option<At<String>>,
 }
 
 /// An exception for clients whose User-Agent matches a pattern.

@@ -144,6 +144,20 @@ pub struct Sip {
     pub user_agents: Vec<UserAgentRule>,
     /// Transports without TLS that Directors and Front Ends offer inside; none unless written.
     pub plain: Vec<PlainTransport>,
+    /// What is kept of messages for users who are away; nothing unless written.
+    pub offline_messages: Option<OfflineMessages>,
+}
+
+/// Messages for users who are away, kept at their home pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OfflineMessages {
+    /// For how long.
+    pub keep: Duration,
+    /// How many for one user.
+    pub per_user: usize,
+    /// The largest, in bytes.
+    pub message: usize,
 }
 
 /// An exception for clients whose User-Agent matches a pattern.

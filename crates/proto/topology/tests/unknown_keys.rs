@@ -6,7 +6,7 @@ use topology::Topology;
 use crate::{REFERENCE, SHORTEST, parse};
 
 /// One text for each table of the schema, with `KEY` where a key of that table stands.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     ("Topology", "KEY = 1\nREST"),
     ("Site", "REST\n[[site]]\nname = \"main\"\nKEY = 1"),
     (
@@ -33,6 +33,7 @@ const TABLES: [(&str, &str); 15] = [
         "UserAgent",
         "REST\n[[sip.user_agent]]\npattern = \"x\"\nKEY = 1",
     ),
+    ("OfflineMessages", "REST\n[sip.offline_messages]\nKEY = 1"),
     ("Limits", "REST\n[limits]\nKEY = 1"),
     ("Dns", "REST\n[dns]\nKEY = 1"),
     ("Federation", "REST\n[federation]\nKEY = 1"),

@@ -2,6 +2,7 @@
 
 use runtime::metrics::{Kind, Page};
 
+use super::status::MessageStatus;
 use super::{Shared, balanced};
 use crate::health::MemberStatus;
 
@@ -57,7 +58,7 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
         );
     }
     if let Some(kept) = &shared.bindings {
-        let (users, bindings) = kept.counts();
+        let (users, bindings) = kept.table().counts();
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         gauge(
             page,
@@ -73,6 +74,61 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
             &own,
             count(bindings),
         );
+    }
+    if let Some(status) = shared.message_status() {
+        messages(page, &own, &status);
+    }
+}
+
+/// What waits for users who are away, and what became of what has waited.
+fn messages(page: &mut Page, own: &[(&str, &str)], status: &MessageStatus) {
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let gauges = [
+        (
+            "vestibule_messages_waiting",
+            "Messages that wait for their users.",
+            count(status.messages),
+        ),
+        (
+            "vestibule_messages_waiting_bytes",
+            "Bytes of the messages that wait for their users.",
+            count(status.bytes),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        gauge(page, name, help, own, value);
+    }
+    let counters = [
+        (
+            "kept",
+            "Messages kept for users who were away.",
+            status.kept,
+        ),
+        (
+            "delivered",
+            "Kept messages that a phone has taken.",
+            status.delivered,
+        ),
+        (
+            "declined",
+            "Kept messages that the phones of their user have refused for good.",
+            status.declined,
+        ),
+        (
+            "expired",
+            "Kept messages that have expired.",
+            status.expired,
+        ),
+        (
+            "refused",
+            "Messages that were not kept for want of room.",
+            status.refused,
+        ),
+    ];
+    for (name, help, value) in counters {
+        let name = format!("vestibule_messages_{name}");
+        page.metric(&name, Kind::Counter, help)
+            .value(&name, own, value);
     }
 }
 

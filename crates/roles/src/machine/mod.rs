@@ -1,8 +1,8 @@
 //! One machine of the topology in this process.
 //!
 //! ```text
-//! start: view -> credentials, keys -> directory (master: own log; else a copy that follows it) -> bindings
-//!        -> listeners -> SIP workers -> service thread (control socket, replication, metrics)
+//! start: view -> credentials, keys -> directory (master: own log; else a copy that follows it) -> bindings,
+//!        kept messages -> listeners -> SIP workers -> service thread (control socket, replication, metrics)
 //! drain: stop listening, finish what was begun, close
 //! ```
 //!
@@ -33,7 +33,7 @@ pub use services::ServiceError;
 pub use start::{CONTROL_SOCKET, Options, StartError};
 pub use status::{
     AbuseStatus, BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus,
-    PartnerStatus, SipStatus, SourceStatus,
+    MessageStatus, PartnerStatus, SipStatus, SourceStatus,
 };
 
 use crate::balancer::Pools;
@@ -42,7 +42,7 @@ use crate::directory_log::DirectoryLog;
 use crate::health::Board;
 use crate::names::Names;
 use crate::replication::StatusHandle;
-use crate::signalling::{Bindings, NodeStats};
+use crate::signalling::{Bindings, Messages, NodeStats};
 use services::Services;
 
 /// What a running machine knows of itself; shared with its control socket.
@@ -59,6 +59,8 @@ struct Shared {
     admin: Option<Admin>,
     follower: Option<StatusHandle>,
     bindings: Option<Arc<Bindings>>,
+    /// The messages that wait for their users, if it keeps some.
+    messages: Option<Arc<Messages>>,
     node: Option<Arc<NodeStats>>,
     counters: Option<Box<dyn Fn() -> Snapshot + Send + Sync>>,
     vips: Option<Vips>,

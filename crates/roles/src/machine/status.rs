@@ -37,6 +37,9 @@ pub struct MachineStatus {
     pub directory: Option<DirectoryStatus>,
     /// Its registrations, if it keeps them.
     pub bindings: Option<BindingStatus>,
+    /// The messages that wait for their users, if it keeps some.
+    #[serde(default)]
+    pub messages: Option<MessageStatus>,
     /// The pools whose VIPs it holds, if it is a balancer.
     #[serde(default)]
     pub balanced: Vec<BalancedPool>,
@@ -190,6 +193,29 @@ pub struct BindingStatus {
     pub broken: bool,
 }
 
+/// The messages that a machine keeps for users who are away.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MessageStatus {
+    /// Users for whom some wait.
+    pub users: usize,
+    /// Messages that wait.
+    pub messages: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+    /// Messages kept since the start.
+    pub kept: u64,
+    /// Kept messages that a phone has taken.
+    pub delivered: u64,
+    /// Kept messages that the phones of their user have refused for good.
+    pub declined: u64,
+    /// Kept messages that have expired.
+    pub expired: u64,
+    /// Messages that were not kept for want of room.
+    pub refused: u64,
+    /// Whether the disk has failed and nothing more is kept.
+    pub broken: bool,
+}
+
 /// One certificate in use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CertificateStatus {
@@ -219,6 +245,7 @@ impl Shared {
             abuse: self.abuse_status(),
             directory: self.directory_status(),
             bindings: self.binding_status(),
+            messages: self.message_status(),
             balanced: self.vips.as_ref().map(balanced::pools).unwrap_or_default(),
             health: self.health_status(),
             certificates: self.certificate_statuses(),
@@ -295,7 +322,7 @@ impl Shared {
     fn binding_status(&self) -> Option<BindingStatus> {
         let kept = self.bindings.as_ref()?;
         let log = kept.log_stats()?;
-        let (users, bindings) = kept.counts();
+        let (users, bindings) = kept.table().counts();
         let store::Stats {
             records,
             commits,
@@ -308,6 +335,23 @@ impl Shared {
             records,
             commits,
             broken,
+        })
+    }
+
+    pub(super) fn message_status(&self) -> Option<MessageStatus> {
+        let messages = self.messages.as_ref()?;
+        let waiting = messages.table().counts();
+        let node = self.node.as_ref()?.total();
+        Some(MessageStatus {
+            users: waiting.users,
+            messages: waiting.messages,
+            bytes: waiting.bytes,
+            kept: node.kept,
+            delivered: node.kept_delivered,
+            declined: node.kept_declined,
+            expired: node.kept_expired,
+            refused: node.kept_refused,
+            broken: messages.log_stats()?.broken,
         })
     }
 

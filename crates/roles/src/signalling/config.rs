@@ -7,8 +7,8 @@ use std::time::Duration;
 use base::net::{Face, Hop, Role, Server, Transport, WorkerId};
 use directory::Algorithm;
 use sip::config::{
-    Address, Bounds, Config, Delegate, Federation, Gateway, InternalSignIn, Keys, Partner, Pool,
-    Registrations, SignIn, UserAgentRule,
+    Address, Bounds, Config, Delegate, Federation, Gateway, InternalSignIn, Keys, Offline, Partner,
+    Pool, Registrations, SignIn, UserAgentRule,
 };
 use sip::msg::Limits;
 use sip::token::Key;
@@ -111,6 +111,11 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             max: limits.registration_max,
             endpoints: limits.endpoints_per_user,
         },
+        offline: view.sip.offline_messages.map(|kept| Offline {
+            keep: kept.keep,
+            per_user: kept.per_user,
+            message: kept.message,
+        }),
         limits: Limits {
             message: limits.message,
             body: limits.message,

@@ -2,9 +2,9 @@
 //!
 //! Wiring only: the rules are in `sip`, the sockets in `runtime`, the durability in `store`.
 
-mod bindings;
 mod config;
 mod doorman;
+mod durable;
 mod listeners;
 mod plug;
 mod resolver;
@@ -18,13 +18,13 @@ use resolver::Resolver;
 use runtime::clock::Clock;
 use runtime::tls::Store;
 use runtime::worker::{self, Origin, Setup, Workers};
-use sip::location::Locations;
 use sip::{Input, Node, Shared};
 use topology::{FederationMode, Port, View};
 
-pub use bindings::Bindings;
 pub use config::{Secrets, algorithm, sip_config};
+pub use durable::{Bindings, Durable, Messages, Table};
 pub use listeners::{BindError, Opened, open};
+use plug::Disk;
 pub use plug::{NodeStats, SipPlug};
 
 /// What the SIP side of a machine is started with.
@@ -37,6 +37,8 @@ pub struct Signalling {
     pub users: Directory,
     /// The bindings, on a Front End.
     pub bindings: Option<Arc<Bindings>>,
+    /// The messages that wait for their users, where those are kept.
+    pub messages: Option<Arc<Messages>>,
     /// Its credentials.
     pub stores: Stores,
     /// Open listening sockets.
@@ -55,13 +57,18 @@ impl Signalling {
     pub fn start(self) -> io::Result<(Workers<Input>, Arc<NodeStats>)> {
         let guard = Arc::new(doorman::guard(&self.view, &self.secrets));
         let stats = Arc::new(NodeStats::new(self.workers, Arc::clone(&guard)));
-        let bindings = self
-            .bindings
-            .unwrap_or_else(|| Arc::new(Bindings::in_memory()));
-        let locations: Arc<dyn Locations> = bindings.table();
+        let disk = Disk {
+            bindings: self
+                .bindings
+                .unwrap_or_else(|| Arc::new(Bindings::in_memory())),
+            messages: self
+                .messages
+                .unwrap_or_else(|| Arc::new(Messages::in_memory())),
+        };
         let shared = Shared {
             users: self.users,
-            locations,
+            locations: Arc::clone(disk.bindings.table()) as _,
+            offline: Arc::clone(disk.messages.table()),
             guard: Arc::clone(&guard),
             watched: Arc::default(),
         };
@@ -104,7 +111,7 @@ impl Signalling {
             let plug = SipPlug::new(
                 seat.id,
                 seat.all,
-                Arc::clone(&bindings),
+                disk.clone(),
                 Arc::clone(&counted),
                 resolver(&view),
             );

@@ -9,7 +9,7 @@ use sip::guard::Guard;
 use sip::locate::{Answer, Question};
 use sip::{Action, Complaint, Input, Node, Note, Stats};
 
-use super::Bindings;
+use super::durable::{Bindings, Durable, Messages, Table};
 use super::resolver::Resolver;
 
 /// The latest counters of every worker's node, and the guard that they share.
@@ -51,11 +51,18 @@ impl NodeStats {
     }
 }
 
+/// What the nodes of a machine have written down.
+#[derive(Clone)]
+pub(super) struct Disk {
+    pub(super) bindings: Arc<Bindings>,
+    pub(super) messages: Arc<Messages>,
+}
+
 /// Fits a node to a worker.
 pub struct SipPlug {
     worker: WorkerId,
     mailboxes: Vec<Mailbox<Input>>,
-    bindings: Arc<Bindings>,
+    disk: Disk,
     stats: Arc<NodeStats>,
     complaints: Complaints,
     resolver: Option<Resolver>,
@@ -65,14 +72,14 @@ impl SipPlug {
     pub(super) fn new(
         worker: WorkerId,
         mailboxes: Vec<Mailbox<Input>>,
-        bindings: Arc<Bindings>,
+        disk: Disk,
         stats: Arc<NodeStats>,
         resolver: Option<Resolver>,
     ) -> Self {
         Self {
             worker,
             mailboxes,
-            bindings,
+            disk,
             stats,
             complaints: Complaints::default(),
             resolver,
@@ -109,6 +116,19 @@ impl SipPlug {
         {
             tracing::warn!("the mailboxes of two workers are full: a request is lost");
         }
+    }
+
+    /// Makes changes durable and tells the node; whether that worked comes by the mailbox.
+    fn commit<T: Table>(&self, log: &Durable<T>, ticket: u64, changes: &[T::Change]) {
+        let Some(mailbox) = self.mailbox_of(self.worker).cloned() else {
+            return;
+        };
+        log.commit(changes, move |done| {
+            if mailbox.post(Input::Committed { ticket, done }).is_err() {
+                // The answer is lost, not the change: whoever asked for it asks again and is told.
+                tracing::warn!("a worker's mailbox is full: an answer of the log is lost");
+            }
+        });
     }
 
     fn mailbox_of(&self, worker: WorkerId) -> Option<&Mailbox<Input>> {
@@ -159,15 +179,11 @@ impl Plug for SipPlug {
         match action {
             Action::Net(effect) => Some(effect),
             Action::Commit { ticket, changes } => {
-                let mailbox = self.mailbox_of(self.worker)?.clone();
-                self.bindings.commit(&changes, move |done| {
-                    if mailbox.post(Input::Committed { ticket, done }).is_err() {
-                        // The answer is lost, not the registration: the client asks again and is told.
-                        tracing::warn!(
-                            "a worker's mailbox is full: an answer to a registration is lost"
-                        );
-                    }
-                });
+                self.commit(&self.disk.bindings, ticket, &changes);
+                None
+            }
+            Action::Store { ticket, changes } => {
+                self.commit(&self.disk.messages, ticket, &changes);
                 None
             }
             Action::Tell { worker, note } => {

@@ -233,7 +233,7 @@ proptest! {
         table.snapshot(|change| copy.apply(&change));
         prop_assert_eq!(copy.counts().messages, slow.kept.len());
         for aor in USERS {
-            let next = |table: &Table| table.claim(aor, UnixMillis(now)).map(|kept| Arc::unwrap_or_clone(kept));
+            let next = |table: &Table| table.claim(aor, UnixMillis(now)).map(Arc::unwrap_or_clone);
             prop_assert_eq!(next(&copy), next(&table));
         }
     }

@@ -7,7 +7,8 @@ use super::pools::Draft;
 use crate::fault::{Rule, Sink};
 use crate::raw::{At, Raw, RawLimits, RawUserAgent};
 use crate::{
-    Digest, Dns, Fqdn, Limits, Network, SignIn, SimpleUrl, SimpleUrls, Sip, UserAgentRule, units,
+    Digest, Dns, Fqdn, Limits, Network, OfflineMessages, SignIn, SimpleUrl, SimpleUrls, Sip,
+    UserAgentRule, units,
 };
 
 /// The private networks of RFC 1918: where clients inside are unless the file says otherwise.
@@ -16,7 +17,7 @@ const PRIVATE: [&str; 3] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 const DIGEST: [Digest; 2] = [Digest::Sha256, Digest::Sha512_256];
 /// Room for every header of a call with a large body; a phone's messages are 1 to 4 KiB.
 const MESSAGE: usize = 64 << 10;
-const MESSAGE_BOUNDS: (usize, usize) = (4 << 10, 1 << 20);
+const MESSAGE_BOUNDS: (usize, usize, &str) = (4 << 10, 1 << 20, "write 4KiB to 1MiB");
 /// The registration times of the Director topology: 300 to 900 s, 600 s unless asked for.
 const REGISTRATION: (u64, u64, u64) = (300, 600, 900);
 const REGISTRATION_BOUNDS: (Duration, Duration) =
@@ -39,6 +40,15 @@ const IDLE: Duration = Duration::from_secs(1800);
 const ADDRESS_TTL: Duration = Duration::from_secs(30);
 const SERVICE_TTL: Duration = Duration::from_secs(300);
 const TTL_BOUNDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+/// Longer than a weekend and a holiday beside it.
+const OFFLINE_KEEP: Duration = Duration::from_secs(168 * 3600);
+const OFFLINE_KEEP_BOUNDS: (Duration, Duration) =
+    (Duration::from_secs(60), Duration::from_secs(60 * 24 * 3600));
+/// More than people write to somebody who does not answer.
+const OFFLINE_PER_USER: u32 = 100;
+/// A text with room for what a client puts around it, not a picture.
+const OFFLINE_MESSAGE: usize = 16 << 10;
+const OFFLINE_MESSAGE_BOUNDS: (usize, usize, &str) = (1 << 10, 256 << 10, "write 1KiB to 256KiB");
 const IDLE_BOUNDS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(24 * 3600));
 
 /// Returns the short addresses.
@@ -145,6 +155,25 @@ pub(super) fn sip(raw: &Raw, sink: &mut Sink) -> Sip {
         digest,
         user_agents,
         plain,
+        offline_messages: raw
+            .sip
+            .offline_messages
+            .as_ref()
+            .map(|written| OfflineMessages {
+                keep: duration(&written.keep, OFFLINE_KEEP, OFFLINE_KEEP_BOUNDS, sink),
+                per_user: one_or_more(
+                    &written.per_user,
+                    OFFLINE_PER_USER,
+                    "0 would keep nothing",
+                    sink,
+                ) as usize,
+                message: size(
+                    &written.message,
+                    OFFLINE_MESSAGE,
+                    OFFLINE_MESSAGE_BOUNDS,
+                    sink,
+                ),
+            }),
     }
 }
 
@@ -235,10 +264,7 @@ pub(super) fn limits(raw: &Raw, sink: &mut Sink) -> Limits {
         sink.report(&at, Rule::Range, message, help);
     }
     Limits {
-        message: message
-            .as_ref()
-            .and_then(|at| size(at, sink))
-            .unwrap_or(MESSAGE),
+        message: size(message, MESSAGE, MESSAGE_BOUNDS, sink),
         registration_min: min,
         registration_default: default,
         registration_max: max,
@@ -285,13 +311,18 @@ fn duration(
     usual
 }
 
-fn size(text: &At<String>, sink: &mut Sink) -> Option<usize> {
-    let (least, most) = MESSAGE_BOUNDS;
+fn size(
+    at: &Option<At<String>>,
+    usual: usize,
+    (least, most, range): (usize, usize, &'static str),
+    sink: &mut Sink,
+) -> usize {
+    let Some(text) = at else { return usual };
     match units::size(&text.value) {
-        Some(size) if (least..=most).contains(&size) => return Some(size),
+        Some(size) if (least..=most).contains(&size) => return size,
         Some(_) => {
             let message = format!("\"{}\" is out of range", text.value);
-            sink.report(&text.span, Rule::Range, message, "write 4KiB to 1MiB");
+            sink.report(&text.span, Rule::Range, message, range);
         }
         None => {
             let message = format!("\"{}\" is not a size", text.value);
@@ -299,17 +330,16 @@ fn size(text: &At<String>, sink: &mut Sink) -> Option<usize> {
             sink.report(&text.span, Rule::Size, message, help);
         }
     }
-    None
+    usual
 }
 
 fn count(at: &Option<At<u32>>, usual: u32, sink: &mut Sink) -> u32 {
+    one_or_more(at, usual, "0 would shut everybody out", sink)
+}
+
+fn one_or_more(at: &Option<At<u32>>, usual: u32, zero: &'static str, sink: &mut Sink) -> u32 {
     if let Some(at) = at.as_ref().filter(|at| at.value == 0) {
-        sink.report(
-            &at.span,
-            Rule::Range,
-            "0 would shut everybody out",
-            "write 1 or more",
-        );
+        sink.report(&at.span, Rule::Range, zero, "write 1 or more");
     }
     at.as_ref().map_or(usual, |at| at.value)
 }

@@ -46,6 +46,14 @@ pub enum StartError {
         /// Why.
         source: store::OpenError,
     },
+    /// The messages on its disk that wait for their users cannot be read.
+    #[error("the kept messages of {machine} cannot be opened")]
+    Messages {
+        /// Which machine.
+        machine: String,
+        /// Why.
+        source: store::OpenError,
+    },
     /// The topology's names do not make a zone.
     #[error("the name service of {machine} cannot be set up")]
     Names {

@@ -76,7 +76,7 @@ impl Builder<'_> {
         let outside = self.credentials(Face::Outside)?;
         let partners = self.partners()?;
         let users = self.users(inside.as_ref())?;
-        let bindings = self.bindings()?.map(Arc::new);
+        let kept = self.kept()?;
         let mut opened: Vec<SocketAddr> = Vec::new();
         let speaking = inside.as_ref().filter(|_| self.has_sip());
         let sip = match speaking {
@@ -96,7 +96,7 @@ impl Builder<'_> {
         let (passing, vips) = self.vips(pools, &mut opened)?.unzip();
         let (workers, node) = match sip {
             Some((sockets, stores)) => {
-                let started = self.start_sip(sockets, stores, users.as_ref(), bindings.as_ref())?;
+                let started = self.start_sip(sockets, stores, users.as_ref(), &kept)?;
                 (Some(started.0), Some(started.1))
             }
             None => (None, None),
@@ -120,7 +120,8 @@ impl Builder<'_> {
             directory,
             admin,
             follower,
-            bindings,
+            bindings: kept.bindings,
+            messages: kept.messages,
             node,
             counters,
             vips,
@@ -135,11 +136,8 @@ impl Builder<'_> {
             follower: follower_task,
             ..plan
         };
-        let socket = self
-            .options
-            .state
-            .machine(&self.machine)
-            .join(CONTROL_SOCKET);
+        let folder = self.options.state.machine(&self.machine);
+        let socket = folder.join(CONTROL_SOCKET);
         let services = Services::start(Arc::clone(&shared), &socket, plan).map_err(|source| {
             StartError::Services {
                 machine: self.machine,

@@ -7,9 +7,9 @@ use base::net::Role;
 use pki::Secret;
 use topology::has_sip;
 
-use super::state::Users;
+use super::state::{Kept, Users};
 use super::{Builder, StartError};
-use crate::signalling::{self, Bindings, Secrets, Signalling, Stores};
+use crate::signalling::{self, Secrets, Signalling, Stores};
 
 impl Builder<'_> {
     pub(super) fn has_sip(&self) -> bool {
@@ -37,7 +37,7 @@ impl Builder<'_> {
         sockets: signalling::Opened,
         stores: Stores,
         users: Option<&Users>,
-        bindings: Option<&Arc<Bindings>>,
+        kept: &Kept,
     ) -> Result<
         (
             runtime::worker::Workers<sip::Input>,
@@ -59,7 +59,8 @@ impl Builder<'_> {
             users: users
                 .map(|users| users.log.directory().clone())
                 .unwrap_or_default(),
-            bindings: bindings.cloned(),
+            bindings: kept.bindings.clone(),
+            messages: kept.messages.clone(),
             stores,
             sockets,
             workers: self.options.workers,

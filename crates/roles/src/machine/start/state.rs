@@ -1,4 +1,4 @@
-//! What a machine remembers: users and registrations, read from its disk.
+//! What a machine remembers: users, registrations and kept messages, read from its disk.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,13 +11,19 @@ use super::{Builder, StartError};
 use crate::directory_admin::{self, Admin, Rules};
 use crate::directory_log::{DirectoryLog, FOLDER};
 use crate::replication::{Follower, Pace};
-use crate::signalling::Bindings;
+use crate::signalling::{Bindings, Durable, Messages, Table};
 
 /// What is known of users, and how it is kept up to date.
 pub(super) struct Users {
     pub(super) log: DirectoryLog,
     pub(super) is_master: bool,
     pub(super) follower: Option<Follower>,
+}
+
+/// What a Front End keeps for its users.
+pub(super) struct Kept {
+    pub(super) bindings: Option<Arc<Bindings>>,
+    pub(super) messages: Option<Arc<Messages>>,
 }
 
 impl Builder<'_> {
@@ -91,18 +97,30 @@ impl Builder<'_> {
         (Some(log), admin, follower)
     }
 
-    pub(super) fn bindings(&self) -> Result<Option<Bindings>, StartError> {
-        if !self.view.has_role(Role::FrontEnd) {
-            return Ok(None);
-        }
-        let folder = self.options.state.machine(&self.machine).join("bindings");
-        let (bindings, recovery) =
-            Bindings::open(&folder).map_err(|source| StartError::Bindings {
-                machine: self.machine.clone(),
+    /// Front Ends keep registrations, and messages if the topology asks for it.
+    pub(super) fn kept(&self) -> Result<Kept, StartError> {
+        let keeps = self.view.has_role(Role::FrontEnd);
+        let keeps_messages = keeps && self.view.sip.offline_messages.is_some();
+        let machine = || self.machine.clone();
+        let bindings = keeps.then(|| self.durable("bindings")).transpose();
+        let messages = keeps_messages.then(|| self.durable("messages")).transpose();
+        Ok(Kept {
+            bindings: bindings.map_err(|source| StartError::Bindings {
+                machine: machine(),
                 source,
-            })?;
-        report_recovery(&self.machine, "bindings", &recovery);
-        Ok(Some(bindings))
+            })?,
+            messages: messages.map_err(|source| StartError::Messages {
+                machine: machine(),
+                source,
+            })?,
+        })
+    }
+
+    fn durable<T: Table>(&self, folder: &str) -> Result<Arc<Durable<T>>, store::OpenError> {
+        let path = self.options.state.machine(&self.machine).join(folder);
+        let (table, recovery) = Durable::open(&path)?;
+        report_recovery(&self.machine, folder, &recovery);
+        Ok(Arc::new(table))
     }
 }
 
