@@ -7,7 +7,7 @@ use std::path::Path;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams,
     DistinguishedName, DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SerialNumber,
+    RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
@@ -85,6 +85,23 @@ impl Authority {
     pub(crate) fn issue_without_alternatives(&self, name: &str) -> Identity {
         let mut params = CertificateParams::default();
         params.distinguished_name = named(name);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Identity {
+            certificate,
+            key,
+            serial: 0,
+        }
+    }
+
+    /// Signs a certificate with a URI and a dNSName in its subjectAltName.
+    pub(crate) fn issue_with_uri(&self, uri: &str, host: &str) -> Identity {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = named("someone");
+        params.subject_alt_names = vec![
+            SanType::DnsName(host.try_into().unwrap()),
+            SanType::URI(uri.try_into().unwrap()),
+        ];
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {

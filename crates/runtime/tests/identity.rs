@@ -80,6 +80,28 @@ fn without_subject_alt_name_the_common_name_counts() {
 }
 
 #[test]
+fn where_a_sip_uri_says_the_domain_a_host_name_says_none() {
+    let cast = Cast::new(Auth::Required);
+    let said = cast
+        .authority
+        .issue_with_uri("sip:fe01.example.com", "edge01.example.com");
+    assert!(cast.is_served(Some(&said)));
+    assert_eq!(server_name(&cast.peer()), "fe01.example.com");
+    let cast = Cast::new(Auth::Required);
+    let other = cast
+        .authority
+        .issue_with_uri("sip:mail.example.org", "edge01.example.com");
+    assert!(!cast.is_served(Some(&other)));
+    cast.refused(|counted| counted.refused_stranger);
+    let cast = Cast::new(Auth::Required);
+    let user = cast
+        .authority
+        .issue_with_uri("sip:bob@example.org", "edge01.example.com");
+    assert!(cast.is_served(Some(&user)));
+    assert_eq!(server_name(&cast.peer()), "edge01.example.com");
+}
+
+#[test]
 fn mutual_tls_refuses_whoever_has_no_certificate() {
     let cast = Cast::new(Auth::Required);
     assert!(!cast.is_served(None));

@@ -3,7 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    SanType,
+};
 use thiserror::Error;
 
 /// Why a certificate was not made.
@@ -21,12 +24,28 @@ pub enum AuthorityError {
 }
 
 /// When a certificate holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Validity {
     /// At this time.
+    #[default]
     Current,
     /// Some years ago, for a year.
     Over,
+}
+
+/// What a certificate of a test's own making says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Naming<'a> {
+    /// The common name.
+    pub common: &'a str,
+    /// The `dNSName` entries.
+    pub hosts: &'a [&'a str],
+    /// The `uniformResourceIdentifier` entries.
+    pub uris: &'a [&'a str],
+    /// Whether the extended key usage says that it is for mail, and for nothing else.
+    pub for_mail: bool,
+    /// When it holds.
+    pub validity: Validity,
 }
 
 /// Where a certificate and its key lie.
@@ -106,23 +125,56 @@ impl Authority {
         validity: Validity,
     ) -> Result<Identity, AuthorityError> {
         let first = names.first().copied().unwrap_or("nobody");
+        let naming = Naming {
+            common: first,
+            hosts: names,
+            validity,
+            ..Naming::default()
+        };
+        self.issue_naming(first, &naming)
+    }
+
+    /// Issues a certificate that says just this, in files of this name.
+    ///
+    /// # Errors
+    /// Fails when a name is not of its kind or the folder cannot be written.
+    pub fn issue_naming(
+        &self,
+        file: &str,
+        naming: &Naming<'_>,
+    ) -> Result<Identity, AuthorityError> {
         let key = KeyPair::generate().map_err(AuthorityError::Certificate)?;
-        let list: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(list).map_err(AuthorityError::Certificate)?;
-        params.distinguished_name.push(DnType::CommonName, first);
-        if validity == Validity::Over {
-            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        }
+        let params = params_of(naming).map_err(AuthorityError::Certificate)?;
         let signed = params
             .signed_by(&key, &self.issuer)
             .map_err(AuthorityError::Certificate)?;
         let identity = Identity {
-            certificate: self.folder.join(format!("{first}.pem")),
-            key: self.folder.join(format!("{first}.key")),
+            certificate: self.folder.join(format!("{file}.pem")),
+            key: self.folder.join(format!("{file}.key")),
         };
         std::fs::write(&identity.certificate, signed.pem()).map_err(AuthorityError::Write)?;
         std::fs::write(&identity.key, key.serialize_pem()).map_err(AuthorityError::Write)?;
         Ok(identity)
     }
+}
+
+fn params_of(naming: &Naming<'_>) -> Result<CertificateParams, rcgen::Error> {
+    let hosts: Vec<String> = naming.hosts.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(hosts)?;
+    for uri in naming.uris {
+        params
+            .subject_alt_names
+            .push(SanType::URI((*uri).try_into()?));
+    }
+    params
+        .distinguished_name
+        .push(DnType::CommonName, naming.common);
+    if naming.for_mail {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
+    }
+    if naming.validity == Validity::Over {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    }
+    Ok(params)
 }

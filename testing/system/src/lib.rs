@@ -1,7 +1,7 @@
 //! The product as a peer or an operator sees it: whole processes, real phones, real ports, loopback only.
 //!
 //! Nothing in here looks inside a role. A test starts what it needs ([`deployment`], [`kamailio`], [`phones`]), each on
-//! loopback addresses of its own ([`block`]), with names that only its own processes resolve ([`names`]) and
+//! loopback addresses of its own ([`block`]), with names that only its own processes resolve ([`names`], [`zone`]) and
 //! certificates of a throwaway authority ([`authority`]). It speaks to the product as an operator ([`operator`]), as a
 //! client ([`tls`], [`sip_client`], and [`agent`] where it has to answer too) and as a stranger with a tool of another maker ([`stranger`]).
 //!
@@ -29,3 +29,4 @@ pub mod stranger;
 pub mod tls;
 pub mod torture;
 pub mod wait;
+pub mod zone;

@@ -1,23 +1,16 @@
 //! Names that only the processes of one test resolve, without touching the machine's own tables.
 //!
 //! Clients differ. Linphone's resolver reads `/etc/hosts` first: it runs in a mount namespace where that file is ours
-//! ([`Names::command`]). Baresip asks the server in its configuration and nothing else: a small responder on a free
-//! loopback port answers it ([`Responder`]). The responder knows address records only.
+//! ([`Names::command`]). Baresip asks the server in its configuration and nothing else: a small name server on a free
+//! loopback port answers it ([`Names::serve`]).
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 
-use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
-
-/// How long an answer may be kept, in seconds: not at all, so that a test can move a name.
-const TTL: u32 = 0;
+use crate::zone::Zone;
 
 /// A table of names and their addresses, in the order they are to be tried.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +32,20 @@ impl Names {
             .get(&name.to_ascii_lowercase())
             .map(Vec::as_slice)
             .unwrap_or_default()
+    }
+
+    /// Starts a name server that has these names and nothing else.
+    ///
+    /// # Errors
+    /// Fails when the address cannot be bound.
+    pub fn serve(&self, at: Ipv4Addr) -> io::Result<Zone> {
+        let zone = Zone::start(at)?;
+        for (name, addresses) in &self.0 {
+            for address in addresses {
+                zone.host(name, (*address).into());
+            }
+        }
+        Ok(zone)
     }
 
     /// Writes the files that replace `/etc/hosts` and `/etc/resolv.conf`, and returns a command that runs `program`
@@ -64,124 +71,5 @@ impl Names {
             .arg(folder)
             .arg(program);
         Ok(command)
-    }
-}
-
-/// A name server for one test; it stops when it is dropped.
-#[derive(Debug)]
-pub struct Responder {
-    address: SocketAddr,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Responder {
-    /// Starts answering from the table on a free port of an address.
-    ///
-    /// # Errors
-    /// Fails when the address cannot be bound.
-    pub fn start(names: Names, at: Ipv4Addr) -> io::Result<Self> {
-        let socket = UdpSocket::bind((at, 0))?;
-        let address = socket.local_addr()?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || answer_all(&socket, &names, &stopped));
-        Ok(Self {
-            address,
-            stop,
-            thread: Some(thread),
-        })
-    }
-
-    /// Returns where the responder is asked.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        // An empty packet wakes the thread; if it cannot be sent, the thread stays until the process ends.
-        let woken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|socket| socket.send_to(&[], self.address));
-        if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn answer_all(socket: &UdpSocket, names: &Names, stop: &AtomicBool) {
-    let mut packet = [0; 4096];
-    while let Ok((length, from)) = socket.recv_from(&mut packet) {
-        if stop.load(Ordering::Acquire) {
-            return;
-        }
-        if let Some(answer) = packet.get(..length).and_then(|query| answer(query, names)) {
-            // The client asks again when an answer is lost.
-            let _ = socket.send_to(&answer, from);
-        }
-    }
-}
-
-/// Returns the answer to a query; what is no query gets none.
-fn answer(query: &[u8], names: &Names) -> Option<Vec<u8>> {
-    let query = Message::from_vec(query).ok()?;
-    let question = query.queries.first()?.clone();
-    let name = question.name().to_ascii();
-    let addresses = names.addresses(name.trim_end_matches('.'));
-    let mut answer = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
-    answer.metadata.authoritative = true;
-    answer.metadata.recursion_desired = query.metadata.recursion_desired;
-    if addresses.is_empty() {
-        answer.metadata.response_code = ResponseCode::NXDomain;
-    } else if question.query_type() == RecordType::A {
-        for address in addresses {
-            let data = RData::A((*address).into());
-            answer.add_answer(Record::from_rdata(question.name().clone(), TTL, data));
-        }
-    }
-    answer.add_query(question);
-    answer.to_vec().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::{Ipv4Addr, UdpSocket};
-
-    use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-    use hickory_proto::rr::{Name, RecordType};
-
-    use super::{Names, Responder};
-
-    fn ask(responder: &Responder, name: &str, kind: RecordType) -> Message {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let mut query = Message::new(7, MessageType::Query, OpCode::Query);
-        query.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
-        socket
-            .send_to(&query.to_vec().unwrap(), responder.address())
-            .unwrap();
-        let mut packet = [0; 512];
-        let (length, _) = socket.recv_from(&mut packet).unwrap();
-        Message::from_vec(&packet[..length]).unwrap()
-    }
-
-    #[test]
-    fn a_name_has_its_addresses_and_nothing_else() {
-        let mut names = Names::default();
-        names.add("Pool.example.net", Ipv4Addr::new(127, 0, 0, 9));
-        let responder = Responder::start(names, Ipv4Addr::LOCALHOST).unwrap();
-        assert_eq!(
-            ask(&responder, "pool.example.net.", RecordType::A)
-                .answers
-                .len(),
-            1
-        );
-        let other_kind = ask(&responder, "pool.example.net.", RecordType::SRV);
-        assert!(other_kind.answers.is_empty());
-        assert_eq!(other_kind.metadata.response_code, ResponseCode::NoError);
-        let unknown = ask(&responder, "other.example.net.", RecordType::A);
-        assert_eq!(unknown.metadata.response_code, ResponseCode::NXDomain);
     }
 }

@@ -1,10 +1,11 @@
-//! A blocking TLS connection to the product: whom the client believes, what it shows, and how its peer ends it.
+//! A blocking TLS connection to the product, or from it ([`Door`]): whom this end believes, what it shows, and how its
+//! peer ends it.
 //!
 //! Every read has a deadline. Under TLS 1.3 a server judges the client's certificate after the client's handshake is
 //! done, so a refusal shows at the first read, not at [`Wire::connect`].
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +14,10 @@ use bytes::Bytes;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 
@@ -121,7 +125,16 @@ fn dial(to: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream> {
 /// One connection.
 #[derive(Debug)]
 pub struct Wire {
-    stream: StreamOwned<ClientConnection, TcpStream>,
+    end: End,
+}
+
+/// Which end of it this is.
+#[derive(Debug)]
+enum End {
+    /// We connected.
+    Client(StreamOwned<ClientConnection, TcpStream>),
+    /// The product connected.
+    Server(StreamOwned<ServerConnection, TcpStream>),
 }
 
 impl Wire {
@@ -157,7 +170,9 @@ impl Wire {
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock).map_err(sort)?;
         }
-        Ok(Self { stream })
+        Ok(Self {
+            end: End::Client(stream),
+        })
     }
 
     /// Returns the address of this end.
@@ -165,13 +180,17 @@ impl Wire {
     /// # Errors
     /// Fails when the connection is gone.
     pub fn local(&self) -> Result<SocketAddr, WireError> {
-        self.stream.sock.local_addr().map_err(WireError::Broken)
+        self.sock().local_addr().map_err(WireError::Broken)
     }
 
-    /// Returns the certificate that the server showed.
+    /// Returns the certificate that the other side showed.
     #[must_use]
     pub fn shown(&self) -> Option<CertificateDer<'static>> {
-        let chain = self.stream.conn.peer_certificates()?;
+        let chain = match &self.end {
+            End::Client(stream) => stream.conn.peer_certificates(),
+            End::Server(stream) => stream.conn.peer_certificates(),
+        };
+        let chain = chain?;
         chain.first().map(|first| first.clone().into_owned())
     }
 
@@ -180,8 +199,11 @@ impl Wire {
     /// # Errors
     /// Fails when the other side has gone or does not read.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), WireError> {
-        let sent = self.stream.write_all(bytes);
-        sent.and_then(|()| self.stream.flush()).map_err(sort)
+        let sent = match &mut self.end {
+            End::Client(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            End::Server(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+        };
+        sent.map_err(sort)
     }
 
     /// Says that nothing more will be sent, and goes on reading.
@@ -189,10 +211,18 @@ impl Wire {
     /// # Errors
     /// Fails when the other side has gone.
     pub fn finish(&mut self) -> Result<(), WireError> {
-        self.stream.conn.send_close_notify();
-        self.stream.flush().map_err(sort)?;
-        self.stream
-            .sock
+        let said = match &mut self.end {
+            End::Client(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
+            End::Server(stream) => {
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
+        };
+        said.map_err(sort)?;
+        self.sock()
             .shutdown(Shutdown::Write)
             .map_err(WireError::Broken)
     }
@@ -205,11 +235,15 @@ impl Wire {
         let left = deadline.saturating_duration_since(Instant::now());
         // A timeout of zero means none to the system.
         let left = left.max(Duration::from_millis(1));
-        let sock = &self.stream.sock;
-        sock.set_read_timeout(Some(left))
+        self.sock()
+            .set_read_timeout(Some(left))
             .map_err(WireError::Broken)?;
         let mut piece = vec![0; PIECE];
-        let length = self.stream.read(&mut piece).map_err(sort)?;
+        let read = match &mut self.end {
+            End::Client(stream) => stream.read(&mut piece),
+            End::Server(stream) => stream.read(&mut piece),
+        };
+        let length = read.map_err(sort)?;
         if length == 0 {
             return Err(WireError::Ended);
         }
@@ -231,21 +265,102 @@ impl Wire {
             }
         }
     }
+
+    const fn sock(&self) -> &TcpStream {
+        match &self.end {
+            End::Client(stream) => &stream.sock,
+            End::Server(stream) => &stream.sock,
+        }
+    }
+}
+
+/// Where the product connects to: a server that shows a certificate and asks for one.
+#[derive(Debug)]
+pub struct Door {
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    at: SocketAddr,
+}
+
+impl Door {
+    /// Listens at an address; port 0 is one of the system's choice.
+    ///
+    /// # Errors
+    /// Fails when the address is taken, a file cannot be read, or key and certificate do not fit.
+    pub fn open(at: SocketAddr, root: &Path, identity: &Identity) -> Result<Self, WireError> {
+        let listener = TcpListener::bind(at).map_err(WireError::Broken)?;
+        listener.set_nonblocking(true).map_err(WireError::Broken)?;
+        let at = listener.local_addr().map_err(WireError::Broken)?;
+        let key = PrivateKeyDer::from_pem_file(&identity.key);
+        let key = key.map_err(|source| bad_pem(&identity.key, source))?;
+        let chain = certificates(&identity.certificate)?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let roots = Arc::new(roots(root)?);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider))
+            .build()
+            .map_err(|error| WireError::Setup(rustls::Error::General(error.to_string())))?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(WireError::Setup)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(WireError::Setup)?;
+        Ok(Self {
+            listener,
+            config: Arc::new(config),
+            at,
+        })
+    }
+
+    /// Returns where it listens.
+    #[must_use]
+    pub const fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// Takes the next connection and does the server's part of the handshake.
+    ///
+    /// # Errors
+    /// Says that nobody came in time, or how the other side ended it.
+    pub fn accept(&self, within: Duration) -> Result<Wire, WireError> {
+        let tcp = crate::wait::until(within, || match self.listener.accept() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            other => Some(other),
+        });
+        let (tcp, _) = tcp.ok_or(WireError::Silent)?.map_err(WireError::Broken)?;
+        tcp.set_nonblocking(false)
+            .and_then(|()| tcp.set_nodelay(true))
+            .and_then(|()| tcp.set_read_timeout(Some(PATIENCE)))
+            .and_then(|()| tcp.set_write_timeout(Some(PATIENCE)))
+            .map_err(WireError::Broken)?;
+        let session = ServerConnection::new(Arc::clone(&self.config)).map_err(WireError::Setup)?;
+        let mut stream = StreamOwned::new(session, tcp);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).map_err(sort)?;
+        }
+        Ok(Wire {
+            end: End::Server(stream),
+        })
+    }
 }
 
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
-fn builder(root: &Path) -> Result<Builder, WireError> {
+fn roots(file: &Path) -> Result<RootCertStore, WireError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(root)? {
+    for certificate in certificates(file)? {
         roots.add(certificate).map_err(WireError::Setup)?;
     }
+    Ok(roots)
+}
+
+fn builder(root: &Path) -> Result<Builder, WireError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Ok(builder
         .map_err(WireError::Setup)?
-        .with_root_certificates(roots))
+        .with_root_certificates(roots(root)?))
 }
 
 fn bad_pem(path: &Path, source: pem::Error) -> WireError {

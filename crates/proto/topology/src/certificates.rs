@@ -3,11 +3,12 @@
 //! Inside, one default certificate per machine: its subject is the pool, since peers and clients ask for the pool by
 //! name; it also carries the machine's own name, which others use to tell members apart, and the names of the web
 //! sites that it serves. An Edge and a reverse proxy have a second certificate for the outside, which carries public
-//! names only, so that nothing of the inside is told to strangers. Wildcards are never asked for.
+//! names only, so that nothing of the inside is told to strangers; with federation that of an Edge proves the SIP domains
+//! to partners. Wildcards are never asked for.
 
 use base::net::{Face, Role};
 
-use crate::{Fqdn, Machine, Pool, Topology};
+use crate::{FederationMode, Fqdn, Machine, Pool, Topology};
 
 /// One certificate that a machine needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,10 @@ impl Topology {
             if pool.role == Role::Edge {
                 names.extend(pool.external_fqdn.clone());
                 names.extend(self.per_domain(SIP_LABEL));
+                if self.federation.mode != FederationMode::Off {
+                    // A partner looks for the domain itself (RFC 5922 7.3).
+                    names.extend(self.domains.iter().cloned());
+                }
             }
             if pool.role == Role::ReverseProxy {
                 names.extend(self.published_names());

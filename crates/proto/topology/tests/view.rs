@@ -234,6 +234,23 @@ fn certificates_carry_exactly_the_names_of_their_role() {
 }
 
 #[test]
+fn with_federation_an_edge_proves_the_domains_to_partners() {
+    let text = format!("{REFERENCE}\n[federation]\nmode = \"open\"\n");
+    let view = parse(&text).view("edge01.contoso.net").unwrap();
+    let outside = view
+        .certificates
+        .iter()
+        .find(|need| need.face == Face::Outside);
+    let names: Vec<&str> = outside
+        .unwrap()
+        .names
+        .iter()
+        .map(topology::Fqdn::as_str)
+        .collect();
+    assert_eq!(names, ["sip.contoso.com", "contoso.com"]);
+}
+
+#[test]
 fn without_a_director_the_front_end_carries_the_names_of_sign_in() {
     let view = parse(SHORTEST).view("fe01.contoso.net").unwrap();
     let names: Vec<&str> = view.certificates[0]

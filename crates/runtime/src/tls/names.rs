@@ -1,8 +1,9 @@
 //! The names that a certificate proves.
 //!
 //! RFC 5922 section 7: the subjectAltName decides; the common name counts only when there is no subjectAltName at all;
-//! wildcards prove nothing. Of a subjectAltName the dNSName entries count, and `sip:` URIs that name a domain and no user
-//! (section 7.1); a `sips:` URI proves nothing.
+//! wildcards prove nothing. Of a subjectAltName the `sip:` URIs count that name a domain and no user, and the dNSName
+//! entries where there is no such URI (section 7.1): then its owner has said which of its names are SIP domains. A
+//! `sips:` URI proves nothing.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -38,12 +39,7 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Nam
         .subject_alternative_name()
         .map_err(|_| NamesError::Malformed)?;
     let found: Vec<&str> = match alternative {
-        Some(names) => names
-            .value
-            .general_names
-            .iter()
-            .filter_map(host_name)
-            .collect(),
+        Some(names) => domains(&names.value.general_names),
         None => parsed
             .subject()
             .iter_common_name()
@@ -56,12 +52,26 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Nam
     Ok(whole.map(str::to_ascii_lowercase).collect())
 }
 
+/// The SIP domains of a subjectAltName.
+fn domains<'a>(names: &'a [GeneralName<'a>]) -> Vec<&'a str> {
+    let said: Vec<&str> = names.iter().filter_map(said).collect();
+    if said.is_empty() {
+        names.iter().filter_map(host_name).collect()
+    } else {
+        said
+    }
+}
+
+fn said<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+    if let GeneralName::URI(uri) = name {
+        return domain_of(uri);
+    }
+    None
+}
+
 fn host_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     if let GeneralName::DNSName(name) = name {
         return Some(name);
-    }
-    if let GeneralName::URI(uri) = name {
-        return domain_of(uri);
     }
     None
 }

@@ -15,8 +15,8 @@ use std::process::Command;
 use super::{
     Console, Event, Phone, PhoneError, Presence, Registration, Setup, installed, status_after,
 };
-use crate::names::Responder;
 use crate::process::Process;
+use crate::zone::Zone;
 
 const MODULES: &str = "/usr/lib/baresip/modules";
 /// How long the recording that stands for a microphone lasts; baresip hangs up at its end.
@@ -34,7 +34,7 @@ const ENDINGS: [&str; 3] = [
 pub struct Baresip {
     console: Console,
     contacts: PathBuf,
-    _names: Responder,
+    _names: Zone,
 }
 
 impl Baresip {
@@ -44,8 +44,10 @@ impl Baresip {
     /// Fails when it is not installed or cannot be started.
     pub fn start(setup: &Setup<'_>) -> Result<Self, PhoneError> {
         let program = installed("baresip")?;
-        let names =
-            Responder::start(setup.names.clone(), setup.at).map_err(PhoneError::Configuration)?;
+        let names = setup
+            .names
+            .serve(setup.at)
+            .map_err(PhoneError::Configuration)?;
         configure(setup, &names).map_err(PhoneError::Configuration)?;
         let mut command = Command::new(program);
         command
@@ -140,7 +142,7 @@ fn tells(line: &str, event: &Event) -> bool {
     }
 }
 
-fn configure(setup: &Setup<'_>, names: &Responder) -> io::Result<()> {
+fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
     let Setup {
         account,
         at,

@@ -26,11 +26,14 @@
 //! not kill anything. A case that needs another topology makes its own `live::site::Site`. A case that cannot fail when
 //! the product is wrong is none.
 
+mod abroad;
 mod fault;
 mod rfc3261;
 mod rfc3262;
+mod rfc3263;
 mod rfc3311;
 mod rfc3323;
+mod rfc3325;
 mod rfc3326;
 mod rfc3327;
 mod rfc3428;
@@ -47,6 +50,8 @@ mod rfc5393;
 mod rfc5626;
 mod rfc5627;
 mod rfc5630;
+mod rfc5922;
+mod rfc5923;
 mod rfc6026;
 mod rfc6665;
 mod rfc7339;

@@ -1,20 +1,14 @@
-//! RFC 3323: privacy, with the Edge as the privacy service; and RFC 3325: who says who somebody is.
+//! RFC 3323: privacy, with the Edge as the privacy service.
 
-use sip::msg::{Message, Name};
-use system::agent::Agent;
+use sip::msg::Name;
 
+use super::rfc3325::sent;
 use super::{Case, Rfc, Site, Skipped, Verdict, ensure, is, run};
 
-const PRIVACY: Rfc = Rfc {
+const RFC: Rfc = Rfc {
     number: 3323,
     cases: &[CASES],
     skipped: &[SKIPPED],
-};
-
-const IDENTITY: Rfc = Rfc {
-    number: 3325,
-    cases: &[IDENTITIES],
-    skipped: &[SKIPPED_IDENTITIES],
 };
 
 const CASES: &[Case] = &[
@@ -53,51 +47,9 @@ const SKIPPED: &[Skipped] = &[
     },
 ];
 
-const IDENTITIES: &[Case] = &[
-    Case {
-        section: "5",
-        sentence: "an identity that a client asserts is replaced by the one that it has proven",
-        check: asserted,
-    },
-    Case {
-        section: "9.2",
-        sentence: "P-Preferred-Identity goes no further than who has proven the user",
-        check: preferred,
-    },
-    Case {
-        section: "7",
-        sentence: "with Privacy: id no phone learns the asserted identity",
-        check: identity_kept,
-    },
-];
-
-const SKIPPED_IDENTITIES: &[Skipped] = &[Skipped {
-    section: "6",
-    sentence: "a proxy chooses among the user's identities by P-Preferred-Identity",
-    reason: "a user has one identity",
-}];
-
 #[test]
-fn privacy_conforms() {
-    run(&PRIVACY);
-}
-
-#[test]
-fn identity_conforms() {
-    run(&IDENTITY);
-}
-
-/// Sends a message with these lines; returns what came.
-fn sent(from: &mut Agent, to: &mut Agent, lines: &[(&str, &str)]) -> Result<Message, super::Fault> {
-    let draft = from.request("MESSAGE", to.aor());
-    let draft = lines
-        .iter()
-        .fold(draft, |draft, (name, value)| draft.with(name, value));
-    let draft = from.begin(draft)?;
-    let came = to.expect("MESSAGE")?;
-    to.answer(&came, 200)?;
-    from.expect_status(&draft, 200)?;
-    Ok(came)
+fn conforms() {
+    run(&RFC);
 }
 
 const PERSONAL: [(&str, &str); 4] = [
@@ -159,54 +111,6 @@ fn critical(site: &Site) -> Verdict {
             let (_, answer) = from.prove(draft)?;
             is(&answer, 500)?;
         }
-    }
-    Ok(())
-}
-
-fn asserted(site: &Site) -> Verdict {
-    let another = site.user().uri;
-    for (mut from, mut to) in [
-        (site.inside()?, site.outside()?),
-        (site.inside()?, site.inside()?),
-    ] {
-        let (claim, own) = (format!("<{another}>"), format!("<{}>", from.aor()));
-        let lines = [
-            ("P-Asserted-Identity", &*claim),
-            ("Remote-Party-ID", &*claim),
-        ];
-        let came = sent(&mut from, &mut to, &lines)?;
-        let says = came.text(Name::PAssertedIdentity);
-        ensure!(says == Some(&own), "P-Asserted-Identity is {says:?}");
-        ensure!(
-            came.get(Name::RemotePartyId).is_none(),
-            "Remote-Party-ID passes"
-        );
-    }
-    Ok(())
-}
-
-fn preferred(site: &Site) -> Verdict {
-    let (mut from, mut to) = (site.inside()?, site.outside()?);
-    let another = format!("<{}>", site.user().uri);
-    let own = format!("<{}>", from.aor());
-    let came = sent(&mut from, &mut to, &[("P-Preferred-Identity", &another)])?;
-    ensure!(
-        came.get(Name::PPreferredIdentity).is_none(),
-        "P-Preferred-Identity passes"
-    );
-    let says = came.text(Name::PAssertedIdentity);
-    ensure!(says == Some(&own), "P-Asserted-Identity is {says:?}");
-    Ok(())
-}
-
-fn identity_kept(site: &Site) -> Verdict {
-    for (mut from, mut to) in [
-        (site.inside()?, site.outside()?),
-        (site.inside()?, site.inside()?),
-    ] {
-        let came = sent(&mut from, &mut to, &[("Privacy", "id")])?;
-        let says = came.text(Name::PAssertedIdentity);
-        ensure!(says.is_none(), "P-Asserted-Identity is {says:?}");
     }
     Ok(())
 }

@@ -1,17 +1,18 @@
 //! The deployment that the cases of one RFC share: `site.toml` in one process, users nobody else uses, ways in.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use system::agent::{Agent, Doors, Link};
 use system::deployment::{Deployment, User};
+use system::names::Names;
 use system::tls::Wire;
 
 use super::Fault;
 use crate::live::site::{self as place, DIR01, EDGE01, FE01, FE02, OUTSIDE, flow};
 
+const TOPOLOGY: &str = include_str!("site.toml");
 /// Enough for all cases of the longest RFC.
 const USERS: usize = 1_000;
 /// The last bytes of the gateways' addresses on loopback: they come after all machines and the VIP.
@@ -39,8 +40,14 @@ pub(crate) struct Gateways<'a> {
 impl Site {
     /// Starts the deployment and adds the users; all of them are at home in the first Front End pool.
     pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with more lines in the topology.
+    pub(crate) fn start_with(lines: &str) -> Self {
         let place = place::Site::new();
-        let topology = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/site.toml");
+        let topology = place.folder().join("topology.toml");
+        std::fs::write(&topology, format!("{TOPOLOGY}\n{lines}")).unwrap();
         let product = place.up_with(&topology);
         let users = place.import(USERS);
         let doors = Doors::of(&product).unwrap();
@@ -98,6 +105,11 @@ impl Site {
     /// Returns the doors, for an agent of a case's own making.
     pub(crate) fn doors(&self) -> &Doors {
         &self.doors
+    }
+
+    /// Returns the names that a client of the deployment resolves.
+    pub(crate) fn names(&self) -> Names {
+        self.product.names()
     }
 
     /// Returns addresses, the operator and the state directory.

@@ -424,6 +424,8 @@ impl Node {
             edit.remove(Name::PAssertedIdentity);
             edit.remove(Name::RemotePartyId);
         }
+        // A hint to who proves the user; nobody proves who answers.
+        edit.remove(Name::PPreferredIdentity);
         edit.write()
     }
 

@@ -6,15 +6,14 @@
 //!   inside a dialog the one in To, whatever a partner's route names: its servers are found and proven as its domain's,
 //!   and its route goes along for them (`docs/decisions/0026-routes-of-partners.md`).
 //! - Identity (RFC 3325): a partner is outside our trust domain unless the topology says that it is `trusted`. Without
-//!   trust, asserted identities cross in neither direction; with it, only those of the sender's own domain come in.
-//! - Privacy (RFC 3323): `id` keeps the asserted identity back; the rest is the same towards everybody outside
-//!   ([`crate::hiding`]).
+//!   trust, asserted identities do not come in, and go out only for who asks for no privacy; with it, only those of the
+//!   sender's own domain come in.
+//! - Privacy (RFC 3323) is the same towards everybody outside ([`crate::hiding`]).
 
 use super::dialog;
 use super::route::{self, Routes};
 use super::{Ask, Assert, Context, Decision, Plan, Record, Target, Towards, Why};
 use crate::config::Partner;
-use crate::hiding;
 use crate::msg::{Message, Method, Name, Uri};
 use std::sync::Arc;
 
@@ -124,9 +123,11 @@ pub(crate) fn asserts_only(request: &Message, domains: &[Arc<str>]) -> bool {
     })
 }
 
-/// RFC 3325 9.1, section 7: to whom we do not trust nothing is asserted, and to others not what shall be private.
+/// RFC 3325 5 and 7: whom we trust is told the asserted identity, and keeps it as private as Privacy says; others are
+/// told only where the sender asks for no privacy whatsoever.
 fn assert_towards(partner: &Partner, request: &Message) -> Assert {
-    if partner.trusted && !hiding::keeps_identity(request) {
+    let open = request.privacy().is_ok_and(|wishes| wishes.none);
+    if partner.trusted || open {
         Assert::Keep
     } else {
         Assert::Strip

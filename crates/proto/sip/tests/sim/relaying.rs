@@ -168,11 +168,13 @@ fn a_client_says_in_a_response_who_it_is_no_more_than_in_a_request() {
     w.ask(alice, &ALICE_TO_BOB, "");
     w.next(alice);
     let invite = w.next(bob);
-    let ceo = "P-Asserted-Identity: <sip:ceo@contoso.com>\n";
+    let ceo =
+        "P-Asserted-Identity: <sip:ceo@contoso.com>\nP-Preferred-Identity: <sip:ceo@contoso.com>\n";
     w.answer(bob, &invite, 200, ceo);
     let accepted = w.next(alice);
     assert_eq!(accepted.status(), 200);
     assert!(accepted.get(Name::PAssertedIdentity).is_none());
+    assert!(accepted.get(Name::PPreferredIdentity).is_none());
 }
 
 /// RFC 3261 16.7 step 6: a phone that is overloaded says nothing about the servers between.
