@@ -144,6 +144,14 @@ impl Abroad {
         Ok(Door::open(at, &ours, &self.identity(naming)?)?)
     }
 
+    /// Returns a caller, and a domain with its server.
+    pub(crate) fn one_server(&self) -> Result<(Agent, String, Door), Fault> {
+        let domain = self.domain();
+        let door = self.server(&domain)?;
+        self.publish(&domain, &[door.at()]);
+        Ok((self.site.inside()?, domain, door))
+    }
+
     /// Publishes servers of a domain, best first, as `_sips._tcp`.
     pub(crate) fn publish(&self, domain: &str, servers: &[SocketAddr]) {
         for (priority, at) in (1..).zip(servers) {

@@ -8,6 +8,7 @@ use hickory_proto::rr::RecordType;
 use sip::msg::{Message, Name};
 use system::agent::Agent;
 use system::authority::Naming;
+use system::tls::Door;
 
 use super::abroad::{Abroad, Crossing, PORT, arrives, nobody_comes, run_abroad, write_to};
 use super::ringing::QUIET;
@@ -177,10 +178,7 @@ fn no_naptr_of_use(abroad: &Abroad) -> Verdict {
 }
 
 fn secure(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let server = abroad.server(&domain)?;
-    abroad.publish(&domain, &[server.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, server) = abroad.one_server()?;
     let contact = caller.contact().replacen("sip:", "sips:", 1);
     let request = caller
         .request("MESSAGE", &format!("sips:bob@{domain}"))
@@ -211,15 +209,9 @@ fn port(abroad: &Abroad) -> Verdict {
     let mut caller = abroad.site().inside()?;
     let sent = write_to(&mut caller, &format!("{domain}:5999"))?;
     arrives(&mut caller, &sent, &mut abroad.meet(&server)?)?;
-    for kind in [RecordType::NAPTR, RecordType::SRV] {
-        let name = match kind {
-            RecordType::NAPTR => domain.clone(),
-            _ => format!("_sips._tcp.{domain}"),
-        };
-        ensure!(
-            !abroad.zone().was_asked(&name, kind),
-            "{kind} was asked for"
-        );
+    let services = format!("_sips._tcp.{domain}");
+    for (name, kind) in [(&domain, RecordType::NAPTR), (&services, RecordType::SRV)] {
+        ensure!(!abroad.zone().was_asked(name, kind), "{kind} was asked for");
     }
     Ok(())
 }
@@ -249,16 +241,21 @@ fn both_families(abroad: &Abroad) -> Verdict {
     Ok(())
 }
 
+/// A caller, and a domain of two servers.
+fn two_servers(abroad: &Abroad) -> Result<(Agent, String, Door, Door), Fault> {
+    let domain = abroad.domain();
+    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
+    abroad.publish(&domain, &[first.at(), second.at()]);
+    Ok((abroad.site().inside()?, domain, first, second))
+}
+
 /// Where nobody listens.
 fn dead(abroad: &Abroad) -> SocketAddr {
     SocketAddr::from((abroad.address(), PORT))
 }
 
 fn unavailable(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let sent = write_to(&mut caller, &domain)?;
     let mut refusing = abroad.meet(&first)?;
     let before = refusing.expect("MESSAGE")?;
@@ -299,10 +296,7 @@ fn unreachable(abroad: &Abroad) -> Verdict {
 }
 
 fn broken(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let sent = write_to(&mut caller, &domain)?;
     let mut breaking = abroad.meet(&first)?;
     let before = breaking.expect("MESSAGE")?;
@@ -312,10 +306,7 @@ fn broken(abroad: &Abroad) -> Verdict {
 }
 
 fn silent(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let invite = caller.request("INVITE", &format!("sip:bob@{domain}"));
     let invite = caller.begin(invite)?;
     let mut saying_nothing = abroad.meet(&first)?;
@@ -330,10 +321,7 @@ fn silent(abroad: &Abroad) -> Verdict {
 }
 
 fn rings(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let invite = caller.request("INVITE", &format!("sip:bob@{domain}"));
     let invite = caller.begin(invite)?;
     let mut ringing = abroad.meet(&first)?;
@@ -348,10 +336,7 @@ fn rings(abroad: &Abroad) -> Verdict {
 }
 
 fn refused(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let sent = write_to(&mut caller, &domain)?;
     let mut server = abroad.meet(&first)?;
     let came = server.expect("MESSAGE")?;
@@ -371,10 +356,7 @@ fn refuses(caller: &mut Agent, server: &mut Agent, domain: &str, status: u16) ->
 }
 
 fn remembered(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let sent = write_to(&mut caller, &domain)?;
     let mut tired = abroad.meet(&first)?;
     let came = tired.expect("MESSAGE")?;
@@ -401,10 +383,7 @@ fn all_failed(abroad: &Abroad) -> Verdict {
 }
 
 fn same_server(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let (first, second) = (abroad.server(&domain)?, abroad.server(&domain)?);
-    abroad.publish(&domain, &[first.at(), second.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, first, second) = two_servers(abroad)?;
     let invite = caller.request("INVITE", &format!("sip:bob@{domain}"));
     let invite = caller.begin(invite)?;
     let mut refusing = abroad.meet(&first)?;

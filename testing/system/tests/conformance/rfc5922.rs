@@ -350,10 +350,7 @@ fn no_certificate(abroad: &Abroad) -> Verdict {
 }
 
 fn record_route(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let door = abroad.server(&domain)?;
-    abroad.publish(&domain, &[door.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, door) = abroad.one_server()?;
     let invite = caller.request("INVITE", &format!("sip:bob@{domain}"));
     let invite = caller.begin(invite)?;
     let wire = door.accept(PATIENCE)?;
@@ -373,10 +370,7 @@ fn record_route(abroad: &Abroad) -> Verdict {
 }
 
 fn own_certificate(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let door = abroad.server(&domain)?;
-    abroad.publish(&domain, &[door.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, door) = abroad.one_server()?;
     let sent = write_to(&mut caller, &domain)?;
     let wire = door.accept(PATIENCE)?;
     let called = wire.shown();

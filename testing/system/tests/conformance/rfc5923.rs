@@ -97,10 +97,7 @@ fn conforms() {
 
 /// A caller of ours, and a server of a partner that has taken a message of theirs.
 fn acquainted(abroad: &Abroad) -> Result<(Agent, Agent, Message, String), Fault> {
-    let domain = abroad.domain();
-    let door = abroad.server(&domain)?;
-    abroad.publish(&domain, &[door.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, door) = abroad.one_server()?;
     let sent = write_to(&mut caller, &domain)?;
     let mut server = abroad.meet(&door)?;
     let came = arrives(&mut caller, &sent, &mut server)?;
@@ -177,10 +174,7 @@ fn not_for_another(abroad: &Abroad) -> Verdict {
 }
 
 fn opened_anew(abroad: &Abroad) -> Verdict {
-    let domain = abroad.domain();
-    let door = abroad.server(&domain)?;
-    abroad.publish(&domain, &[door.at()]);
-    let mut caller = abroad.site().inside()?;
+    let (mut caller, domain, door) = abroad.one_server()?;
     for _ in 0..2 {
         let sent = write_to(&mut caller, &domain)?;
         arrives(&mut caller, &sent, &mut abroad.meet(&door)?)?;
