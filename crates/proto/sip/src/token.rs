@@ -1,4 +1,5 @@
-//! What we write into messages to know again later: Via branches and the user parts of our Path and Record-Route URIs.
+//! What we write into messages to know again later: Via branches and the user parts of our Path, Record-Route and Contact
+//! URIs.
 //!
 //! Each carries a keyed checksum (SipHash-2-4, 64 bits, a key of 128 bits), so what we did not mint moves nothing: a
 //! forged response finds no transaction and a forged route finds no flow. Tokens name flows of one run of one process
@@ -10,12 +11,14 @@
 
 mod gruu;
 mod seal;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 mod ticket;
 
 pub use gruu::TempGruu;
 pub(crate) use seal::Seal;
+pub use subscriber::Subscriber;
 pub use ticket::Ticket;
 
 use base::net::{FlowId, WorkerId};

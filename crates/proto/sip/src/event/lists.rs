@@ -2,7 +2,8 @@
 //!
 //! The list is a subscription of its watcher like any other; it lives with the worker that keeps the watcher. Each of its
 //! entries is a subscription as well, with the worker that keeps the one watched, whose notifications come back here as
-//! letters. So what holds of single subscriptions (who hides, who is watched by whom, the pace) holds of entries.
+//! letters. So what holds of single subscriptions (who hides, who is watched by whom, the pace) holds of entries. For who is
+//! at home in another pool there is a back-end subscription there ([`super::backend`]).
 
 use super::notice::Reason;
 use super::subscriptions::Pace;
@@ -15,12 +16,24 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the first notification waits for what other workers have to say.
+/// How long the first notification waits for what other workers have to say, or other pools.
 const HOLD: Duration = Duration::from_millis(50);
+const HOLD_ELSEWHERE: Duration = Duration::from_millis(300);
 /// How much longer an entry lasts than its list, which ends it.
 const MARGIN: Duration = Duration::from_secs(60);
 /// The documents of one notification; the others follow in the next, so that servers on the way take it.
 const MAX_DOCUMENTS: usize = 32 << 10;
+
+/// Who speaks of an entry. What anybody else says of it comes too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Nobody was asked yet.
+    Nobody,
+    /// A worker of this machine.
+    Here,
+    /// The home of the user, in another pool.
+    Elsewhere,
+}
 
 /// That a list has an entry, or (`lasts` is zero) has it no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +45,8 @@ pub struct Interest {
     pub(crate) resource: Arc<str>,
     pub(crate) watcher: Arc<str>,
     pub(crate) lasts: Duration,
+    /// Who spoke of it when the list said this.
+    pub(crate) source: Source,
 }
 
 /// What an entry's worker has to say.
@@ -39,10 +54,12 @@ pub struct Interest {
 pub struct Told {
     pub(crate) list: u64,
     pub(crate) entry: usize,
+    pub(crate) source: Source,
     /// Rises; what is older than something heard is left out.
     pub(crate) number: u64,
     pub(crate) ended: Option<Reason>,
-    pub(crate) body: Bytes,
+    /// `None` while nothing is known.
+    pub(crate) body: Option<Bytes>,
 }
 
 /// A user of a list: as the list says it, and the address-of-record.
@@ -50,10 +67,13 @@ pub struct Told {
 pub(crate) struct Listed {
     pub(crate) uri: String,
     pub(crate) aor: Arc<str>,
+    /// Whether another pool has to be asked.
+    pub(crate) is_elsewhere: bool,
 }
 
 struct Entry {
     listed: Listed,
+    source: Source,
     heard: u64,
     ended: Option<Reason>,
     body: Option<Bytes>,
@@ -139,8 +159,13 @@ impl Events {
             return Err(Why::Overloaded);
         }
         let is_fetch = !asked.is_inside && asked.expires.is_zero();
+        let hold = if listed.iter().any(|one| one.is_elsewhere) {
+            HOLD_ELSEWHERE
+        } else {
+            HOLD
+        };
         if is_fetch {
-            asked.expires = HOLD;
+            asked.expires = hold;
         }
         let (lasts, is_inside) = (asked.expires, asked.is_inside);
         let mut todo = self.subscribe(now, asked)?;
@@ -164,7 +189,7 @@ impl Events {
         todo.remove(0);
         subscription.pace = Pace::Resting { again: true };
         if !is_fetch {
-            todo.push(Do::Set(HOLD, Alarm::Rested(id)));
+            todo.push(Do::Set(hold, Alarm::Rested(id)));
         }
         todo.extend(self.interests(id, lasts.saturating_add(MARGIN)));
         Ok(todo)
@@ -188,6 +213,7 @@ impl Events {
                 resource: Arc::clone(&one.listed.aor),
                 watcher: Arc::clone(&subscription.watcher),
                 lasts,
+                source: one.source,
             })
         };
         list.entries.iter().enumerate().map(interest).collect()
@@ -240,11 +266,11 @@ impl Events {
         let Some(entry) = list.and_then(|list| list.entries.get_mut(told.entry)) else {
             return Vec::new();
         };
-        if told.number <= entry.heard {
+        if told.source != entry.source || told.number <= entry.heard {
             return Vec::new();
         }
         entry.heard = told.number;
-        let body = told.ended.is_none().then_some(told.body);
+        let body = told.body.filter(|_| told.ended.is_none());
         if entry.ended == told.ended && entry.body == body {
             return Vec::new();
         }
@@ -255,9 +281,22 @@ impl Events {
     }
 }
 
+impl Events {
+    /// From here on another speaks of an entry; returns who did before, `None` if there is no such list.
+    pub(crate) fn hears_from(&mut self, list: u64, entry: usize, source: Source) -> Option<Source> {
+        let entry = self.lists.get_mut(&list)?.entries.get_mut(entry)?;
+        let before = std::mem::replace(&mut entry.source, source);
+        if before != source {
+            entry.heard = 0;
+        }
+        Some(before)
+    }
+}
+
 fn list_of(uri: &str, listed: Vec<Listed>) -> List {
     let entry = |listed| Entry {
         listed,
+        source: Source::Nobody,
         heard: 0,
         ended: None,
         body: None,

@@ -12,6 +12,7 @@
 //! A change with many watchers goes out in batches. State is in memory on purpose: after a restart a refresh is answered
 //! 481 or 412 and the phone begins anew (`docs/decisions/0023-event-state-in-memory.md`). Bounds: [`Bounds`].
 
+mod backend;
 mod dialog;
 mod lists;
 mod notice;
@@ -23,9 +24,10 @@ mod subscriptions;
 mod tests;
 mod watched;
 
+pub(crate) use backend::{Answer, Backends, News, Remote, Request, Said, State, Step, Wish};
 pub(crate) use dialog::{Dialog, Reach};
-pub(crate) use lists::Listed;
 pub use lists::{Interest, Told};
+pub(crate) use lists::{Listed, Source};
 pub(crate) use notice::{Facts, Notice, Reason};
 pub(crate) use package::Package;
 pub(crate) use publications::{Asked, Origin, Publish, Published};
@@ -68,6 +70,8 @@ pub struct Bounds {
     pub of_one: usize,
     /// Users on all lists of the worker.
     pub listed: usize,
+    /// Subscriptions of ours at other pools, for users on these lists.
+    pub elsewhere: usize,
     /// Publications of the worker.
     pub publications: usize,
     /// Publications of one user.
@@ -81,6 +85,7 @@ impl Default for Bounds {
             to_one: 10_000,
             of_one: 1_000,
             listed: 100_000,
+            elsewhere: 50_000,
             publications: 100_000,
             endpoints: 8,
         }

@@ -1,7 +1,7 @@
 //! Subscriptions and publications: between messages and the event state ([`crate::event`]).
 
 use super::listing::{self, Unlisted};
-use super::note::{Handed, Note};
+use super::note::{Handed, Mail, Note};
 use super::{Action, Alarm, Node};
 use crate::event::{
     self, Asked, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Origin, Package,
@@ -28,7 +28,7 @@ enum Refusal {
     TooLarge,
     Unsupported(String),
     ExtensionRequired,
-    Listed(Unlisted),
+    ListType,
 }
 
 impl From<Why> for Refusal {
@@ -42,7 +42,7 @@ impl From<Unlisted> for Refusal {
         match unlisted {
             Unlisted::TooLarge => Self::TooLarge,
             Unlisted::Malformed => Self::Why(Why::Malformed),
-            Unlisted::MediaType | Unlisted::Elsewhere => Self::Listed(unlisted),
+            Unlisted::MediaType => Self::ListType,
         }
     }
 }
@@ -61,12 +61,12 @@ impl Node {
             return self.event_here(id, link, request, &about);
         }
         self.flows.handed(id, worker);
-        let handed = Handed {
+        let mail = Mail {
             flow: id,
             link: Arc::clone(link),
             bytes: request.bytes().clone(),
-            about,
         };
+        let handed = Handed { mail, about };
         self.tell(worker, Note::Request(Box::new(handed)));
     }
 
@@ -78,14 +78,14 @@ impl Node {
     pub(super) fn told(&mut self, note: Note) {
         match note {
             Note::Request(handed) => {
-                let Handed {
-                    flow,
-                    link,
-                    bytes,
-                    about,
-                } = *handed;
-                if let Ok(request) = Message::parse(bytes, &self.server_limits) {
-                    self.event_here(flow, &link, &request, &about);
+                let Handed { mail, about } = *handed;
+                if let Ok(request) = Message::parse(mail.bytes, &self.server_limits) {
+                    self.event_here(mail.flow, &mail.link, &request, &about);
+                }
+            }
+            Note::Notify(mail, number) => {
+                if let Ok(request) = Message::parse(mail.bytes, &self.server_limits) {
+                    self.backend_told(mail.flow, &mail.link, &request, number);
                 }
             }
             Note::BindingsChanged(user) => self.bindings_changed(&user),
@@ -101,10 +101,17 @@ impl Node {
     /// Another worker had no room for this. A request is answered; who watches hears of the next change, and of a flow
     /// that is gone when something is to be sent on it.
     pub(super) fn untold(&mut self, note: &Note) {
-        if let Note::Request(handed) = note
-            && let Ok(request) = Message::parse(handed.bytes.clone(), &self.server_limits)
+        let mail = match note {
+            Note::Request(handed) => Some(&handed.mail),
+            Note::Notify(mail, _) => Some(&**mail),
+            Note::BindingsChanged(_) | Note::FlowClosed(_) | Note::Watch(_) | Note::Entry(..) => {
+                None
+            }
+        };
+        if let Some(mail) = mail
+            && let Ok(request) = Message::parse(mail.bytes.clone(), &self.server_limits)
         {
-            self.fail(handed.flow, &handed.link, &request, Why::Overloaded);
+            self.fail(mail.flow, &mail.link, &request, Why::Overloaded);
         }
         self.keep_for_later(note);
     }
@@ -320,13 +327,9 @@ impl Node {
                 let reply = Reply::to(request, 421).header(Name::Require, listing::TAGS[0]);
                 (Why::Unsupported, reply)
             }
-            Refusal::Listed(Unlisted::MediaType) => {
+            Refusal::ListType => {
                 let reply = Reply::to(request, 415).header(Name::Accept, lists::TYPE);
                 (Why::Unsupported, reply)
-            }
-            Refusal::Listed(_) => {
-                let reply = Reply::to(request, 488).reason("List Has Users Elsewhere");
-                (Why::NotServed, reply)
             }
             Refusal::NoMatch => (Why::NoDialog, Reply::to(request, 412)),
             Refusal::TooLarge => (Why::Malformed, Reply::to(request, 413)),

@@ -305,6 +305,7 @@ impl Node {
                     self.fail(id, link, request, keeping.otherwise);
                 }
             }
+            Decision::Told(ours) => self.backend_mail(id, link, request, ours),
             Decision::Forward(plan) => {
                 if let Some(user) = &plan.user {
                     self.signed_in(id, Arc::clone(user));

@@ -2,7 +2,7 @@
 
 use super::note::Note;
 use super::{Alarm, Node};
-use crate::event::{Interest, Listed, Notice, Reach, Reason, Told};
+use crate::event::{Interest, Listed, Notice, Reach, Reason, Said, Source, Told};
 use crate::msg::{Message, Name, Uri};
 use crate::presence::{Fault, lists, rlmi};
 use base::net::WorkerId;
@@ -21,12 +21,10 @@ pub(super) enum Unlisted {
     MediaType,
     TooLarge,
     Malformed,
-    /// Somebody on it is not at home in this pool.
-    Elsewhere,
 }
 
 impl Node {
-    /// Reads the list of a request. All on it are of our domains, and who has an account is at home here.
+    /// Reads the list of a request.
     pub(super) fn listed(&self, request: &Message) -> Result<Vec<Listed>, Unlisted> {
         let media_type = request.text(Name::ContentType).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
@@ -48,21 +46,39 @@ impl Node {
     fn listed_one(&self, uri: String) -> Result<Listed, Unlisted> {
         let parsed = Uri::parse(&uri).map_err(|_| Unlisted::Malformed)?;
         let aor = parsed.aor().ok_or(Unlisted::Malformed)?;
-        let pool = &self.config.server.pool;
-        let is_here = |aor: &str| {
-            let user = self.shared.users.find(aor);
-            user.is_none_or(|user| user.home.as_str().eq_ignore_ascii_case(pool))
-        };
-        if !self.config.is_our_domain(parsed.host) || !is_here(&aor) {
-            return Err(Unlisted::Elsewhere);
-        }
+        let is_elsewhere = self.is_elsewhere(&aor);
         let aor = Arc::from(aor);
-        Ok(Listed { uri, aor })
+        Ok(Listed {
+            uri,
+            aor,
+            is_elsewhere,
+        })
     }
 
-    /// Tells the worker that keeps an entry that a list has it.
+    /// A list has an entry, or has it no longer: tells whoever speaks of it.
     pub(super) fn watch(&mut self, mut interest: Interest) {
         interest.worker = self.config.worker;
+        let (list, entry) = (interest.list, interest.entry);
+        if interest.lasts.is_zero() {
+            self.leave_elsewhere(&interest);
+            if interest.source == Source::Here {
+                self.watch_here(interest);
+            }
+            return;
+        }
+        if !self.is_ours(&interest.resource) {
+            return self.entry_says(list, entry, Said::Ended(Reason::Rejected));
+        }
+        if self.is_elsewhere(&interest.resource) {
+            return self.watch_elsewhere(&interest);
+        }
+        self.leave_elsewhere(&interest);
+        self.events.hears_from(list, entry, Source::Here);
+        self.watch_here(interest);
+    }
+
+    /// Tells the worker that keeps an entry that a list has it, or has it no longer.
+    pub(super) fn watch_here(&mut self, interest: Interest) {
         let worker = self.keeper_of(&interest.resource);
         self.tell_or_do(worker, Note::Watch(Box::new(interest)));
     }
@@ -92,9 +108,10 @@ impl Node {
             let told = Told {
                 list: interest.list,
                 entry: interest.entry,
+                source: Source::Here,
                 number: self.events.number(),
                 ended: Some(reason),
-                body: bytes::Bytes::new(),
+                body: None,
             };
             self.tell_list(interest.worker, told);
         }
@@ -113,9 +130,10 @@ impl Node {
         let told = Told {
             list,
             entry,
+            source: Source::Here,
             number: self.events.number(),
             ended: notice.ended,
-            body: notice.body.clone(),
+            body: Some(notice.body.clone()),
         };
         self.tell_list(worker, told);
         let todo = self.events.told(subscription, true);
@@ -141,7 +159,10 @@ impl Node {
         let worker = match note {
             Note::Watch(interest) => self.keeper_of(&interest.resource),
             Note::Entry(worker, _) => *worker,
-            Note::Request(_) | Note::BindingsChanged(_) | Note::FlowClosed(_) => return,
+            Note::Request(_)
+            | Note::Notify(..)
+            | Note::BindingsChanged(_)
+            | Note::FlowClosed(_) => return,
         };
         if self.letters.is_empty() {
             self.timers.set(self.now.mono, AGAIN, Alarm::Letters);

@@ -52,6 +52,7 @@ impl Node {
             Decision::Reply(..)
             | Decision::Welcome(..)
             | Decision::Drop(_)
+            | Decision::Told(_)
             | Decision::Forward(_) => false,
         };
         let (Ok(from), Ok(to), Ok(cseq), Ok(via)) =

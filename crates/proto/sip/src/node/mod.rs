@@ -16,6 +16,7 @@
 //! relay ends when its server transaction and all its legs have; every table has a bound ([`crate::config::Bounds`]).
 
 mod answers;
+mod backend;
 mod cancel;
 mod datagram;
 mod delivering;
@@ -51,7 +52,7 @@ pub use stats::{PartnerStats, Stats};
 
 use crate::auth::Nonces;
 use crate::config::Config;
-use crate::event::{Events, Watched};
+use crate::event::{Backends, Events, Watched};
 use crate::guard::Guard;
 use crate::locate::{Answer, Places, Question};
 use crate::location::{Change, Locations};
@@ -221,6 +222,8 @@ enum Alarm {
     /// Letters that found no room are sent again.
     Letters,
     Own(u64, Timer),
+    /// A back-end subscription is to be refreshed or tried again.
+    Backend(u64),
     SearchLate(u64),
 }
 
@@ -253,6 +256,8 @@ pub struct Node {
     storing: BTreeMap<u64, keeping::Storing>,
     next_ticket: u64,
     events: Events,
+    /// Our own subscriptions at other pools.
+    backends: Backends,
     /// The directory that subscriptions were last held against.
     reviewed: Revision,
     own: OwnRequests,
@@ -289,6 +294,7 @@ impl Node {
             storing: BTreeMap::new(),
             next_ticket: 0,
             events: Events::new(config.bounds.events, Arc::clone(&shared.watched)),
+            backends: Backends::new(config.bounds.events.elsewhere),
             reviewed: Revision::default(),
             swept: Vec::new(),
             own: OwnRequests::default(),
@@ -360,6 +366,7 @@ impl Node {
         // Also of another worker's flow, to which something was sent in vain.
         self.own_flow_closed(id);
         self.watcher_gone(id);
+        self.backends_lost(id);
         for leg in ends.waiting {
             self.leg_lost(leg);
         }
@@ -397,6 +404,7 @@ impl Node {
             Alarm::Event(alarm) => self.event_alarm(alarm),
             Alarm::Letters => self.letters_again(),
             Alarm::Own(number, timer) => self.own_timer(number, timer),
+            Alarm::Backend(number) => self.backend_due(number),
             Alarm::SearchLate(ticket) => self.search_late(ticket),
         }
     }
@@ -411,6 +419,7 @@ impl Node {
         self.stats.flows = self.flows.len();
         self.stats.relays = self.relays.len();
         (self.stats.subscriptions, self.stats.publications) = self.events.counts();
+        self.stats.backends = self.backends.len();
         self.stats.notifies_throttled = self.events.throttled;
         if !self.reporting {
             self.reporting = true;

@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub enum Note {
     /// A request about a user of yours.
     Request(Box<Handed>),
+    /// A NOTIFY for a subscription of yours.
+    Notify(Box<Mail>, u64),
     /// The bindings of this user have changed.
     BindingsChanged(Arc<str>),
     /// A flow of mine is gone on which a request came that I handed to you.
@@ -26,8 +28,14 @@ pub enum Note {
 /// A request that one worker read and another carries out.
 #[derive(Clone, Debug)]
 pub struct Handed {
+    pub(crate) mail: Mail,
+    pub(crate) about: crate::role::Eventing,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Mail {
     pub(crate) flow: FlowId,
     pub(crate) link: Arc<Link>,
     pub(crate) bytes: Bytes,
-    pub(crate) about: crate::role::Eventing,
 }

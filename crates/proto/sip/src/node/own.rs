@@ -21,13 +21,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub(super) enum Errand {
     /// To tell the watcher of this subscription.
     Notify(u64),
+    /// This back-end subscription, in this turn.
+    Subscribe(u64, u64),
+    /// To end a subscription of ours; whether that is heard changes nothing.
+    Unsubscribe,
 }
 
 /// What became of a request of ours.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Outcome<'m> {
-    /// This is the final response.
-    Answered(&'m Message),
+    /// This is the final response, to what left on this flow.
+    Answered(&'m Message, FlowId),
     /// No server can be reached, or none answers.
     Lost,
 }
@@ -293,7 +297,7 @@ impl Node {
             self.stats.stray_responses += 1;
             return;
         };
-        let status = response.status();
+        let (status, flow) = (response.status(), own.flow);
         let steps = own.client.response(status);
         let is_final = status >= 200 && steps.contains(&Do::Deliver);
         if is_final {
@@ -304,7 +308,7 @@ impl Node {
                 own.again = None;
                 return self.own_next(number);
             }
-            self.own_over(number, Outcome::Answered(response));
+            self.own_over(number, Outcome::Answered(response, flow));
         }
         self.own_steps(number, &steps);
     }
@@ -337,13 +341,15 @@ impl Node {
         match errand {
             Errand::Notify(subscription) => {
                 let accepted = match outcome {
-                    Outcome::Answered(response) => {
+                    Outcome::Answered(response, _) => {
                         response.status() < 300 || response.get(Name::RetryAfter).is_some()
                     }
                     Outcome::Lost => false,
                 };
                 self.notified(subscription, accepted);
             }
+            Errand::Subscribe(number, turn) => self.backend_answered(number, turn, outcome),
+            Errand::Unsubscribe => {}
         }
     }
 

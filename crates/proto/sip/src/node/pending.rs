@@ -13,6 +13,10 @@ pub struct Pending {
     pub commits: usize,
     /// Timers, apart from those that a node always has.
     pub timers: usize,
+    /// Requests of our own.
+    pub own: usize,
+    /// Subscriptions of our own at other pools.
+    pub backends: usize,
     /// Entries of flows that say what waits for them.
     pub waiting: usize,
 }
@@ -27,6 +31,8 @@ impl Node {
             answers: self.answers.len(),
             commits: self.commits.len() + self.storing.len() + usize::from(self.sweeping.is_some()),
             timers: self.timers.len().saturating_sub(own),
+            own: self.own.len(),
+            backends: self.backends.len(),
             waiting: self.flows.waiting(),
         }
     }

@@ -72,6 +72,8 @@ pub struct Stats {
     pub relays: usize,
     /// Subscriptions now.
     pub subscriptions: usize,
+    /// Subscriptions of ours at other pools now.
+    pub backends: usize,
     /// Publications now.
     pub publications: usize,
 }
@@ -103,6 +105,7 @@ impl Stats {
         self.notifies_failed += other.notifies_failed;
         self.publishes += other.publishes;
         self.subscriptions += other.subscriptions;
+        self.backends += other.backends;
         self.publications += other.publications;
         for (name, theirs) in &other.partners {
             let sum = self.partners.entry(Arc::clone(name)).or_default();

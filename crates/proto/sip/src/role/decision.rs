@@ -64,6 +64,8 @@ pub(crate) enum Decision<'r> {
     Event(Eventing),
     /// Keep it until whom it is for signs in.
     Keep(Box<Keeping>),
+    /// It is a notification for a subscription of ours.
+    Told(crate::token::Subscriber),
     /// Send it on.
     Forward(Box<Plan>),
 }

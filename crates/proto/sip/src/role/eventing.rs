@@ -12,6 +12,7 @@ use super::route::{self, Routes};
 use super::{Ask, Context, Decision, Eventing, Why};
 use crate::event::Package;
 use crate::msg::{Method, Name, Uri};
+use crate::token::Subscriber;
 use base::net::Role;
 use std::sync::Arc;
 
@@ -120,6 +121,22 @@ fn stands_in(context: &mut Context<'_>, ask: &Ask<'_>, home: &str, aor: &str) ->
     servers
         .iter()
         .all(|hop| context.flows.is_resting(&hop.name, context.now.mono))
+}
+
+/// A NOTIFY for a subscription of ours at another pool: our Contact is its Request-URI, and a server of ours sends it.
+pub(crate) fn told<'r>(
+    context: &Context<'_>,
+    ask: &Ask<'r>,
+    routes: &Routes,
+) -> Option<Decision<'r>> {
+    let is_from_home = ask.request.method() == Method::Notify && ask.is_from(Role::FrontEnd);
+    if !is_from_home || !routes.rest.is_empty() {
+        return None;
+    }
+    let uri = ask.parts.uri.filter(|uri| context.config.is_me(uri.host))?;
+    let (call_id, tag) = (ask.parts.call_id, ask.parts.to.tag?);
+    let key = &context.config.keys.branch;
+    Subscriber::read(uri.user?, call_id, tag, key).map(Decision::Told)
 }
 
 /// A SUBSCRIBE inside a dialog that ends with us: our Contact is its Request-URI.

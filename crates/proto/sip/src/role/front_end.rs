@@ -35,7 +35,8 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
         return register(context, ask);
     }
     if dialog::is_inside(ask) && dialog::is_admitted(context, ask, &routes) {
-        if let Some(decision) = eventing::inside(context, ask, &routes) {
+        let own = eventing::inside(context, ask, &routes);
+        if let Some(decision) = own.or_else(|| eventing::told(context, ask, &routes)) {
             return decision;
         }
         return inside(context, ask, routes);
@@ -96,7 +97,7 @@ fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
 }
 
 /// Whether registrations of this user are kept here: at home, or in the pool that stands in for the home.
-pub(super) fn serves(context: &Context<'_>, account: &User) -> bool {
+pub(crate) fn serves(context: &Context<'_>, account: &User) -> bool {
     let config = context.config;
     let home = account.home.as_str();
     let backup = config.pool(home).and_then(|pool| pool.backup.as_deref());

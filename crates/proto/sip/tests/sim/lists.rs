@@ -10,9 +10,10 @@ use sip::config::InternalSignIn;
 use sip::msg::{Message, Method, Name};
 use std::time::Duration;
 
-const KNOWS: &str = "Event: presence\nSupported: eventlist\nRequire: recipient-list-subscribe\n";
+pub(crate) const KNOWS: &str =
+    "Event: presence\nSupported: eventlist\nRequire: recipient-list-subscribe\n";
 
-fn list(entries: &[&str]) -> String {
+pub(crate) fn list(entries: &[&str]) -> String {
     let entry = |name: &&str| format!("<entry uri='sip:{name}'/>");
     let entries: String = entries.iter().map(entry).collect();
     format!(
@@ -22,7 +23,7 @@ fn list(entries: &[&str]) -> String {
 }
 
 /// How often a notification has this.
-fn count(notify: &Message, text: &str) -> usize {
+pub(crate) fn count(notify: &Message, text: &str) -> usize {
     std::str::from_utf8(notify.body())
         .unwrap()
         .matches(text)
@@ -54,7 +55,7 @@ fn subscribed(worker: u8) -> (Workers, FlowId, Message) {
     (machine, alice, answer)
 }
 
-fn say(machine: &mut Workers, flow: FlowId, to: &str, cseq: u32, lines: &str) {
+pub(crate) fn say(machine: &mut Workers, flow: FlowId, to: &str, cseq: u32, lines: &str) {
     let (lines, body) = lines
         .split_once("\n\n")
         .unwrap_or_else(|| (lines.trim_end(), ""));
@@ -74,7 +75,7 @@ fn say(machine: &mut Workers, flow: FlowId, to: &str, cseq: u32, lines: &str) {
     );
 }
 
-fn hear(machine: &mut Workers, flow: FlowId) -> Message {
+pub(crate) fn hear(machine: &mut Workers, flow: FlowId) -> Message {
     let notify = machine.next(flow);
     assert_eq!(notify.method(), Method::Notify);
     assert_eq!(notify.text(Name::Require), Some("eventlist"));
@@ -215,7 +216,7 @@ fn who_fetches_a_list_is_told_once() {
 }
 
 #[test]
-fn a_list_that_cannot_be_served_whole_is_refused() {
+fn a_list_that_cannot_be_served_is_refused() {
     let d = &mut Deployment::with(4, InternalSignIn::Proxy);
     let mut alice = signed_in(d, "alice", FE1);
     let bob = list(&["bob@contoso.com"]);
@@ -228,12 +229,6 @@ fn a_list_that_cannot_be_served_whole_is_refused() {
         ("rls", good.replace("</list>", "<list/></list>"), 400),
         ("rls", KNOWS.to_owned(), 400),
         ("rls", good.replace("Event: presence", "Event: reg"), 489),
-        (
-            "rls",
-            format!("{KNOWS}{}", list(&["carol@contoso.com"])),
-            488,
-        ),
-        ("rls", format!("{KNOWS}{}", list(&["x@example.org"])), 488),
         ("bob", good.clone(), 420),
     ];
     for (to, lines, status) in cases {

@@ -18,6 +18,7 @@ mod forking;
 mod hiding;
 mod keeping;
 mod lists;
+mod lists_elsewhere;
 mod outbound;
 mod overload;
 mod presence;
