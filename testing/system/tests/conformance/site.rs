@@ -15,6 +15,8 @@ use crate::live::site::{self as place, DIR01, EDGE01, FE01, FE02, OUTSIDE, flow}
 const TOPOLOGY: &str = include_str!("site.toml");
 /// Enough for all cases of the longest RFC.
 const USERS: usize = 1_000;
+/// Users at home in the second pool, for the cases that need one of their own there.
+const OTHERS: usize = 50;
 /// The last bytes of the gateways' addresses on loopback: they come after all machines and the VIP.
 const GATEWAYS: [u8; 2] = [11, 12];
 
@@ -25,6 +27,8 @@ pub(crate) struct Site {
     doors: Doors,
     users: Vec<User>,
     used: AtomicUsize,
+    others: Vec<User>,
+    others_used: AtomicUsize,
     gateways: Mutex<()>,
 }
 
@@ -38,7 +42,7 @@ pub(crate) struct Gateways<'a> {
 }
 
 impl Site {
-    /// Starts the deployment and adds the users; all of them are at home in the first Front End pool.
+    /// Starts the deployment and adds the users; nearly all of them are at home in the first Front End pool.
     pub(crate) fn start() -> Self {
         Self::start_with("")
     }
@@ -49,17 +53,21 @@ impl Site {
         let topology = place.folder().join("topology.toml");
         std::fs::write(&topology, format!("{TOPOLOGY}\n{lines}")).unwrap();
         let product = place.up_with(&topology);
-        let users = place.import(USERS);
+        let [users, others] =
+            place.import_into([place::FEPOOL01, place::FEPOOL02], [USERS, OTHERS]);
         let doors = Doors::of(&product).unwrap();
-        let known = || (place.report(DIR01).directory?.users >= USERS).then_some(());
+        let knows = |machine| Some(place.report(machine).directory?.users >= USERS + OTHERS);
+        let known = || (knows(DIR01)? && knows(FE02)?).then_some(());
         let patience = system::tls::PATIENCE;
-        system::wait::until(patience, known).expect("the Directors learn the users");
+        system::wait::until(patience, known).expect("the users are known everywhere");
         Self {
             place,
             product,
             doors,
             users,
             used: AtomicUsize::new(0),
+            others,
+            others_used: AtomicUsize::new(0),
             gateways: Mutex::new(()),
         }
     }
@@ -68,6 +76,12 @@ impl Site {
     pub(crate) fn user(&self) -> User {
         let next = self.used.fetch_add(1, Ordering::Relaxed);
         self.users.get(next).expect("a user is left").clone()
+    }
+
+    /// Returns a user at home in the second Front End pool that no other case has.
+    pub(crate) fn user_elsewhere(&self) -> User {
+        let next = self.others_used.fetch_add(1, Ordering::Relaxed);
+        self.others.get(next).expect("a user is left").clone()
     }
 
     /// Returns a user at home in the second Front End pool; all cases share it.

@@ -1,4 +1,4 @@
-//! Back-end subscriptions: ours at another pool, for those on lists whose home is there (RFC 4662 3).
+//! Back-end subscriptions: ours at another pool, for those on lists whose home is there (RFC 4662 2).
 //!
 //! There is one for each watcher and user, however many lists of the watcher have the user; it lives with the worker that
 //! keeps these lists. Nothing is sent here: each method answers with [`Step`]s that its owner carries out.
