@@ -151,6 +151,8 @@ fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
         watches,
         ..
     } = *setup;
+    let watched = watches.all();
+    let is_present = !watched.is_empty();
     let silence = folder.join("silence.wav");
     write_silence(&silence)?;
     let config = format!(
@@ -159,7 +161,7 @@ fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
          audio_path {folder}\naudio_source aufile,{silence}\naudio_player aufile,{folder}/heard.wav\n\
          audio_alert aufile,{folder}/alert.wav\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\n\
          module aufile.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app contact.so\n{presence}",
-        presence = if watches.is_some() {
+        presence = if is_present {
             "module_app presence.so\n"
         } else {
             ""
@@ -172,7 +174,7 @@ fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
     let line = format!(
         "<{uri};transport=tls>;auth_user={user};auth_pass={password};\
          outbound=\"sip:{server}:{port};transport=tls\";answermode=manual;regint=600{publish}\n",
-        publish = if watches.is_some() { ";pubint=600" } else { "" },
+        publish = if is_present { ";pubint=600" } else { "" },
         uri = account.uri(),
         user = account.user,
         password = account.password,
@@ -181,8 +183,10 @@ fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
     );
     std::fs::write(folder.join("config"), config)?;
     std::fs::write(folder.join("accounts"), line)?;
-    let contacts = watches.map(|uri| format!("\"peer\" <{uri}>;presence=p2p\n"));
-    std::fs::write(folder.join("contacts"), contacts.unwrap_or_default())
+    // One subscription for all is nothing that it knows.
+    let contact = |uri| format!("\"peer\" <{uri}>;presence=p2p\n");
+    let contacts: String = watched.into_iter().map(contact).collect();
+    std::fs::write(folder.join("contacts"), contacts)
 }
 
 /// Writes a recording of silence: 16 bits, one channel.

@@ -9,7 +9,8 @@ use std::fs;
 use std::io;
 
 use super::{
-    Console, Event, Phone, PhoneError, Presence, Registration, Setup, installed, status_after,
+    Console, Event, Phone, PhoneError, Presence, Registration, Setup, Watches, installed,
+    status_after,
 };
 use crate::process::Process;
 
@@ -143,20 +144,25 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
         watches,
         ..
     } = *setup;
-    let friend = watches.map(|uri| format!("[friend_0]\nurl=<{uri}>\npol=accept\nsubscribe=1\n"));
-    let friend = friend.unwrap_or_default();
+    let friend = |(n, uri)| format!("[friend_{n}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n");
+    let watched = watches.all();
+    let friends: String = watched.iter().enumerate().map(friend).collect();
+    let lists = match watches {
+        Watches::List(_) => format!("rls_uri=sip:rls@{}\n", account.domain),
+        Watches::Nobody | Watches::One(_) => String::new(),
+    };
     // Linphone does not make the folder of its own database.
     fs::create_dir_all(folder.join(".local/share/linphone"))?;
     fs::create_dir_all(folder.join(".config/linphone"))?;
     let server = format!("{}:{}", account.server, account.port);
     let rc = format!(
         "[sip]\nsip_port=0\nsip_tcp_port=0\nsip_tls_port=-1\nbind_address={at}\nuse_ipv6=0\nguess_hostname=0\n\
-         root_ca={trust}\nverify_server_certs=1\nverify_server_cn=1\nmedia_encryption=none\ndefault_proxy=0\n\
+         root_ca={trust}\nverify_server_certs=1\nverify_server_cn=1\nmedia_encryption=none\ndefault_proxy=0\n{lists}\
          [net]\ndns_srv_enabled=0\n[rtp]\naudio_rtp_port=-1\n[video]\nenabled=0\n\
          [auth_info_0]\nusername={user}\npasswd={password}\nrealm={domain}\ndomain={domain}\n\
          [proxy_0]\nreg_proxy=<sip:{server};transport=tls>\nreg_route=<sip:{server};transport=tls;lr>\n\
-         reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish={publish}\n{friend}",
-        publish = u8::from(watches.is_some()),
+         reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish={publish}\n{friends}",
+        publish = u8::from(!watched.is_empty()),
         trust = trust.display(),
         user = account.user,
         password = account.password,

@@ -59,8 +59,31 @@ pub struct Setup<'a> {
     pub trust: &'a Path,
     /// An existing folder for its configuration and its log.
     pub folder: &'a Path,
-    /// The address of record whose presence it watches, if any; then it publishes its own too.
-    pub watches: Option<&'a str>,
+    /// Whom it watches; if anybody, it publishes its own presence too.
+    pub watches: Watches<'a>,
+}
+
+/// The addresses of record whose presence a phone watches.
+#[derive(Debug, Clone, Copy)]
+pub enum Watches<'a> {
+    /// None.
+    Nobody,
+    /// This one.
+    One(&'a str),
+    /// All of these with one subscription, which goes to `rls` at the domain of the phone's own account.
+    List(&'a [String]),
+}
+
+impl<'a> Watches<'a> {
+    /// Returns the addresses.
+    #[must_use]
+    pub fn all(self) -> Vec<&'a str> {
+        match self {
+            Self::Nobody => Vec::new(),
+            Self::One(one) => vec![one],
+            Self::List(all) => all.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// How a sign-in ended.

@@ -9,7 +9,7 @@ use system::block::Block;
 use system::kamailio::Kamailio;
 use system::names::Names;
 use system::needs::{Need, are_met};
-use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup};
+use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup, Watches};
 
 use super::scenario::{cancel, message, reject, talk};
 
@@ -74,7 +74,7 @@ impl Office {
             at,
             trust: &trust,
             folder: &folder,
-            watches: None,
+            watches: Watches::Nobody,
         })
     }
 

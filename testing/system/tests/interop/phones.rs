@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use system::block::Block;
 use system::deployment::{Deployment, Entrance};
 use system::needs::{Need, are_met};
-use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup};
+use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup, Watches};
 
 use super::scenario::{cancel, message, reject, talk};
 
@@ -68,18 +68,22 @@ impl Trial {
     }
 
     fn baresip(&self, account: &Account) -> Baresip {
-        self.with(account, 1, None, |setup| Baresip::start(setup).unwrap())
+        self.with(account, 1, Watches::Nobody, |setup| {
+            Baresip::start(setup).unwrap()
+        })
     }
 
     fn linphone(&self, account: &Account) -> Linphone {
-        self.with(account, 2, None, |setup| Linphone::start(setup).unwrap())
+        self.with(account, 2, Watches::Nobody, |setup| {
+            Linphone::start(setup).unwrap()
+        })
     }
 
     pub(crate) fn with<P>(
         &self,
         account: &Account,
         last: u8,
-        watches: Option<&str>,
+        watches: Watches<'_>,
         start: impl FnOnce(&Setup<'_>) -> P,
     ) -> P {
         let folder: PathBuf = self.folder.path().join(format!("{}-{last}", account.user));

@@ -2,7 +2,7 @@
 
 use system::deployment::Entrance;
 use system::needs::are_met;
-use system::phones::{Baresip, Event, Linphone, Phone, Presence, Registration};
+use system::phones::{Baresip, Event, Linphone, Phone, Presence, Registration, Watches};
 
 use super::phones::{NEEDS, Trial};
 
@@ -14,12 +14,12 @@ fn see_each_other(trial: &Trial, baresip: &Entrance, linphone: &Entrance) {
     let (first, second) = (trial.account(0, baresip), trial.account(1, linphone));
     let [alice_uri, bob_uri] = [first.uri(), second.uri()];
     let new_alice = || {
-        trial.with(&first, 1, Some(&bob_uri), |setup| {
+        trial.with(&first, 1, Watches::One(&bob_uri), |setup| {
             Baresip::start(setup).unwrap()
         })
     };
     let new_bob = || {
-        trial.with(&second, 2, Some(&alice_uri), |setup| {
+        trial.with(&second, 2, Watches::One(&alice_uri), |setup| {
             Linphone::start(setup).unwrap()
         })
     };

@@ -328,7 +328,9 @@ impl Node {
                 (Why::Unsupported, reply)
             }
             Refusal::ListType => {
-                let reply = Reply::to(request, 415).header(Name::Accept, lists::TYPE);
+                let reply = Reply::to(request, 415)
+                    .header(Name::Accept, lists::TYPE)
+                    .header(Name::AcceptEncoding, lists::ENCODING);
                 (Why::Unsupported, reply)
             }
             Refusal::NoMatch => (Why::NoDialog, Reply::to(request, 412)),

@@ -31,12 +31,16 @@ impl Node {
         if request.body().is_empty() {
             return Err(Unlisted::Malformed);
         }
-        if !media_type.eq_ignore_ascii_case(lists::TYPE)
-            || request.get(Name::ContentEncoding).is_some()
-        {
+        let encoding = request.get(Name::ContentEncoding);
+        let is_known = encoding.is_none_or(|field| is_deflate(field.value));
+        if !media_type.eq_ignore_ascii_case(lists::TYPE) || !is_known {
             return Err(Unlisted::MediaType);
         }
-        let uris = lists::read(request.body()).map_err(|fault| match fault {
+        let uris = match encoding {
+            Some(_) => lists::inflate(request.body()).and_then(|body| lists::read(&body)),
+            None => lists::read(request.body()),
+        };
+        let uris = uris.map_err(|fault| match fault {
             Fault::TooLarge => Unlisted::TooLarge,
             Fault::Syntax | Fault::Forbidden | Fault::Kind => Unlisted::Malformed,
         })?;
@@ -177,6 +181,12 @@ impl Node {
             self.tell(worker, note);
         }
     }
+}
+
+fn is_deflate(value: &[u8]) -> bool {
+    value
+        .trim_ascii()
+        .eq_ignore_ascii_case(lists::ENCODING.as_bytes())
 }
 
 /// Whether somebody who says what they accept takes what is sent of a list.

@@ -3,13 +3,33 @@
 
 use super::Fault;
 use super::xml;
+use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
 
 /// The media type.
 pub const TYPE: &str = "application/resource-lists+xml";
 /// How many users one list may have.
 pub const MAX_ENTRIES: usize = 100;
 
+/// The one encoding that is understood beside none: what zlib writes (RFC 1950).
+pub const ENCODING: &str = "deflate";
+/// The longest list once it is decompressed.
+const MAX_BYTES: usize = 25 << 10;
+
 const LISTS: &str = "urn:ietf:params:xml:ns:resource-lists";
+
+/// Decompresses a list.
+///
+/// # Errors
+/// [`Fault::TooLarge`] beyond our bound, whatever it says it is; [`Fault::Syntax`] if it was not compressed so.
+pub fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    decompress_to_vec_zlib_with_limit(bytes, MAX_BYTES).map_err(|error| {
+        if error.status == TINFLStatus::HasMoreOutput {
+            Fault::TooLarge
+        } else {
+            Fault::Syntax
+        }
+    })
+}
 
 /// Reads the URIs of a list, each once, in their order.
 ///
@@ -83,11 +103,30 @@ mod tests {
         assert_eq!(read(list(&many).as_bytes()), Err(Fault::TooLarge));
     }
 
+    #[test]
+    fn a_compressed_list_is_read_within_the_bound() {
+        let compress = |bytes: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(bytes, 6);
+        let text = list("<entry uri='sip:a@x'/>");
+        assert_eq!(inflate(&compress(text.as_bytes())), Ok(text.into_bytes()));
+        let bomb = compress(&vec![b' '; 8 << 20]);
+        assert_eq!(inflate(&bomb), Err(Fault::TooLarge));
+        assert_eq!(
+            inflate(&compress(&vec![b' '; MAX_BYTES + 1])),
+            Err(Fault::TooLarge)
+        );
+        assert!(inflate(&compress(&vec![b' '; MAX_BYTES])).is_ok());
+        assert_eq!(inflate(b"<resource-lists/>"), Err(Fault::Syntax));
+        let mut torn = compress(b"torn");
+        torn.truncate(torn.len() - 3);
+        assert_eq!(inflate(&torn), Err(Fault::Syntax));
+    }
+
     proptest! {
         #[test]
         fn nothing_makes_it_panic(inner in "(<(/?(list|entry|external)|!--|a)( uri='[a-z&;:@]{0,5}')?/?>|.){0,12}") {
             let _ = read(list(&inner).as_bytes());
             let _ = read(inner.as_bytes());
+            let _ = inflate(inner.as_bytes());
         }
     }
 }

@@ -167,7 +167,7 @@ fn who_hides_in_another_pool_or_has_no_account_is_told_as_such_and_the_others_go
         Change::Put(user("carol", "fepool02.contoso.net")),
     );
     end(d, &mut alice, &dialog);
-    let mut nobody = subscribe_again(d, &mut alice);
+    let nobody = subscribe_again(d, &mut alice);
     d.users.apply(
         Revision(104),
         Change::Remove {
@@ -175,7 +175,7 @@ fn who_hides_in_another_pool_or_has_no_account_is_told_as_such_and_the_others_go
         },
     );
     hears(d, &mut alice, "reason=\"noresource\"");
-    end(d, &mut alice, &mut nobody);
+    end(d, &mut alice, &nobody);
     assert_eq!((stats(d, fe1), stats(d, fe2)), ((0, 0), (0, 0)));
 }
 
@@ -349,7 +349,7 @@ fn a_notification_finds_its_subscription_by_whichever_worker_it_comes_and_from_s
             "Contact: <sip:fe02.contoso.net:5061;transport=tls>\nExpires: 600\n",
         );
 
-        let mut sides = [0, 1].map(|worker| {
+        let sides = [0, 1].map(|worker| {
             [
                 machine.server(worker, 90, "fe02.contoso.net"),
                 machine.server(worker, 91, "edge01.contoso.net"),
@@ -357,8 +357,7 @@ fn a_notification_finds_its_subscription_by_whichever_worker_it_comes_and_from_s
             ]
         });
         let lasting = "active;expires=600";
-        let mut cseq = 10;
-        for [home, edge, client] in &mut sides {
+        for (cseq, [home, edge, client]) in (10..).zip(&sides) {
             for forger in [*edge, *client] {
                 notify(&mut machine, forger, &asked, (cseq + 1, "there"), lasting);
                 let status = machine.next(forger).status();
@@ -370,7 +369,6 @@ fn a_notification_finds_its_subscription_by_whichever_worker_it_comes_and_from_s
             assert_eq!(machine.next(*home).status(), 200);
             notify(&mut machine, *home, &asked, (cseq, "there"), lasting);
             assert_eq!(machine.next(*home).status(), 500, "the same once more");
-            cseq += 1;
         }
         machine.wait(Duration::from_secs(1));
         let first = hear(&mut machine, alice);
