@@ -35,8 +35,8 @@ pub enum CertError {
     /// The signing request is damaged, or not signed with the key that it names.
     #[error("the certificate signing request is damaged or its signature is wrong")]
     BadRequest,
-    /// The signing request asks for a name that the machine does not need.
-    #[error("the certificate signing request asks for {name:?}, which this machine does not need")]
+    /// The signing request asks for a name that is not of whoever it is for.
+    #[error("the certificate signing request asks for {name:?}, which it may not have")]
     UnwantedName {
         /// The name.
         name: String,

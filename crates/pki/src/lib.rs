@@ -29,6 +29,7 @@ mod names;
 mod pem;
 mod pool_key;
 mod request;
+mod users;
 mod verdict;
 
 pub use ca::{Ca, Issued, MACHINE_VALIDITY, Order, Revoke, Signed};
@@ -41,4 +42,5 @@ pub use install::{Installed, Material, install};
 pub use layout::{Secret, State};
 pub use pool_key::PoolKey;
 pub use request::{Request, request};
+pub use users::{USER_VALIDITY, UserCertificate, UserIssuer, fingerprint_of};
 pub use verdict::{Expiry, Finding, Names, Need, RENEW_BEFORE, compare};

@@ -17,15 +17,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::UnixMillis;
 use base::net::Role;
 use directory::{
-    Algorithm, Aor, BLOCKED_MAX, Blocked, Change, Directory, PoolName, User, Verifier,
-    VerifierError,
+    Algorithm, Aor, BLOCKED_MAX, Blocked, CERTIFICATES_MAX, CertificateId, Change, Directory,
+    PoolName, User, Verifier, VerifierError,
 };
 use store::LogError;
 use topology::{Machine, Topology};
 
 use crate::directory_log::DirectoryLog;
 
-pub use words::{ListedUser, NewUser, NewVerifier, Refusal, UserReply, UserRequest};
+pub use words::{
+    ListedCertificate, ListedUser, NewUser, NewVerifier, Refusal, UserReply, UserRequest,
+};
 
 /// How many accounts a deployment may have.
 pub const USERS_MAX: usize = 1_000_000;
@@ -130,6 +132,8 @@ impl Admin {
             UserRequest::Passwd { aor, verifiers } => self.passwd(now, &aor, &verifiers),
             UserRequest::Block { aor, blocked } => self.block(now, &aor, blocked),
             UserRequest::Unblock { aor, blocked } => self.unblock(now, &aor, &blocked),
+            UserRequest::Publish { aor, certificate } => self.publish(now, &aor, certificate),
+            UserRequest::Revoke { aor, certificate } => self.revoke(now, &aor, certificate),
         };
         outcome.map_or_else(UserReply::Refused, |()| UserReply::Done)
     }
@@ -221,6 +225,41 @@ impl Admin {
         })
     }
 
+    /// Those that have expired go; if there are still too many, the oldest does.
+    fn publish(
+        &self,
+        now: UnixMillis,
+        aor: &Aor,
+        certificate: ListedCertificate,
+    ) -> Result<(), Refusal> {
+        self.change(now, aor, |user| {
+            let all = &mut user.certificates;
+            all.retain(|one| now < one.expires && one.id() != certificate.fingerprint);
+            if all.len() >= CERTIFICATES_MAX {
+                all.remove(0);
+            }
+            all.push(certificate.into());
+            Ok(())
+        })
+    }
+
+    fn revoke(
+        &self,
+        now: UnixMillis,
+        aor: &Aor,
+        certificate: Option<CertificateId>,
+    ) -> Result<(), Refusal> {
+        self.change(now, aor, |user| {
+            let before = user.certificates.len();
+            let all = &mut user.certificates;
+            all.retain(|one| certificate.is_some_and(|named| one.id() != named));
+            if all.len() == before {
+                return Err(Refusal::NoCertificate { aor: aor.clone() });
+            }
+            Ok(())
+        })
+    }
+
     fn remove(&self, aor: Aor) -> Result<(), Refusal> {
         let _alone = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.find(&aor)?;
@@ -275,6 +314,7 @@ impl Admin {
             enabled: true,
             verifiers,
             blocked: Vec::new(),
+            certificates: Vec::new(),
             created: now,
             changed: now,
         })

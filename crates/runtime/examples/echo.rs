@@ -77,6 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             store,
             auth: Auth::None,
             client_names: ClientNames::default(),
+            holder_names: ClientNames::default(),
         },
         idle: Duration::from_secs(1800),
         balancers: Vec::new(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base::net::Peer;
-use runtime::tls::{Auth, ClientNames};
+use runtime::tls::{Auth, ClientNames, fingerprint};
 use runtime::worker::Limits;
 use rustls::client::{
     ClientSessionMemoryCache, ClientSessionStore, ResolvesClientCert, Resumption,
@@ -26,6 +26,7 @@ use crate::phone::{self, Drip, Phone};
 use crate::rig::{NAME, Plan, Rig};
 
 const POOL: &str = "pool.example.com";
+const HOLDERS: &str = "sipcert.example.com";
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
 #[test]
@@ -56,6 +57,56 @@ fn whoever_calls_the_machine_or_no_name_is_asked() {
         let peer = stage.peer();
         assert!(witness.was_asked() && is_server(&peer), "{peer:?}");
     }
+}
+
+#[test]
+fn whoever_calls_a_name_for_holders_is_a_client_known_by_whichever_certificate_it_holds() {
+    let stage = Stage::new(Plan {
+        holder_names: [HOLDERS].into_iter().collect(),
+        ..Plan::default()
+    });
+    let foreign = Authority::new().issue(&["edge01.example.com"]);
+    for version in VERSIONS {
+        for own in [&foreign, &stage.edge] {
+            let (config, witness) = stage.config(Some(own), version);
+            stage.connect(HOLDERS, config);
+            let link = stage.rig.opened().1;
+            assert!(witness.was_asked());
+            assert_eq!(link.peer, Peer::Client);
+            assert_eq!(link.certificate, Some(fingerprint(own.certificate.der())));
+        }
+        let (config, _) = stage.config(None, version);
+        stage.connect(HOLDERS, config);
+        assert_eq!(stage.rig.opened().1.certificate, None);
+        let (config, _) = stage.config(Some(&stage.edge), version);
+        stage.connect(NAME, config);
+        assert_eq!(stage.rig.opened().1.certificate, None);
+    }
+}
+
+#[test]
+fn a_certificate_without_its_key_is_refused() {
+    let stage = Stage::new(Plan {
+        holder_names: [HOLDERS].into_iter().collect(),
+        ..Plan::default()
+    });
+    let seen = stage.authority.issue(&["alice"]);
+    for version in VERSIONS {
+        let thief = stage.authority.issue(&["mallory"]);
+        let pretended = CertifiedKey::new(
+            seen.chain(),
+            aws_lc_rs::sign::any_supported_type(&thief.key()).unwrap(),
+        );
+        let mut config = (*phone::config(&stage.authority, None, &[version])).clone();
+        config.client_auth_cert_resolver = Arc::new(Witness {
+            offer: Some(Arc::new(pretended)),
+            asked: AtomicBool::new(false),
+        });
+        let served = Phone::connect(stage.rig.addr, HOLDERS, Arc::new(config))
+            .and_then(|mut phone| phone.echo(b"hello"));
+        assert!(served.is_err());
+    }
+    stage.rig.counted(|counted| counted.opened == 0);
 }
 
 #[test]
@@ -194,7 +245,7 @@ impl Stage {
             client_names,
             ..plan
         };
-        let rig = Rig::start_as(&authority, &authority.issue(&[POOL, NAME]), plan);
+        let rig = Rig::start_as(&authority, &authority.issue(&[POOL, NAME, HOLDERS]), plan);
         Self {
             edge: authority.issue(&["edge01.example.com"]),
             authority,

@@ -137,6 +137,7 @@ pub(crate) struct Plan {
     /// TLS with this mode, or plain TCP.
     pub(crate) auth: Option<Auth>,
     pub(crate) client_names: ClientNames,
+    pub(crate) holder_names: ClientNames,
     pub(crate) limits: Limits,
     pub(crate) workers: u8,
     pub(crate) echo: bool,
@@ -150,6 +151,7 @@ impl Default for Plan {
         Self {
             auth: Some(Auth::Optional),
             client_names: ClientNames::default(),
+            holder_names: ClientNames::default(),
             limits: Limits::default(),
             workers: 1,
             echo: true,
@@ -185,6 +187,7 @@ impl Rig {
                 store: Arc::clone(&store),
                 auth,
                 client_names: plan.client_names,
+                holder_names: plan.holder_names,
             },
             None => Security::Plain,
         };

@@ -165,6 +165,7 @@ pub fn user(name: &str, home: &str) -> User {
         home: PoolName::parse(home).unwrap(),
         enabled: true,
         blocked: Vec::new(),
+        certificates: Vec::new(),
         verifiers: vec![verifier(Algorithm::Sha256), verifier(Algorithm::Md5)],
         created: UnixMillis(0),
         changed: UnixMillis(0),

@@ -101,6 +101,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
             host: machine.name.into(),
             port: 5061,
         },
+        aliases: vec![format!("sipcert.{}", machine.pool).into()],
         outside,
         plain: (machine.role != Role::Edge).then(|| Address {
             host: addr(machine.inside).ip().to_string().into(),
@@ -122,6 +123,7 @@ pub fn config(machine: &Machine, internal: InternalSignIn, boot: u32) -> Config 
                 internal_sign_in: Some(InternalSignIn::Proxy),
                 digest: vec![Algorithm::Md5],
             }],
+            certificate_label: "sipcert".into(),
         },
         registrations: Registrations {
             min: Duration::from_secs(60),

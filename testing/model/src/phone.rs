@@ -1,6 +1,7 @@
 //! A phone that does what a test says.
 
 use crate::deployment::{Deployment, PASSWORD, addr};
+use base::net::Fingerprint;
 use directory::Algorithm;
 use sip::auth::{Challenge, Proof, ha1, response};
 use sip::msg::{Frame, Framer, Limits, Message, Method, Name};
@@ -51,11 +52,22 @@ impl Phone {
         to: &str,
         from: &str,
     ) -> Self {
+        Self::connect_holding(deployment, user, to, from, None)
+    }
+
+    /// Connects and proves to hold a certificate, if it has one.
+    pub fn connect_holding(
+        deployment: &mut Deployment,
+        user: &'static str,
+        to: &str,
+        from: &str,
+        certificate: Option<Fingerprint>,
+    ) -> Self {
         // A prime, so that phones of different moments differ in their ports, and so in their Call-IDs.
         let port =
             40_000 + u16::try_from(deployment.world.now().mono.as_micros() % 19_997).unwrap();
         let at = addr(&format!("{from}:{port}"));
-        let flow = deployment.world.connect(at, addr(to));
+        let flow = deployment.world.connect_holding(at, addr(to), certificate);
         deployment.world.run_for(Duration::from_millis(20));
         Self {
             user,

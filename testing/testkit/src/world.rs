@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::net::{Closed, Effect, Event, Face, FlowId, Hop, Link, Peer, Transport, WorkerId};
+use base::net::{
+    Closed, Effect, Event, Face, Fingerprint, FlowId, Hop, Link, Peer, Transport, WorkerId,
+};
 use base::random::Random;
 use base::{Machine, Mono, Now, Step, UnixMillis};
 use bytes::Bytes;
@@ -141,13 +143,27 @@ impl<H: Host> World<H> {
 
     /// Connects a client to a listening address.
     pub fn connect(&mut self, from: SocketAddr, to: SocketAddr) -> ClientFlow {
+        self.connect_holding(from, to, None)
+    }
+
+    /// Connects a client that proves to hold a certificate, if it names one.
+    pub fn connect_holding(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        certificate: Option<Fingerprint>,
+    ) -> ClientFlow {
         let flow = ClientFlow(self.clients.len());
         self.clients.push(ClientEnd::default());
         if let Some((host, face)) = self.listener(to) {
             let place = self.hosts[host].place.clone();
-            let server = self.accept(host, face, to, from, Peer::Client);
+            let link = Link {
+                certificate,
+                ..link_of(Peer::Client, face, to, from)
+            };
+            let server = self.accept(host, link);
             self.join(End::Client(flow), End::Host(host, server));
-            let link = link_of(place.proves, face, from, to);
+            let link = Arc::new(link_of(place.proves, face, from, to));
             let opened = Event::Opened {
                 flow: FlowId::from_bits(0),
                 link,
@@ -312,7 +328,7 @@ impl<H: Host> World<H> {
         };
         let me = self.hosts[id].place.clone();
         let from = me.listens.first().map_or(hop.addr, |(addr, _)| *addr);
-        let theirs = self.accept(other, other_face, hop.addr, from, me.proves);
+        let theirs = self.accept(other, link_of(me.proves, other_face, hop.addr, from));
         self.join(end, End::Host(other, theirs));
         let link = link_of(
             self.hosts[other].place.proves.clone(),
@@ -320,23 +336,17 @@ impl<H: Host> World<H> {
             from,
             hop.addr,
         );
+        let link = Arc::new(link);
         self.deliver(end, Event::Opened { flow, link });
     }
 
-    fn accept(
-        &mut self,
-        host: usize,
-        face: Face,
-        local: SocketAddr,
-        remote: SocketAddr,
-        peer: Peer,
-    ) -> FlowId {
+    fn accept(&mut self, host: usize, link: Link) -> FlowId {
         let slot = &mut self.hosts[host];
         slot.accepted += 1;
         let flow = FlowId::accepted(WorkerId(0), slot.accepted);
-        let link = link_of(peer, face, local, remote);
         let wait = self.latency();
         let at = self.now.mono.after(wait);
+        let link = Arc::new(link);
         self.enqueue(
             at,
             Due::Net(End::Host(host, flow), Event::Opened { flow, link }),
@@ -437,12 +447,13 @@ fn flow_of(end: End) -> FlowId {
     }
 }
 
-fn link_of(peer: Peer, face: Face, local: SocketAddr, remote: SocketAddr) -> Arc<Link> {
-    Arc::new(Link {
+const fn link_of(peer: Peer, face: Face, local: SocketAddr, remote: SocketAddr) -> Link {
+    Link {
         peer,
         transport: Transport::Tls,
         face,
         local,
         remote,
-    })
+        certificate: None,
+    }
 }

@@ -16,7 +16,7 @@ use crate::{inspect, names, pem};
 const CA_VALIDITY: Duration = Duration::days(3653);
 
 /// Certificates are valid from a little before they were made, for machines whose clocks are behind.
-pub(super) const BACKDATE: Duration = Duration::hours(1);
+pub(crate) const BACKDATE: Duration = Duration::hours(1);
 
 /// Describes the authority's own certificate: it signs certificates and lists, and no authority below it.
 pub(super) fn authority(name: &str, now: OffsetDateTime) -> Result<CertificateParams, Error> {
@@ -64,14 +64,7 @@ pub(super) fn requested_key(
     let der = pem::signing_request(csr_pem)?;
     let (_, request) =
         X509CertificationRequest::from_der(&der).map_err(|_| CertError::BadRequest)?;
-    let key = &request.certification_request_info.subject_pki;
-    // The signature of a short key would not be verified at all, so its length is looked at first.
-    if let Some(bits) = pem::rsa_bits(key).filter(|bits| *bits < pem::MIN_RSA_BITS) {
-        return Err(CertError::ShortRsa { bits });
-    }
-    request
-        .verify_signature()
-        .map_err(|_| CertError::BadRequest)?;
+    let key = key_of(&request)?;
     let unwanted = requested_names(&request).into_iter().find(|name| {
         !allowed
             .iter()
@@ -80,18 +73,33 @@ pub(super) fn requested_key(
     if let Some(name) = unwanted {
         return Err(CertError::UnwantedName { name });
     }
+    Ok(key)
+}
+
+/// Returns the public key of a signing request that is signed with its own key.
+pub(crate) fn key_of(
+    request: &X509CertificationRequest<'_>,
+) -> Result<SubjectPublicKeyInfo, CertError> {
+    let key = &request.certification_request_info.subject_pki;
+    // The signature of a short key would not be verified at all, so its length is looked at first.
+    if let Some(bits) = pem::rsa_bits(key).filter(|bits| *bits < pem::MIN_RSA_BITS) {
+        return Err(CertError::ShortRsa { bits });
+    }
+    request
+        .verify_signature()
+        .map_err(|_| CertError::BadRequest)?;
     SubjectPublicKeyInfo::from_der(key.raw).map_err(CertError::BadKey)
 }
 
 /// Returns 16 random bytes that read as a positive number without leading zero (RFC 5280 4.1.2.2).
-pub(super) fn random_serial() -> Result<[u8; 16], Error> {
+pub(crate) fn random_serial() -> Result<[u8; 16], Error> {
     let mut serial = [0; 16];
     getrandom::fill(&mut serial).map_err(Error::Random)?;
     serial[0] = serial[0] & 0x7f | 0x40;
     Ok(serial)
 }
 
-fn common_name(name: &str) -> DistinguishedName {
+pub(crate) fn common_name(name: &str) -> DistinguishedName {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
     subject

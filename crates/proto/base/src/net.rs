@@ -173,7 +173,13 @@ pub struct Link {
     pub local: SocketAddr,
     /// Theirs.
     pub remote: SocketAddr,
+    /// The certificate that a client has proven to hold, where clients are asked for one. By itself it says nothing:
+    /// whose it is, is looked up.
+    pub certificate: Option<Fingerprint>,
 }
+
+/// SHA-256 of a certificate.
+pub type Fingerprint = [u8; 32];
 
 /// Where a machine wants a flow to lead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,9 +8,10 @@
 //! in the same state, which is what the log's snapshots rely on.
 
 use base::UnixMillis;
+use base::net::Fingerprint;
 use serde::{Deserialize, Serialize};
 
-use crate::{Algorithm, Aor, Blocked, PoolName, User, Verifier};
+use crate::{Algorithm, Aor, Blocked, Certificate, PoolName, User, Verifier};
 
 const VERSION: u8 = 1;
 
@@ -46,7 +47,19 @@ enum Stored {
     Remove(Aor),
     /// An account with a block list; one without is written as it was before there were any.
     PutBlocking(StoredUser, Vec<Blocked>),
+    /// An account with certificates; the same holds for one without.
+    PutHolding(StoredUser, Extras),
 }
+
+/// What not every account has.
+#[derive(Default, Serialize, Deserialize)]
+struct Extras {
+    blocked: Vec<Blocked>,
+    certificates: Vec<StoredCertificate>,
+}
+
+/// Fingerprint, when it was issued, until when it is good.
+type StoredCertificate = (Fingerprint, u64, u64);
 
 #[derive(Serialize, Deserialize)]
 struct StoredUser {
@@ -93,8 +106,15 @@ impl Change {
             return Err(DecodeError::Malformed);
         }
         match stored {
-            Stored::Put(user) => user.checked(Vec::new()).map(Self::Put),
-            Stored::PutBlocking(user, blocked) => user.checked(blocked).map(Self::Put),
+            Stored::Put(user) => user.checked(Extras::default()).map(Self::Put),
+            Stored::PutBlocking(user, blocked) => {
+                let extras = Extras {
+                    blocked,
+                    ..Extras::default()
+                };
+                user.checked(extras).map(Self::Put)
+            }
+            Stored::PutHolding(user, extras) => user.checked(extras).map(Self::Put),
             Stored::Remove(aor) => Ok(Self::Remove { aor }),
         }
     }
@@ -105,10 +125,20 @@ impl User {
     #[must_use]
     pub fn encode_put(&self) -> Vec<u8> {
         let stored = StoredUser::from(self);
-        if self.blocked.is_empty() {
-            return write(&Stored::Put(stored));
-        }
-        write(&Stored::PutBlocking(stored, self.blocked.clone()))
+        write(&match (&*self.blocked, &*self.certificates) {
+            ([], []) => Stored::Put(stored),
+            (blocked, []) => Stored::PutBlocking(stored, blocked.to_vec()),
+            (blocked, certificates) => Stored::PutHolding(
+                stored,
+                Extras {
+                    blocked: blocked.to_vec(),
+                    certificates: certificates
+                        .iter()
+                        .map(|one| (one.fingerprint, one.issued.0, one.expires.0))
+                        .collect(),
+                },
+            ),
+        })
     }
 }
 
@@ -136,7 +166,12 @@ impl From<&User> for StoredUser {
 }
 
 impl StoredUser {
-    fn checked(self, blocked: Vec<Blocked>) -> Result<User, DecodeError> {
+    fn checked(self, extras: Extras) -> Result<User, DecodeError> {
+        let certificate = |(fingerprint, issued, expires): StoredCertificate| Certificate {
+            fingerprint,
+            issued: UnixMillis(issued),
+            expires: UnixMillis(expires),
+        };
         let hash = |(algorithm, ha1): (Algorithm, String)| Verifier::new(algorithm, &ha1);
         let verifiers = self
             .verifiers
@@ -149,7 +184,8 @@ impl StoredUser {
             home: self.home,
             enabled: self.enabled,
             verifiers: verifiers.map_err(|_| DecodeError::Malformed)?,
-            blocked,
+            blocked: extras.blocked,
+            certificates: extras.certificates.into_iter().map(certificate).collect(),
             created: UnixMillis(self.created),
             changed: UnixMillis(self.changed),
         })
@@ -171,6 +207,7 @@ mod tests {
                 Verifier::new(Algorithm::Md5, &"0b".repeat(16)).unwrap(),
             ],
             blocked: Vec::new(),
+            certificates: Vec::new(),
             created: UnixMillis(1_700_000_000_000),
             changed: UnixMillis(1_700_000_000_001),
         }
@@ -201,6 +238,23 @@ mod tests {
             alice().encode_put().starts_with(&first_bytes),
             "a Put of an address of 21 bytes"
         );
+    }
+
+    #[test]
+    fn certificates_survive_their_bytes_with_and_without_a_block_list() {
+        let certificate = Certificate {
+            fingerprint: [7; 32],
+            issued: UnixMillis(1),
+            expires: UnixMillis(2),
+        };
+        for blocked in [Vec::new(), vec![Blocked::parse("fabrikam.com").unwrap()]] {
+            let change = Change::Put(User {
+                certificates: vec![certificate.clone()],
+                blocked,
+                ..alice()
+            });
+            assert_eq!(Change::decode(&change.encode()), Ok(change));
+        }
     }
 
     #[test]

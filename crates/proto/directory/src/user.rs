@@ -3,8 +3,9 @@
 use std::fmt;
 
 use base::UnixMillis;
+use base::net::Fingerprint;
 
-use crate::{Aor, Blocked, PoolName};
+use crate::{Aor, Blocked, Certificate, PoolName};
 
 /// A Digest hash (RFC 8760), strongest last in the name, chosen by the topology.
 #[derive(
@@ -45,6 +46,8 @@ pub struct User {
     pub verifiers: Vec<Verifier>,
     /// Who may not see their presence, in order; at most [`crate::BLOCKED_MAX`].
     pub blocked: Vec<Blocked>,
+    /// What they may sign in with instead of a password, oldest first; at most [`crate::CERTIFICATES_MAX`].
+    pub certificates: Vec<Certificate>,
     /// When the account was made.
     pub created: UnixMillis,
     /// When it was last changed.
@@ -56,6 +59,13 @@ impl User {
     #[must_use]
     pub fn blocks(&self, watcher: &str) -> bool {
         self.blocked.iter().any(|one| one.means(watcher))
+    }
+
+    /// Tells whether a certificate is theirs and good.
+    #[must_use]
+    pub fn holds(&self, certificate: &Fingerprint, now: UnixMillis) -> bool {
+        let mut all = self.certificates.iter();
+        all.any(|one| one.is_good(certificate, now))
     }
 
     /// Returns the verifier for an algorithm, if the user has one.

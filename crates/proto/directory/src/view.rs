@@ -278,6 +278,7 @@ mod tests {
             enabled: true,
             verifiers: Vec::new(),
             blocked: Vec::new(),
+            certificates: Vec::new(),
             created: UnixMillis(1),
             changed: UnixMillis(2),
         }

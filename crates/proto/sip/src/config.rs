@@ -81,6 +81,9 @@ pub struct SignIn {
     pub digest: Vec<Algorithm>,
     /// The first that matches counts.
     pub rules: Vec<UserAgentRule>,
+    /// What stands before the name of a pool for those who prove themselves by a certificate: they are asked for it
+    /// there.
+    pub certificate_label: Arc<str>,
 }
 
 impl SignIn {
@@ -252,6 +255,8 @@ pub struct Config {
     pub domains: Vec<Arc<str>>,
     /// How we are called inside.
     pub inside: Address,
+    /// Further names that clients call us by: those of the SIP service.
+    pub aliases: Vec<Arc<str>>,
     /// How an Edge is called outside.
     pub outside: Option<Address>,
     /// How we are called inside where there is no TLS: by address, as not every old phone asks for names. `None` if
@@ -312,13 +317,17 @@ impl Config {
         user == aor || own.any(|one| one.may_register.iter().any(for_it))
     }
 
-    /// Tells whether this host name means this machine or its pool.
+    /// Tells whether this host name means this machine, its pool, or the service that it offers clients.
     #[must_use]
     pub fn is_me(&self, host: &str) -> bool {
         let mut faces = [&self.outside, &self.plain].into_iter().flatten();
         faces.any(|face| face.host.eq_ignore_ascii_case(host))
             || self.server.name.eq_ignore_ascii_case(host)
             || self.server.pool.eq_ignore_ascii_case(host)
+            || self
+                .aliases
+                .iter()
+                .any(|alias| alias.eq_ignore_ascii_case(host))
     }
 
     /// Tells whether this host name is one that others know us by.

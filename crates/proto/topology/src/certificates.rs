@@ -27,6 +27,8 @@ pub(crate) const DISCOVER_INSIDE: &str = "lyncdiscoverinternal";
 pub(crate) const DISCOVER_OUTSIDE: &str = "lyncdiscover";
 /// The name of the SIP service of a domain.
 pub(crate) const SIP_LABEL: &str = "sip";
+/// Who calls a SIP service by a name below this label is asked for a certificate of their own.
+pub const CERTIFICATE_LABEL: &str = "sipcert";
 
 impl Topology {
     /// Returns the certificates that a machine needs, that for the inside first.
@@ -56,6 +58,10 @@ impl Topology {
                 names.extend(self.per_domain(DISCOVER_INSIDE));
                 names.extend(self.per_domain(DISCOVER_OUTSIDE));
                 names.extend(self.per_domain(SIP_LABEL));
+                names.extend(self.per_domain(CERTIFICATE_LABEL));
+            }
+            if signs_in(pool.role) {
+                names.push(Fqdn::below(CERTIFICATE_LABEL, pool.fqdn.as_str()));
             }
         }
         names
@@ -109,6 +115,24 @@ impl Topology {
         self.domains
             .iter()
             .map(move |domain| Fqdn::below(label, domain.as_str()))
+    }
+}
+
+/// Whether users sign in at machines that do this, and so may prove themselves by a certificate there. At an Edge they
+/// may not: nobody inside would take its word for it.
+pub(crate) const fn signs_in(role: Role) -> bool {
+    matches!(role, Role::Director | Role::FrontEnd)
+}
+
+impl CertificateNeed {
+    /// Returns those of the names by which clients call the SIP service of a domain or ask to prove themselves by a
+    /// certificate.
+    pub fn sip_names(&self) -> impl Iterator<Item = &Fqdn> {
+        let called = |name: &&Fqdn| {
+            let label = name.as_str().split('.').next();
+            label.is_some_and(|label| [SIP_LABEL, CERTIFICATE_LABEL].contains(&label))
+        };
+        self.names.iter().filter(called)
     }
 }
 

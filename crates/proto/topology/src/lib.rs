@@ -30,7 +30,7 @@ mod summary;
 mod units;
 mod view;
 
-pub use certificates::CertificateNeed;
+pub use certificates::{CERTIFICATE_LABEL, CertificateNeed};
 pub use delegate::Delegate;
 pub use fault::{Fault, Faults, Rule};
 pub use gateway::Gateway;

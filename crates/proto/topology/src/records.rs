@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use base::net::{Face, Role};
 
-use crate::certificates::{DISCOVER_INSIDE, DISCOVER_OUTSIDE, SIP_LABEL};
+use crate::certificates::{
+    CERTIFICATE_LABEL, DISCOVER_INSIDE, DISCOVER_OUTSIDE, SIP_LABEL, signs_in,
+};
 use crate::resolve::fronted;
 use crate::{FederationMode, Fqdn, Machine, PlainTransport, Pool, Port, Topology};
 
@@ -60,12 +62,12 @@ impl Topology {
             push(records, Face::Inside, &machine.fqdn, [machine.address]);
         }
         for pool in &self.pools {
-            push(
-                records,
-                Face::Inside,
-                &pool.fqdn,
-                self.addresses(pool, Port::Sip),
-            );
+            let sip = self.addresses(pool, Port::Sip);
+            push(records, Face::Inside, &pool.fqdn, sip.iter().copied());
+            if signs_in(pool.role) {
+                let name = Fqdn::below(CERTIFICATE_LABEL, pool.fqdn.as_str());
+                push(records, Face::Inside, &name, sip);
+            }
             if let Some(web) = &pool.web {
                 push(
                     records,
@@ -92,7 +94,8 @@ impl Topology {
         for name in discover.chain(self.per_domain(DISCOVER_OUTSIDE)) {
             push(records, Face::Inside, &name, web.iter().copied());
         }
-        for name in self.per_domain(SIP_LABEL) {
+        let services = self.per_domain(SIP_LABEL);
+        for name in services.chain(self.per_domain(CERTIFICATE_LABEL)) {
             push(
                 records,
                 Face::Inside,

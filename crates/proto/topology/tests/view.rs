@@ -205,12 +205,15 @@ fn certificates_carry_exactly_the_names_of_their_role() {
         "lyncdiscoverinternal.contoso.com",
         "lyncdiscover.contoso.com",
         "sip.contoso.com",
+        "sipcert.contoso.com",
+        "sipcert.dirpool01.contoso.net",
     ];
     assert_eq!(names("dir01.contoso.net", Face::Inside), director);
     let front_end = [
         "fepool01.contoso.net",
         "fe01.contoso.net",
         "fepool01-webext.contoso.com",
+        "sipcert.fepool01.contoso.net",
     ];
     assert_eq!(names("fe01.contoso.net", Face::Inside), front_end);
     assert_eq!(

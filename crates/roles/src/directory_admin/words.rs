@@ -1,6 +1,8 @@
 //! Requests about users and their answers, as they travel over the control socket.
 
-use directory::{Algorithm, Aor, BLOCKED_MAX, Blocked, PoolName, User, Verifier};
+use directory::{
+    Algorithm, Aor, BLOCKED_MAX, Blocked, Certificate, CertificateId, PoolName, User, Verifier,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{NAME_MAX, USERS_MAX};
@@ -58,6 +60,31 @@ pub enum UserRequest {
         /// Which entry.
         blocked: Blocked,
     },
+    /// Let an account sign in by a certificate.
+    Publish {
+        /// Whose.
+        aor: Aor,
+        /// Which.
+        certificate: ListedCertificate,
+    },
+    /// Let it no more.
+    Revoke {
+        /// Whose.
+        aor: Aor,
+        /// Which; all of them, if none is named.
+        certificate: Option<CertificateId>,
+    },
+}
+
+/// A certificate of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedCertificate {
+    /// Its fingerprint: SHA-256 of it.
+    pub fingerprint: CertificateId,
+    /// When it was issued, in milliseconds since 1970.
+    pub issued: u64,
+    /// Until when it is good, in milliseconds since 1970.
+    pub expires: u64,
 }
 
 /// An account to be made.
@@ -117,6 +144,9 @@ pub struct ListedUser {
     /// Who may not see its presence.
     #[serde(default)]
     pub blocked: Vec<Blocked>,
+    /// By which certificates it may sign in.
+    #[serde(default)]
+    pub certificates: Vec<ListedCertificate>,
     /// When it was made, in milliseconds since 1970.
     pub created: u64,
     /// When it was last changed, in milliseconds since 1970.
@@ -178,6 +208,12 @@ pub enum Refusal {
         /// The entry.
         blocked: Blocked,
     },
+    /// There is no such certificate; `vestibule user certs` lists those that there are.
+    #[error("{aor} has no such certificate")]
+    NoCertificate {
+        /// Whose.
+        aor: Aor,
+    },
     /// There are as many accounts as there may be.
     #[error("there are already {USERS_MAX} users")]
     Full,
@@ -204,8 +240,29 @@ impl From<&User> for ListedUser {
             enabled: user.enabled,
             algorithms: user.verifiers.iter().map(Verifier::algorithm).collect(),
             blocked: user.blocked.clone(),
+            certificates: user.certificates.iter().map(Into::into).collect(),
             created: user.created.0,
             changed: user.changed.0,
+        }
+    }
+}
+
+impl From<&Certificate> for ListedCertificate {
+    fn from(certificate: &Certificate) -> Self {
+        Self {
+            fingerprint: certificate.id(),
+            issued: certificate.issued.0,
+            expires: certificate.expires.0,
+        }
+    }
+}
+
+impl From<ListedCertificate> for Certificate {
+    fn from(listed: ListedCertificate) -> Self {
+        Self {
+            fingerprint: listed.fingerprint.0,
+            issued: base::UnixMillis(listed.issued),
+            expires: base::UnixMillis(listed.expires),
         }
     }
 }

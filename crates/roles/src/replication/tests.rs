@@ -486,6 +486,7 @@ fn put_bytes(user: &str, name: &str) -> bytes::Bytes {
         home: PoolName::parse("fepool01.contoso.net").unwrap(),
         enabled: true,
         blocked: Vec::new(),
+        certificates: Vec::new(),
         verifiers: Vec::new(),
         created: UnixMillis(1),
         changed: UnixMillis(1),

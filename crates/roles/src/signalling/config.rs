@@ -13,7 +13,8 @@ use sip::config::{
 use sip::msg::Limits;
 use sip::token::Key;
 use topology::{
-    Digest, FederationMode, PartnerLimits, PlainTransport, PoolView, Port, View, has_sip,
+    CERTIFICATE_LABEL, CertificateNeed, Digest, FederationMode, PartnerLimits, PlainTransport,
+    PoolView, Port, View, has_sip,
 };
 
 /// How long a nonce may be used: longer than a phone takes to answer, shorter than is worth stealing.
@@ -92,6 +93,12 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             .map(|domain| Arc::from(domain.as_str()))
             .collect(),
         inside,
+        aliases: view
+            .certificates
+            .iter()
+            .flat_map(CertificateNeed::sip_names)
+            .map(|name| Arc::from(name.as_str()))
+            .collect(),
         outside,
         plain,
         pools: view
@@ -250,6 +257,7 @@ fn sign_in(view: &View) -> SignIn {
         internal: internal(view.sip.internal_sign_in),
         digest: view.sip.digest.iter().copied().map(algorithm).collect(),
         rules: view.sip.user_agents.iter().map(rule).collect(),
+        certificate_label: CERTIFICATE_LABEL.into(),
     }
 }
 

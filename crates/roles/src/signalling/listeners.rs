@@ -2,7 +2,8 @@
 //!
 //! Where servers and clients meet on one port, they are told apart by the name that they call: clients are told names of
 //! pools and of the SIP service, servers call each other by the names of machines. Whoever calls a name for clients is
-//! not asked for a certificate, as many phones cannot deal with that, and is a client. A pool of one machine that has
+//! not asked for a certificate, as many phones cannot deal with that, and is a client. Clients who can and want to prove
+//! themselves by a certificate call a name of its own (`topology::CERTIFICATE_LABEL`). A pool of one machine that has
 //! the machine's name is no name for clients, or its servers would not be known.
 
 use std::io;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use base::net::{Face, Transport};
 use runtime::tls::{Auth, ClientNames};
 use runtime::worker::{Bound, BoundUdp, Listener, Security, UdpListener};
-use topology::View;
 use topology::flows;
+use topology::{CERTIFICATE_LABEL, View};
 
 use super::Stores;
 
@@ -105,16 +106,18 @@ pub fn open(view: &View, stores: &Stores, workers: u8) -> Result<Opened, BindErr
         }
         let bound =
             Bound::bind(address, workers).map_err(|source| BindError::of(address, source))?;
-        let secured = |auth, client_names| Security::Tls {
+        let secured = |auth, (client_names, holder_names)| Security::Tls {
             store: Arc::clone(stores.of(listener)),
             auth,
             client_names,
+            holder_names,
         };
+        let nobody = || (ClientNames::default(), ClientNames::default());
         let security = match listener.security {
             flows::Security::Plain => Security::Plain,
-            flows::Security::Tls => secured(Auth::None, ClientNames::default()),
-            flows::Security::Mutual => secured(Auth::Required, ClientNames::default()),
-            flows::Security::Either => secured(Auth::Optional, client_names(view, listener.face)),
+            flows::Security::Tls => secured(Auth::None, nobody()),
+            flows::Security::Mutual => secured(Auth::Required, nobody()),
+            flows::Security::Either => secured(Auth::Optional, names(view, listener.face)),
         };
         opened.addresses.push(bound.addr());
         opened.listeners.push(Listener {
@@ -128,13 +131,14 @@ pub fn open(view: &View, stores: &Stores, workers: u8) -> Result<Opened, BindErr
     Ok(opened)
 }
 
-/// The names on the machine's certificate: phones call its pool, and inside a dialog the machine itself.
-fn client_names(view: &View, face: Face) -> ClientNames {
+/// The names on the machine's certificate: phones call its pool, and inside a dialog the machine itself. Apart from
+/// them those for clients who want to prove themselves by a certificate.
+fn names(view: &View, face: Face) -> (ClientNames, ClientNames) {
     let needs = view.certificates.iter().filter(|need| need.face == face);
-    needs
-        .flat_map(|need| &need.names)
-        .map(|name| name.as_str())
-        .collect()
+    let names = needs.flat_map(|need| &need.names).map(|name| name.as_str());
+    let asks = |name: &&str| name.split('.').next() == Some(CERTIFICATE_LABEL);
+    let (holders, clients): (Vec<&str>, Vec<&str>) = names.partition(asks);
+    (clients.into_iter().collect(), holders.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -159,12 +163,19 @@ mod tests {
         let front_end = names_of(REFERENCE, "fe01.contoso.net");
         assert!(front_end.contains("fepool01.contoso.net"));
         assert!(!front_end.contains("sip.contoso.com"));
+        let asked = |machine: &str| {
+            let topology = Topology::parse(REFERENCE, "sample").unwrap();
+            names(&topology.view(machine).unwrap(), Face::Inside).1
+        };
+        assert!(asked("dir01.contoso.net").contains("sipcert.contoso.com"));
+        assert!(asked("fe01.contoso.net").contains("sipcert.fepool01.contoso.net"));
+        assert!(!director.contains("sipcert.contoso.com"));
         let office = names_of(SMALL_OFFICE, "home.example.net");
         assert!(office.contains("sip.example.com"));
     }
 
     fn names_of(text: &str, machine: &str) -> ClientNames {
         let topology = Topology::parse(text, "sample").unwrap();
-        client_names(&topology.view(machine).unwrap(), Face::Inside)
+        names(&topology.view(machine).unwrap(), Face::Inside).0
     }
 }

@@ -31,6 +31,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 
 use super::Auth;
 use super::hello::SERVER_PROTOCOL;
+use super::holders::AnyHeld;
 use super::partners::ChainOnly;
 use crate::disk::{self, PrivateError};
 
@@ -126,6 +127,7 @@ pub struct Credentials {
     optional: Arc<ServerConfig>,
     anonymous: Arc<ServerConfig>,
     web: Arc<ServerConfig>,
+    holders: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
     chain: Vec<CertificateDer<'static>>,
 }
@@ -153,6 +155,11 @@ impl Credentials {
     #[must_use]
     pub fn web(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.web)
+    }
+
+    /// Returns the configuration for clients who prove themselves by a certificate of their own: whichever they hold.
+    pub(crate) fn holders(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.holders)
     }
 
     /// Returns the configuration for connections that we open: our certificate is offered.
@@ -300,6 +307,10 @@ impl Parts {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&ours) as _);
 
+        let holders = server()?
+            .with_client_cert_verifier(Arc::new(AnyHeld(Arc::clone(&provider))))
+            .with_cert_resolver(Arc::clone(&ours) as _);
+
         let verifier = WebPkiServerVerifier::builder_with_provider(
             Arc::clone(&self.roots),
             Arc::clone(&provider),
@@ -333,6 +344,7 @@ impl Parts {
             optional: Arc::new(with_tickets(optional)?),
             anonymous: Arc::new(anonymous),
             web: Arc::new(web),
+            holders: Arc::new(without_tickets(holders)),
             client: Arc::new(client),
             chain: self.chain,
         })

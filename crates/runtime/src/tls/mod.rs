@@ -7,6 +7,7 @@
 
 mod credentials;
 pub(crate) mod hello;
+mod holders;
 mod names;
 mod partners;
 pub(crate) mod session;
@@ -19,7 +20,7 @@ use base::net::{Face, Peer, Transport};
 pub(crate) use credentials::HTTP2;
 pub use credentials::{Believed, Credentials, CredentialsError, Store};
 pub use hello::ClientNames;
-pub use names::{NamesError, proven_names};
+pub use names::{NamesError, fingerprint, proven_names};
 
 /// What a listener asks of whoever connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

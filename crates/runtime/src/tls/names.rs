@@ -7,7 +7,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base::net::Fingerprint;
 use rustls_pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 /// Why a certificate that verified is still not taken.
@@ -67,6 +69,12 @@ fn said<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
         return domain_of(uri);
     }
     None
+}
+
+/// Returns what a certificate is told by: SHA-256 of it.
+#[must_use]
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
+    Sha256::digest(certificate).into()
 }
 
 fn host_name<'a>(name: &GeneralName<'a>) -> Option<&'a str> {

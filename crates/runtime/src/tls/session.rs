@@ -43,6 +43,8 @@ pub(crate) struct Advance {
 /// Either end of a TLS session.
 pub(crate) struct Session {
     end: End,
+    /// Whatever certificate the client has, it was not verified, only proven to be held.
+    is_holder: bool,
     /// After an error rustls must not be asked again.
     failed: Option<Error>,
 }
@@ -52,17 +54,25 @@ pub(crate) struct Choice {
     pub(crate) credentials: Arc<Credentials>,
     /// Who calls one of these is not asked for a certificate.
     pub(crate) client_names: ClientNames,
+    /// Who calls one of these is asked for a certificate of their own, and is a client.
+    pub(crate) holder_names: ClientNames,
 }
+
+/// A configuration, and whether it takes whatever certificate a client holds.
+type Chosen = (Arc<ServerConfig>, bool);
 
 impl Choice {
     /// Returns the configuration for whoever begins with these bytes; `None` before there are enough of them.
-    fn config(&self, bytes: &[u8]) -> Option<Arc<ServerConfig>> {
+    fn config(&self, bytes: &[u8]) -> Option<Chosen> {
         let auth = match hello::read(bytes) {
             Hello::Partial => return None,
+            Hello::Named(name) if self.holder_names.contains(&name) => {
+                return Some((self.credentials.holders(), true));
+            }
             Hello::Named(name) if self.client_names.contains(&name) => Auth::None,
             Hello::Server | Hello::Named(_) | Hello::Nameless => Auth::Optional,
         };
-        Some(self.credentials.server(auth))
+        Some((self.credentials.server(auth), false))
     }
 }
 
@@ -94,7 +104,16 @@ impl Session {
     }
 
     const fn new(end: End) -> Self {
-        Self { end, failed: None }
+        Self {
+            end,
+            is_holder: false,
+            failed: None,
+        }
+    }
+
+    /// Tells whether the certificate of the other side is merely held: nobody was asked whom it names.
+    pub(crate) const fn is_holder(&self) -> bool {
+        self.is_holder
     }
 
     /// Takes in ciphertext; appends plaintext to `plain` and what must be sent to `out`.
@@ -107,10 +126,11 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Advance, Error> {
         if let End::Unread(choice) = &self.end {
-            let Some(config) = choice.config(input) else {
+            let Some((config, is_holder)) = choice.config(input) else {
                 return Ok(Advance::default());
             };
             *self = Self::accept(config)?;
+            self.is_holder = is_holder;
         }
         let outcome = self.step(input, plain, out, |_, _| Ok(()));
         if outcome.is_err() {

@@ -138,6 +138,7 @@ async fn receive<P: Plug>(
                 face: door.face,
                 local,
                 remote,
+                certificate: flow.held(),
             });
             drop(door);
             hub.converse(&flow, link, early).await;
@@ -163,10 +164,14 @@ fn prepare(door: &Door, stream: TcpStream) -> Result<(Wire, SocketAddr), Refused
             store,
             auth: Auth::Optional,
             client_names,
-        } if !client_names.is_empty() => Some(Session::accept_by_name(Choice {
-            credentials: store.current(),
-            client_names: client_names.clone(),
-        })),
+            holder_names,
+        } if !(client_names.is_empty() && holder_names.is_empty()) => {
+            Some(Session::accept_by_name(Choice {
+                credentials: store.current(),
+                client_names: client_names.clone(),
+                holder_names: holder_names.clone(),
+            }))
+        }
         Security::Tls { store, auth, .. } => {
             let config = store.current().server(*auth);
             Some(Session::accept(config).map_err(Refused::Tls)?)
@@ -189,6 +194,9 @@ fn identify<P: Plug>(
             return known.ok_or(Refused::Stranger(Stranger));
         }
     };
+    if flow.is_holder() {
+        return Ok(Peer::Client);
+    }
     let names = flow.proven().map_err(Refused::Names)?;
     settle(&*hub.wiring.identify, &names, door.face, auth).map_err(Refused::Stranger)
 }

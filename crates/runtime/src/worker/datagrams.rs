@@ -199,6 +199,7 @@ impl<P: Plug> Hub<P> {
             transport: Transport::Udp,
             face: socket.face,
             local: socket.local,
+            certificate: None,
             remote,
         })
     }

@@ -81,6 +81,7 @@ impl<P: Plug> Hub<P> {
                     transport,
                     face,
                     local,
+                    certificate: None,
                     remote: hop.addr,
                 },
                 early,

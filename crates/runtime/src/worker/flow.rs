@@ -17,14 +17,14 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use base::Mono;
-use base::net::{Closed, FlowId};
+use base::net::{Closed, Fingerprint, FlowId};
 use base::timers::TimerId;
 use bytes::Bytes;
 
 use super::net::{Alarm, Net};
 use super::refusal::Refused;
 use super::wire::{Heard, Wire};
-use crate::tls::{NamesError, proven_names};
+use crate::tls::{NamesError, fingerprint, proven_names};
 
 /// How far a flow is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +143,18 @@ impl Flow {
         wire.as_ref()
             .and_then(Wire::leaf)
             .map_or_else(|| Ok(Vec::new()), proven_names)
+    }
+
+    /// Tells whether the other side is a client whatever certificate it has.
+    pub(crate) fn is_holder(&self) -> bool {
+        self.wire.borrow().as_ref().is_some_and(Wire::is_holder)
+    }
+
+    /// Returns the certificate that such a client has proven to hold.
+    pub(crate) fn held(&self) -> Option<Fingerprint> {
+        let wire = self.wire.borrow();
+        let wire = wire.as_ref().filter(|wire| wire.is_holder())?;
+        wire.leaf().map(fingerprint)
     }
 
     /// The handshake is done and the peer known.

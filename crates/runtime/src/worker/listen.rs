@@ -27,6 +27,9 @@ pub enum Security {
         auth: Auth,
         /// Where a certificate is optional: who calls one of these names is not even asked.
         client_names: ClientNames,
+        /// Where a certificate is optional: who calls one of these names is a client that may prove itself by any
+        /// certificate it holds ([`base::net::Link::certificate`]).
+        holder_names: ClientNames,
     },
     /// Plain TCP; who it is follows from the address ([`crate::tls::Identify::plain`]).
     Plain,

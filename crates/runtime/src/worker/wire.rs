@@ -78,6 +78,11 @@ impl Wire {
         self.session.as_ref().is_some_and(Session::is_handshaking)
     }
 
+    /// Tells whether the certificate of the other side is merely held.
+    pub(crate) fn is_holder(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_holder)
+    }
+
     /// Returns the certificate that the other side proved to hold.
     pub(crate) fn leaf(&self) -> Option<&CertificateDer<'static>> {
         self.session.as_ref()?.leaf()

@@ -71,6 +71,7 @@ impl Lone {
             transport: Transport::Tls,
             face: Face::Inside,
             local: addr(FE1),
+            certificate: None,
             remote,
         });
         self.turn(Event::Opened { flow, link });

@@ -86,6 +86,7 @@ impl Node {
             face: Face::Inside,
             local: nowhere,
             remote: nowhere,
+            certificate: None,
         };
         (FlowId::opened(self.config.worker, 0), Arc::new(link))
     }

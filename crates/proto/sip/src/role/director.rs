@@ -125,7 +125,13 @@ pub(crate) fn redirect_home<'r>(
             (Transport::Tcp, Some(plain)) => (plain, "tcp".to_owned()),
             (Transport::Udp, Some(plain)) => (plain, "udp".to_owned()),
         };
-        format!("<{scheme}{name}:{port};transport={params}>;q={q}")
+        // Whoever came with a certificate is to be asked for it at home too.
+        let holder = ask
+            .link
+            .certificate
+            .map(|_| [&context.config.sign_in.certificate_label, "."]);
+        let label = holder.map(|label| label.concat()).unwrap_or_default();
+        format!("<{scheme}{label}{name}:{port};transport={params}>;q={q}")
     };
     let mut reply =
         Reply::to(ask.request, 301).header(Name::Contact, contact(&pool.name, pool.port, "0.7"));

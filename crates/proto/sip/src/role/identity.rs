@@ -4,6 +4,9 @@
 //! A wrong password, an unknown user and a disabled one get the same answer after the same work. The `uri` parameter
 //! names what the Request-URI does, our own names being one: phones that were redirected differ in which they write.
 //!
+//! Where clients prove that they hold a certificate ([`base::net::Link::certificate`]), one that the directory lists for
+//! the user in From stands in for Digest.
+//!
 //! Right credentials are good once ([`crate::auth::Uses`]); the same again are answered as those of a stale nonce, which
 //! costs an honest client one more request. An ACK carries those of its INVITE (RFC 3261 22.1) and is no use of its own.
 
@@ -152,6 +155,9 @@ pub(crate) fn settle<'r>(
     if context.users.revision() == Revision::default() {
         return Err(Box::new(Decision::refuse(ask, Why::NotReady)));
     }
+    if let Some(user) = held(context, ask, &claimed) {
+        return Ok(user);
+    }
     match prove(context, ask) {
         Proof::User(user) if user.aor.as_str() == claimed => Ok(Arc::from(claimed)),
         Proof::User(_) => Err(Box::new(Decision::refuse(ask, Why::WrongIdentity))),
@@ -227,13 +233,28 @@ fn visitor(context: &Context<'_>, ask: &Ask<'_>) -> Option<Caller> {
     Some(Caller::Visitor { vouched })
 }
 
+/// A client whose certificate is one of the user's needs no password. It is looked up for each request, so that a
+/// certificate that is revoked is of no use from then on, on open flows too.
+fn held(context: &Context<'_>, ask: &Ask<'_>, claimed: &str) -> Option<Arc<str>> {
+    let certificate = ask
+        .link
+        .certificate
+        .as_ref()
+        .filter(|_| ask.is_from_client())?;
+    let user = context.users.find(claimed).filter(|user| user.enabled)?;
+    let holds = user.holds(certificate, context.now.wall);
+    holds.then(|| Arc::from(claimed))
+}
+
 /// A user who signed in on this flow needs no credentials for what else they send on it, as long as they may sign in.
 pub(crate) fn known_on_flow(
     context: &Context<'_>,
     ask: &Ask<'_>,
     claimed: &str,
 ) -> Option<Arc<str>> {
-    if !ask.is_from_client() || ask.request.method() == Method::Register {
+    // Who came with a certificate is asked anew each time: what it is worth may have changed.
+    let may_change = ask.link.certificate.is_some();
+    if !ask.is_from_client() || ask.request.method() == Method::Register || may_change {
         return None;
     }
     let user = ask.user.clone().filter(|user| user.as_ref() == claimed)?;

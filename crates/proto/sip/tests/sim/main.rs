@@ -9,6 +9,7 @@
 
 mod abuse;
 mod calls;
+mod certificates;
 mod datagrams;
 mod determinism;
 mod ends;

@@ -136,6 +136,7 @@ impl Workers {
             transport: flow.transport(),
             face: Face::Inside,
             local: crate::machines::addr("10.0.0.1:5061"),
+            certificate: None,
             remote: crate::machines::addr("192.0.2.9:40000"),
         });
         self.links.insert(flow, Arc::clone(&link));
