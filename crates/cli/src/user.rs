@@ -4,6 +4,7 @@
 //! open its change log themselves, with the same code ([`roles::directory_admin`]). Passwords are read from the
 //! terminal or from standard input and turned into verifiers here: they are never an argument, never stored, never sent.
 
+mod certs;
 mod hiding;
 mod import;
 mod list;
@@ -19,6 +20,7 @@ use roles::directory_admin::{NewUser, UserReply, UserRequest};
 use serde::Serialize;
 
 use crate::output::{Outcome, Output};
+use certs::Certs;
 use hiding::Hiding;
 use master::Master;
 use password::PasswordFrom;
@@ -96,6 +98,9 @@ Examples:
     Block(Hiding),
     /// Show a user's presence again to somebody who was blocked; name them as they were blocked.
     Unblock(Hiding),
+    /// List and revoke the certificates by which a user may sign in instead of a password.
+    #[command(subcommand)]
+    Certs(Certs),
     /// Change a user's password; asks for the new one.
     Passwd {
         /// The address.
@@ -177,6 +182,7 @@ impl User {
             }),
             Self::Block(hiding) => hiding.block(output),
             Self::Unblock(hiding) => hiding.unblock(output),
+            Self::Certs(certs) => certs.run(output),
             Self::Passwd {
                 user,
                 password,

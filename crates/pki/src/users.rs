@@ -8,8 +8,8 @@
 //! `sip:user@domain` (RFC 5922 section 7.1) or `user@domain` (rfc822Name). It need not name anybody.
 
 use rcgen::{
-    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, SerialNumber,
+    CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    SerialNumber,
 };
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -127,16 +127,30 @@ fn foreign_name(user: &str, request: &X509CertificationRequest<'_>) -> Option<St
     if let Some(other) = common.into_iter().find(|name| !is_user(name)) {
         return Some(other.to_owned());
     }
-    let extensions = request.requested_extensions().into_iter().flatten();
-    let names = extensions.filter_map(|extension| match extension {
-        ParsedExtension::SubjectAlternativeName(names) => Some(&names.general_names),
-        _ => None,
-    });
-    let other = names.flatten().find(|name| match name {
-        GeneralName::URI(name) | GeneralName::RFC822Name(name) => !is_user(name),
-        _ => true,
-    });
+    let names = request
+        .requested_extensions()
+        .into_iter()
+        .flatten()
+        .filter_map(alternative_names);
+    let other = names
+        .flatten()
+        .find(|name| address(name).is_none_or(|name| !is_user(name)));
     other.map(ToString::to_string)
+}
+
+fn alternative_names<'a>(extension: &'a ParsedExtension<'a>) -> Option<&'a [GeneralName<'a>]> {
+    if let ParsedExtension::SubjectAlternativeName(names) = extension {
+        return Some(&names.general_names);
+    }
+    None
+}
+
+/// What of a name can be the address of a user.
+fn address<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+    if let GeneralName::URI(name) | GeneralName::RFC822Name(name) = name {
+        return Some(name);
+    }
+    None
 }
 
 /// Returns the fingerprint of the first certificate in a PEM text.
@@ -151,6 +165,7 @@ pub fn fingerprint_of(pem: &str) -> Result<[u8; 32], CertError> {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::DnType;
     use x509_parser::prelude::X509Certificate;
 
     use super::*;

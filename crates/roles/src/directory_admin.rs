@@ -125,6 +125,7 @@ impl Admin {
     pub fn handle(&self, now: UnixMillis, request: UserRequest) -> UserReply {
         let outcome = match request {
             UserRequest::List { after, limit } => return self.list(after.as_ref(), limit),
+            UserRequest::Show { aor } => return self.show(&aor),
             UserRequest::Import { users, dry_run } => return self.import(now, users, dry_run),
             UserRequest::Add(user) => self.add(now, user),
             UserRequest::Move { aor, home } => self.move_home(now, &aor, home),
@@ -181,6 +182,16 @@ impl Admin {
                 .map(|user| ListedUser::from(user.as_ref()))
                 .collect(),
             more,
+        }
+    }
+
+    fn show(&self, aor: &Aor) -> UserReply {
+        match self.find(aor) {
+            Ok(user) => UserReply::Users {
+                users: vec![ListedUser::from(user.as_ref())],
+                more: false,
+            },
+            Err(refusal) => UserReply::Refused(refusal),
         }
     }
 

@@ -57,7 +57,7 @@ fn read_all(master: &mut Master) -> anyhow::Result<Vec<ListedUser>> {
 }
 
 /// Writes a time to the second.
-fn date(millis: u64) -> String {
+pub(super) fn date(millis: u64) -> String {
     let seconds = i64::try_from(millis / 1000).unwrap_or(0);
     let at = OffsetDateTime::from_unix_timestamp(seconds).ok();
     at.and_then(|at| at.format(&Rfc3339).ok())

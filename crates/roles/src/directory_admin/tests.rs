@@ -157,6 +157,59 @@ fn an_account_is_moved_given_another_password_and_removed() {
 }
 
 #[test]
+fn certificates_are_published_shown_bounded_and_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = admin(folder.path());
+    let ask = |now, request| admin.handle(UnixMillis(now), request);
+    let publish = |name: u8, issued| UserRequest::Publish {
+        aor: alice().aor,
+        certificate: ListedCertificate {
+            fingerprint: CertificateId([name; 32]),
+            issued,
+            expires: issued + 1000,
+        },
+    };
+    let revoke = |certificate| UserRequest::Revoke {
+        aor: alice().aor,
+        certificate,
+    };
+    let names = || -> Vec<u8> {
+        let show = UserRequest::Show { aor: alice().aor };
+        let UserReply::Users { users, .. } = ask(0, show) else {
+            panic!("alice is not shown");
+        };
+        let certificates = &users[0].certificates;
+        certificates
+            .iter()
+            .map(|one| one.fingerprint.0[0])
+            .collect()
+    };
+    let unknown = ask(0, publish(0, 0));
+    assert!(matches!(
+        unknown,
+        UserReply::Refused(Refusal::Unknown { .. })
+    ));
+    ask(0, UserRequest::Add(alice()));
+    for name in 0..10 {
+        assert_eq!(ask(1, publish(name, 1)), UserReply::Done);
+    }
+    assert_eq!(names(), [2, 3, 4, 5, 6, 7, 8, 9]);
+    let third = Some(CertificateId([3; 32]));
+    assert_eq!(ask(2, revoke(third)), UserReply::Done);
+    let again = ask(2, revoke(third));
+    assert!(matches!(
+        again,
+        UserReply::Refused(Refusal::NoCertificate { .. })
+    ));
+    assert_eq!(names(), [2, 4, 5, 6, 7, 8, 9]);
+    // Those that have expired give way first.
+    assert_eq!(ask(2000, publish(10, 2000)), UserReply::Done);
+    assert_eq!(names(), [10]);
+    assert_eq!(ask(2001, revoke(None)), UserReply::Done);
+    assert!(names().is_empty());
+}
+
+#[test]
 fn a_block_list_is_kept_shown_and_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let first = admin(folder.path());

@@ -27,6 +27,11 @@ pub enum UserRequest {
         /// At most so many; more than [`LIST_MAX`] is cut to that.
         limit: usize,
     },
+    /// Show one account.
+    Show {
+        /// Whose.
+        aor: Aor,
+    },
     /// Make another pool the home of an account.
     Move {
         /// Whose.

@@ -13,6 +13,7 @@ mod balanced;
 mod control;
 mod flows;
 mod metrics;
+mod publishing;
 mod services;
 mod start;
 mod status;

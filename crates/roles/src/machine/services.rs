@@ -15,6 +15,7 @@ use super::control::{Request, answer};
 use super::{Shared, metrics};
 use crate::health::Prober;
 use crate::names::{Listening, Names};
+use crate::replication::writing::Writer;
 use crate::replication::{self, Follower, Source};
 
 /// What the thread is to run.
@@ -132,6 +133,10 @@ fn run_plan(shared: &Arc<Shared>, plan: Plan, tasks: &mut JoinSet<()>) {
     }) = plan.source
         && let Some(listener) = asynchronous(listener)
     {
+        let source = match &shared.admin {
+            Some(_) => source.writing(writer(shared)),
+            None => source,
+        };
         tasks.spawn(replication::serve(listener, store, identify, source));
     }
     if let Some(NamePlan {
@@ -157,6 +162,12 @@ fn run_plan(shared: &Arc<Shared>, plan: Plan, tasks: &mut JoinSet<()>) {
             metrics::write(&shared, page)
         }));
     }
+}
+
+/// Writes into the directory that this machine masters.
+fn writer(shared: &Arc<Shared>) -> Writer {
+    let shared = Arc::clone(shared);
+    Arc::new(move |publication| shared.publish(publication))
 }
 
 fn asynchronous(listener: TcpListener) -> Option<tokio::net::TcpListener> {

@@ -12,7 +12,8 @@
 //!              +--- any error, or silence: wait (doubling, with a random part), next address
 //! ```
 //!
-//! It is not for changing the directory: that is [`crate::directory_admin`], on the machine that masters it.
+//! It is not for changing the directory: that is [`crate::directory_admin`], on the machine that masters it. One thing is
+//! brought there from other machines, the certificates of users ([`writing`]).
 //!
 //! Invariants: a follower's log has the master's records under the master's indexes, without a gap, or it is replaced
 //! as a whole. A follower whose master is away serves what it has. Only Directors and Front Ends of the topology are
@@ -23,6 +24,7 @@
 pub mod client;
 pub mod server;
 mod wire;
+pub mod writing;
 
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub use wire::WireError;
 
 const CHANGES: &str = "/directory/changes";
 const SNAPSHOT: &str = "/directory/snapshot";
+const CERTIFICATES: &str = "/directory/certificates";
 /// The name of the history, in hexadecimal.
 const LOG_HEADER: &str = "vestibule-log";
 /// The index after which changes are to be asked for.

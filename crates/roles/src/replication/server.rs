@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base::net::{Face, Peer, Role};
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,7 +24,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::wire::Message;
-use super::{CHANGES, INDEX_HEADER, LOG_HEADER, Pace, SNAPSHOT};
+use super::writing::{self, Writer};
+use super::{CERTIFICATES, CHANGES, INDEX_HEADER, LOG_HEADER, Pace, SNAPSHOT};
 
 /// How many connections are served at a time; a deployment has fewer Directors and Front Ends.
 pub const FOLLOWERS_MAX: usize = 64;
@@ -42,6 +43,7 @@ pub struct Source {
     log: Arc<Log>,
     pace: Pace,
     balancers: Arc<[IpAddr]>,
+    writer: Option<Writer>,
 }
 
 /// The body of an answer: pieces as they come, or nothing.
@@ -169,9 +171,15 @@ async fn shake(mut stream: TcpStream, from: SocketAddr, door: Door) -> Option<Kn
 
 async fn converse(known: Known, source: Source) {
     let Known { stream, from, peer } = known;
-    let service = service_fn(|request| {
-        let response = source.answer(&peer, &request);
-        async { Ok::<_, Infallible>(response) }
+    let service = service_fn(|request: Request<Incoming>| {
+        let (source, peer) = (source.clone(), peer.clone());
+        async move {
+            let brings = request.method() == Method::POST && request.uri().path() == CERTIFICATES;
+            if brings && may_follow(&peer) {
+                return Ok::<_, Infallible>(source.take(request.into_body()).await);
+            }
+            Ok(source.answer(&peer, &request))
+        }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
@@ -193,6 +201,16 @@ impl Source {
             log,
             pace,
             balancers: Arc::default(),
+            writer: None,
+        }
+    }
+
+    /// Writes what others bring, on the machine that masters the directory.
+    #[must_use]
+    pub fn writing(self, writer: Writer) -> Self {
+        Self {
+            writer: Some(writer),
+            ..self
         }
     }
 
@@ -229,6 +247,20 @@ impl Source {
             SNAPSHOT => self.snapshot(),
             _ => empty(StatusCode::NOT_FOUND),
         }
+    }
+
+    async fn take(&self, body: Incoming) -> Response<Feed> {
+        let (status, said) = match writing::read(body, self.pace.patience).await {
+            Ok(publication) => writing::write(self.writer.clone(), publication).await,
+            Err(status) => (status, Bytes::new()),
+        };
+        let (sender, pieces) = mpsc::channel(1);
+        if !said.is_empty() && sender.try_send(said).is_err() {
+            return empty(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let mut response = Response::new(Feed { pieces });
+        *response.status_mut() = status;
+        response
     }
 
     fn changes(&self, query: &str) -> Result<Response<Feed>, Refused> {

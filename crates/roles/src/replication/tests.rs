@@ -5,12 +5,12 @@ use std::fs::Permissions;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::UnixMillis;
 use base::net::{Face, Hop, Peer, Role, Server};
-use directory::{Aor, Change, PoolName, User};
+use directory::{Aor, CertificateId, Change, PoolName, User};
 use hyper::{Method, Request, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use runtime::tls::{Identify, Store, Stranger};
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::writing::{Publication, Refusal, Writer, publish};
 use super::*;
 use crate::directory_log::DirectoryLog;
 
@@ -301,6 +302,67 @@ async fn every_request_has_its_answer() {
     }
 }
 
+#[tokio::test]
+async fn a_certificate_that_a_director_issued_is_written_at_the_master_or_refused_with_a_reason() {
+    let site = Site::new();
+    let master = site.master();
+    let written: Arc<Mutex<Vec<Publication>>> = Arc::default();
+    let noted = Arc::clone(&written);
+    let writer: Writer = Arc::new(move |publication| {
+        if publication.aor != aor("alice") {
+            let reason = "there is no such user".to_owned();
+            return Err(Refusal { reason });
+        }
+        noted.lock().unwrap().push(publication);
+        Ok(())
+    });
+    let (address, _serving) = site
+        .serve_writing(&master, None, pace(), Some(writer))
+        .await;
+    site.machine(DIRECTOR);
+    site.machine(EDGE);
+    let hop = Hop::inside(MASTER, address);
+    let of = |user: &str| Publication {
+        aor: aor(user),
+        fingerprint: CertificateId([7; 32]),
+        issued: 1,
+        expires: 2,
+    };
+    let patience = Duration::from_secs(10);
+    let director = site.tls(DIRECTOR);
+    publish(&hop, &director, &of("alice"), patience)
+        .await
+        .unwrap();
+    assert_eq!(*written.lock().unwrap(), [of("alice")]);
+    let refused = publish(&hop, &director, &of("bob"), patience).await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "the master of the directory refuses: there is no such user"
+    );
+    let edge = publish(&hop, &site.tls(EDGE), &of("alice"), patience).await;
+    assert!(edge.unwrap_err().to_string().ends_with("403 Forbidden"));
+    assert_eq!(written.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_copy_writes_nothing() {
+    let site = Site::new();
+    let copy = site.master();
+    let (address, _serving) = site.serve(&copy, None, pace()).await;
+    site.machine(DIRECTOR);
+    let publication = Publication {
+        aor: aor("alice"),
+        fingerprint: CertificateId([7; 32]),
+        issued: 1,
+        expires: 2,
+    };
+    let hop = Hop::inside(MASTER, address);
+    let tls = site.tls(DIRECTOR);
+    let refused = publish(&hop, &tls, &publication, Duration::from_secs(10)).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.ends_with("405 Method Not Allowed"), "{refused}");
+}
+
 /// A deployment: its CA and whom it knows.
 struct Site {
     authority: Issuer<'static, KeyPair>,
@@ -367,6 +429,16 @@ impl Site {
         at: Option<SocketAddr>,
         pace: Pace,
     ) -> (SocketAddr, JoinHandle<()>) {
+        self.serve_writing(master, at, pace, None).await
+    }
+
+    async fn serve_writing(
+        &self,
+        master: &Machine,
+        at: Option<SocketAddr>,
+        pace: Pace,
+        writer: Option<Writer>,
+    ) -> (SocketAddr, JoinHandle<()>) {
         let listener = TcpListener::bind(at.unwrap_or_else(|| "127.0.0.1:0".parse().unwrap()))
             .await
             .unwrap();
@@ -377,6 +449,10 @@ impl Site {
             (EDGE, Role::Edge),
         ];
         let source = Source::new(master.own.log().clone(), pace);
+        let source = match writer {
+            Some(writer) => source.writing(writer),
+            None => source,
+        };
         let names = Arc::new(Names(known.into()));
         (
             address,

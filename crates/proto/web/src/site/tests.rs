@@ -114,6 +114,7 @@ pub(super) fn put(users: &Directory, at: u64, name: &str, pool: &str, enabled: b
         enabled,
         verifiers: Vec::new(),
         blocked: Vec::new(),
+        certificates: Vec::new(),
         created: NOON,
         changed: NOON,
     };
