@@ -62,6 +62,9 @@ pub struct Report {
     pub directory: Option<Directory>,
     /// Its registrations, if it keeps them.
     pub bindings: Option<Bindings>,
+    /// The messages that wait for their users, if it keeps some.
+    #[serde(default)]
+    pub messages: Option<Messages>,
     /// How others are, if it asks them.
     #[serde(default)]
     pub health: Vec<Member>,
@@ -135,6 +138,17 @@ pub struct Directory {
 pub struct Bindings {
     /// How many.
     pub bindings: usize,
+}
+
+/// What a machine keeps of messages for users who are away, and what became of them.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Messages {
+    /// How many wait.
+    pub messages: usize,
+    /// How many were delivered since the start.
+    pub delivered: u64,
+    /// How many have expired since the start.
+    pub expired: u64,
 }
 
 impl Report {

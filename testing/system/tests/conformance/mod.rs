@@ -63,7 +63,7 @@ mod torture;
 mod watching;
 
 pub(crate) use fault::{Fault, Verdict, ensure, is};
-pub(crate) use run::{Trial, run, run_on};
+pub(crate) use run::{Trial, run, run_on, run_with};
 pub(crate) use site::Site;
 
 /// A sentence of an RFC and how to see that it holds.

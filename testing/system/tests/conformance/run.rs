@@ -26,14 +26,21 @@ pub(crate) struct Trial<'a> {
 /// # Panics
 /// Panics when one failed, with all that failed.
 pub(crate) fn run(rfc: &Rfc) {
+    run_with(rfc, Vec::new());
+}
+
+/// Runs all cases of an RFC and more that have a deployment of their own.
+///
+/// # Panics
+/// Panics when one failed, with all that failed.
+pub(crate) fn run_with(rfc: &Rfc, others: Vec<Trial<'_>>) {
     let cases = rfc.cases.iter().copied().flatten();
-    let trials: Vec<Trial<'_>> = cases
-        .map(|case| Trial {
-            section: case.section,
-            sentence: case.sentence,
-            check: Box::new(case.check),
-        })
-        .collect();
+    let shared = cases.map(|case| Trial {
+        section: case.section,
+        sentence: case.sentence,
+        check: Box::new(case.check),
+    });
+    let trials: Vec<Trial<'_>> = shared.chain(others).collect();
     let skipped: Vec<Skipped> = rfc.skipped.iter().copied().flatten().copied().collect();
     run_on(&Site::start(), rfc.number, &trials, &skipped);
 }

@@ -1,5 +1,6 @@
 //! Peers of other makers: phones, servers, tools.
 
+mod away;
 mod federation;
 mod hiding;
 mod peers_alone;

@@ -6,6 +6,7 @@ mod durability;
 mod failover;
 mod kill;
 mod malformed;
+mod messages;
 mod names;
 mod reload;
 pub(crate) mod site;
