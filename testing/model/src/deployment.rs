@@ -101,8 +101,8 @@ impl Deployment {
     }
 
     /// Makes one that keeps messages for users who are away.
-    pub fn keeping(seed: u8, keeps: Offline) -> Self {
-        Self::made(seed, InternalSignIn::Redirect, Some(keeps))
+    pub fn keeping(seed: u8, internal: InternalSignIn, keeps: Offline) -> Self {
+        Self::made(seed, internal, Some(keeps))
     }
 
     fn made(seed: u8, internal: InternalSignIn, keeps: Option<Offline>) -> Self {

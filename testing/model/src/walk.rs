@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use base::random::Random;
-use sip::config::InternalSignIn;
+use sip::config::{InternalSignIn, Offline};
 use testkit::HostId;
 
 use crate::deployment::{Deployment, NodeHost};
@@ -13,6 +13,12 @@ use crate::robot::Robot;
 
 const STEPS: usize = 120;
 const PHONES: usize = 8;
+/// What half of the deployments keep of messages: little, so that the bounds are met.
+const KEEPS: Offline = Offline {
+    keep: Duration::from_secs(60),
+    per_user: 3,
+    message: 4_000,
+};
 
 /// Who chooses.
 pub trait Choices {
@@ -38,7 +44,11 @@ impl Choices for Random {
 /// # Panics
 /// When a call stays without answer or a machine holds something at the end.
 pub fn walk(choices: &mut impl Choices, seed: u8, internal: InternalSignIn, what: &str) {
-    let mut d = Deployment::with(seed, internal);
+    let mut d = if seed & 2 == 0 {
+        Deployment::with(seed, internal)
+    } else {
+        Deployment::keeping(seed, internal, KEEPS)
+    };
     let mut robots: Vec<Robot> = Vec::new();
     let mut dead = Vec::new();
     for _ in 0..STEPS {

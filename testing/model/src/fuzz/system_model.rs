@@ -1,7 +1,7 @@
 //! A deployment with phones that do what the bytes say: connect, sign in, call, cancel, answer, send, subscribe, write
 //! garbage, hang up, kill and restart machines, let time pass.
 //!
-//! The properties are those of [`crate::walk`]: one final answer to each request, nothing for another user, no identity
+//! In half of the deployments messages for users who are away are kept. The properties are those of [`crate::walk`]: one final answer to each request, nothing for another user, no identity
 //! from outside, nothing left when all is over.
 
 use sip::config::InternalSignIn;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use system::needs::are_met;
-use system::phones::{Baresip, Event, Linphone, Phone, Registration};
+use system::phones::{Baresip, Event, Linphone, Phone, Registration, Watches};
 use system::wait;
 
 use super::phones::{NEEDS, Trial};
@@ -37,8 +37,13 @@ fn a_phone_gets_what_was_written_while_it_was_away() {
     }
     let trial = Trial::with_lines(LINES);
     let [alice, bob] = [0, 1].map(|user| trial.account(user, trial.inside()));
-    let baresip = |last| signed_in(trial.with(&alice, last, None, |s| Baresip::start(s).unwrap()));
-    let linphone = |last| signed_in(trial.with(&bob, last, None, |s| Linphone::start(s).unwrap()));
+    let baresip = |last| {
+        signed_in(trial.with(&alice, last, Watches::Nobody, |s| {
+            Baresip::start(s).unwrap()
+        }))
+    };
+    let linphone =
+        |last| signed_in(trial.with(&bob, last, Watches::Nobody, |s| Linphone::start(s).unwrap()));
 
     // Never there so far; two, so that their order shows.
     let mut mobile = linphone(2);

@@ -6,7 +6,7 @@ use crate::workers::{Asked, Workers};
 use base::net::FlowId;
 use directory::{Blocked, Change, Revision, User};
 use sip::Pending;
-use sip::config::Offline;
+use sip::config::{InternalSignIn, Offline};
 use sip::msg::{Message, Method, Name};
 use std::time::Duration;
 
@@ -479,7 +479,7 @@ fn text(d: &mut Deployment, phone: &mut Phone, to: &str) -> u16 {
 /// The pool that stands in for the home is asked before anything is kept, and the home keeps it.
 #[test]
 fn through_director_and_home_and_over_a_restart_a_message_waits_for_its_user() {
-    let mut d = Deployment::keeping(3, KEEPS);
+    let mut d = Deployment::keeping(3, InternalSignIn::Redirect, KEEPS);
     let mut carol = Phone::connect(&mut d, "carol", crate::deployment::FE2);
     assert_eq!(carol.register(&mut d, "").status(), 200);
     assert_eq!(text(&mut d, &mut carol, "bob"), 202);
@@ -511,7 +511,7 @@ fn through_director_and_home_and_over_a_restart_a_message_waits_for_its_user() {
 /// A phone outside is reached through the Edge with what was kept.
 #[test]
 fn a_user_outside_gets_it_through_the_edge() {
-    let mut d = Deployment::keeping(5, KEEPS);
+    let mut d = Deployment::keeping(5, InternalSignIn::Redirect, KEEPS);
     let mut alice = Phone::connect(&mut d, "alice", FE1);
     assert_eq!(alice.register(&mut d, "").status(), 200);
     assert_eq!(text(&mut d, &mut alice, "bob"), 202);
