@@ -4,9 +4,10 @@
 //! - [`signalling`]: Director, Edge and Front End. [`identify`]: the trust list.
 //! - [`directory_log`], [`directory_admin`], [`replication`]: the users, on the machine that masters them and elsewhere.
 //! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
-//! - [`balancer`]: the VIPs of pools.
+//! - [`balancer`]: the VIPs of pools. [`websites`]: what clients find over HTTP.
 //!
-//! `balancer`, `directory_admin`, `health`, `names`, `replication` and `signalling` do not use each other; `machine` puts them together.
+//! `balancer`, `directory_admin`, `health`, `names`, `replication`, `signalling` and `websites` do not use each
+//! other; `machine` puts them together.
 //! `directory_log` and `identify` are the ground that several stand on.
 
 pub mod balancer;
@@ -19,3 +20,4 @@ pub mod machine;
 pub mod names;
 pub mod replication;
 pub mod signalling;
+pub mod websites;

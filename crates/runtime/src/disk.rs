@@ -1,4 +1,4 @@
-//! Files that only their owner may read.
+//! Files that only their owner may read, and the room that is left for them.
 //!
 //! Written whole or not at all (a temporary file beside the target, synced, then renamed over it), with mode 0600 from
 //! the first byte. Read only if the mode is no wider than 0600 and the file is ours.
@@ -93,4 +93,53 @@ pub fn read_private(path: &Path) -> Result<Vec<u8>, PrivateError> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
+}
+
+/// What a file system has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that are left for this account.
+    pub free: u64,
+    /// Bytes in all.
+    pub size: u64,
+}
+
+/// Tells how much room there is in the file system of a folder.
+///
+/// # Errors
+/// When the folder is missing or the system does not say.
+pub fn room(folder: &Path) -> io::Result<Room> {
+    let told = rustix::fs::statvfs(folder)?;
+    Ok(Room {
+        free: told.f_bavail.saturating_mul(told.f_frsize),
+        size: told.f_blocks.saturating_mul(told.f_frsize),
+    })
+}
+
+/// Writes a file into a folder and takes it away again, to find out whether it takes any.
+///
+/// # Errors
+/// Why it does not.
+pub fn try_writing(folder: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".try-")
+        .tempfile_in(folder)?;
+    file.write_all(b"?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_tells_its_room_and_takes_files_and_a_missing_one_does_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = room(folder.path()).unwrap();
+        assert!(told.size > 0 && told.free <= told.size);
+        try_writing(folder.path()).unwrap();
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 0, "nothing stays behind");
+        let missing = folder.path().join("missing");
+        assert!(room(&missing).is_err() && try_writing(&missing).is_err());
+    }
 }

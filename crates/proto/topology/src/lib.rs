@@ -29,6 +29,7 @@ mod shape;
 mod summary;
 mod units;
 mod view;
+mod websites;
 
 pub use certificates::{CERTIFICATE_LABEL, CertificateNeed};
 pub use delegate::Delegate;

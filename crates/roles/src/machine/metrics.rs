@@ -22,6 +22,12 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
             page.metric(&name, kind, help).value(&name, &own, value);
         }
     }
+    if let Some(web) = &shared.web {
+        for (name, kind, help, value) in web.each() {
+            let name = format!("vestibule_web_{name}");
+            page.metric(&name, kind, help).value(&name, &own, value);
+        }
+    }
     if let Some(board) = &shared.board {
         health(page, machine, &board.status(shared.clock.now()));
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! start: view -> credentials, keys -> directory (master: own log; else a copy that follows it) -> bindings,
-//!        kept messages -> listeners -> SIP workers -> service thread (control socket, replication, metrics)
+//!        kept messages -> listeners -> SIP workers -> web sites -> service thread (control socket, replication,
+//!        metrics)
 //! drain: stop listening, finish what was begun, close
 //! ```
 //!
@@ -17,11 +18,14 @@ mod publishing;
 mod services;
 mod start;
 mod status;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::net::{Face, Role};
+use runtime::http::Serving;
+use runtime::metrics::Kind;
 use runtime::passing::Passing;
 use runtime::tls::{CredentialsError, Store};
 use runtime::worker::{Drained, Snapshot, Workers};
@@ -44,7 +48,9 @@ use crate::health::Board;
 use crate::names::Names;
 use crate::replication::StatusHandle;
 use crate::signalling::{Bindings, Messages, NodeStats};
+use crate::websites::Counters;
 use services::Services;
+use watch::Watch;
 
 /// What a running machine knows of itself; shared with its control socket.
 struct Shared {
@@ -65,6 +71,9 @@ struct Shared {
     node: Option<Arc<NodeStats>>,
     counters: Option<Box<dyn Fn() -> Snapshot + Send + Sync>>,
     vips: Option<Vips>,
+    web: Option<WebCounts>,
+    /// How this machine is.
+    watch: Arc<Watch>,
     /// What the name service counts, if this machine has it.
     names: Option<Arc<Names>>,
     /// How others are, if this machine asks them.
@@ -78,11 +87,24 @@ struct Vips {
     stats: Arc<runtime::passing::Stats>,
 }
 
+/// What is counted at the web sites of a machine: requests, and connections beneath them.
+struct WebCounts {
+    requests: Arc<Counters>,
+    connections: Arc<runtime::http::Stats>,
+}
+
+impl WebCounts {
+    fn each(&self) -> Vec<(&'static str, Kind, &'static str, u64)> {
+        [self.requests.each(), self.connections.each()].concat()
+    }
+}
+
 /// A machine that runs.
 pub struct Running {
     shared: Arc<Shared>,
     workers: Option<Workers<sip::Input>>,
     passing: Option<Passing>,
+    sites: Option<Serving>,
     services: Services,
 }
 
@@ -142,6 +164,7 @@ impl Running {
 
     /// Tells whoever asks that this machine is about to end; it serves on.
     pub fn announce_drain(&self) {
+        self.shared.watch.drains();
         let mailboxes = self.workers.iter().flat_map(Workers::mailboxes);
         for mailbox in mailboxes {
             if mailbox.post(sip::Input::Draining(true)).is_err() {
@@ -153,12 +176,14 @@ impl Running {
     /// Ends the machine in order, within `grace`.
     #[must_use]
     pub fn drain(self, grace: Duration) -> Drained {
+        self.shared.watch.drains();
+        let web = self.sites.map(|sites| sites.drain(grace));
         let mut drained = self
             .workers
             .map(|workers| workers.drain(grace))
             .unwrap_or_default();
-        if let Some(passing) = self.passing {
-            let ended = passing.drain(grace);
+        let passed = self.passing.map(|passing| passing.drain(grace));
+        for ended in [web, passed].into_iter().flatten() {
             drained.closed += ended.finished;
             drained.cut += ended.cut;
             drained.failed += ended.failed;

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use base::net::Face;
+use runtime::clock::Clock;
+use runtime::tls::Store;
 use serde::{Deserialize, Serialize};
 use sip::guard::{Standing, Verdict};
 use topology::role_name;
 
-use super::Shared;
 use super::balanced::{self, BalancedPool};
 use super::flows::{FlowStatus, flow_statuses};
+use super::{Shared, WebCounts};
 use crate::health::MemberStatus;
 use crate::replication;
 
@@ -43,6 +46,9 @@ pub struct MachineStatus {
     /// The pools whose VIPs it holds, if it is a balancer.
     #[serde(default)]
     pub balanced: Vec<BalancedPool>,
+    /// What was asked of its web sites, by name of the counter, if it has any.
+    #[serde(default)]
+    pub web: BTreeMap<String, u64>,
     /// How others are, if it asks them, as a name service does.
     #[serde(default)]
     pub health: Vec<MemberStatus>,
@@ -247,6 +253,7 @@ impl Shared {
             bindings: self.binding_status(),
             messages: self.message_status(),
             balanced: self.vips.as_ref().map(balanced::pools).unwrap_or_default(),
+            web: self.web_status(),
             health: self.health_status(),
             certificates: self.certificate_statuses(),
         }
@@ -355,6 +362,13 @@ impl Shared {
         })
     }
 
+    fn web_status(&self) -> BTreeMap<String, u64> {
+        let web = self.web.as_ref();
+        let each = web.map(WebCounts::each).unwrap_or_default().into_iter();
+        each.map(|(name, _, _, value)| (name.to_owned(), value))
+            .collect()
+    }
+
     fn health_status(&self) -> Vec<MemberStatus> {
         let board = self.board.as_ref();
         board.map_or_else(Vec::new, |board| board.status(self.clock.now()))
@@ -362,20 +376,24 @@ impl Shared {
 
     fn certificate_statuses(&self) -> Vec<CertificateStatus> {
         let faces = [(Face::Inside, &self.inside), (Face::Outside, &self.outside)];
-        let read = |(face, store): (Face, &Option<std::sync::Arc<runtime::tls::Store>>)| {
-            let store = store.as_ref()?;
-            let info = pki::describe(store.current().chain().first()?).ok()?;
-            let left = info.not_after.unix_timestamp()
-                - i64::try_from(self.clock.wall().as_secs()).ok()?;
-            let days_left = left.div_euclid(24 * 60 * 60);
+        let read = |(face, store): (Face, &Option<Arc<Store>>)| {
+            let (subject, days_left) = certificate(store.as_ref()?, self.clock)?;
             Some(CertificateStatus {
                 face: face_name(face).to_owned(),
-                subject: info.subject,
+                subject,
                 days_left,
             })
         };
         faces.into_iter().filter_map(read).collect()
     }
+}
+
+/// The subject of the certificate in use, and how many days are left of it.
+pub(super) fn certificate(store: &Store, clock: Clock) -> Option<(String, i64)> {
+    let info = pki::describe(store.current().chain().first()?).ok()?;
+    let now = i64::try_from(clock.wall().as_secs()).ok()?;
+    let left = info.not_after.unix_timestamp() - now;
+    Some((info.subject, left.div_euclid(24 * 60 * 60)))
 }
 
 fn source_status(standing: Standing) -> SourceStatus {

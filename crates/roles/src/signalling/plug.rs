@@ -26,9 +26,9 @@ impl NodeStats {
         }
     }
 
-    /// Returns the guard.
+    /// Returns the guard, which others than SIP may ask too.
     #[must_use]
-    pub fn guard(&self) -> &Guard {
+    pub const fn guard(&self) -> &Arc<Guard> {
         &self.guard
     }
 

@@ -43,6 +43,12 @@ impl<I> Mailbox<I> {
         self.send(Letter::Input(input))
     }
 
+    /// Tells whether the worker still reads it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     /// Hands an input over, waiting for room.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod secrets;
 mod sip;
 mod state;
 mod vips;
+mod websites;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,33 +79,28 @@ impl Builder<'_> {
         let users = self.users(inside.as_ref())?;
         let kept = self.kept()?;
         let mut opened: Vec<SocketAddr> = Vec::new();
-        let speaking = inside.as_ref().filter(|_| self.has_sip());
-        let sip = match speaking {
-            Some(inside) => {
-                let stores = Stores {
-                    inside: Arc::clone(inside),
-                    outside: outside.clone(),
-                    partners: partners.clone(),
-                };
-                Some((self.open_sip(&stores, &mut opened)?, stores))
-            }
-            None => None,
-        };
+        let stores = inside.as_ref().map(|inside| Stores {
+            inside: Arc::clone(inside),
+            outside: outside.clone(),
+            partners: partners.clone(),
+        });
+        let sip = self.open_sip(stores, &mut opened)?;
         let pools = Pools::of(&self.view, self.random()?, self.options.clock);
         let pools = Arc::new(pools);
         let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
         let (passing, vips) = self.vips(pools, &mut opened)?.unzip();
-        let (workers, node) = match sip {
-            Some((sockets, stores)) => {
-                let started = self.start_sip(sockets, stores, users.as_ref(), &kept)?;
-                (Some(started.0), Some(started.1))
-            }
-            None => (None, None),
-        };
+        let sites = self.open_sites(inside.as_ref(), &mut opened)?;
+        let sip = self.start_sip(sip, users.as_ref(), &kept)?;
+        let (workers, node) = sip.unzip();
         let follower = users
             .as_ref()
             .and_then(|users| users.follower.as_ref())
             .map(Follower::status);
+        let faces = [&inside, &outside].into_iter().flatten();
+        let watch = self.watch(users.as_ref(), workers.as_ref(), faces.cloned().collect());
+        let (sites, web) = self
+            .start_sites(sites, users.as_ref(), node.as_ref(), &watch)?
+            .unzip();
         let (directory, admin, follower_task) = self.take_users(users);
         let counters = workers
             .as_ref()
@@ -125,6 +121,8 @@ impl Builder<'_> {
             node,
             counters,
             vips,
+            web,
+            watch,
             names: plan.names.as_ref().map(|plan| Arc::clone(&plan.names)),
             board: plan
                 .prober
@@ -148,6 +146,7 @@ impl Builder<'_> {
             shared,
             workers,
             passing,
+            sites,
             services,
         })
     }

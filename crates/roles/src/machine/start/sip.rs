@@ -5,46 +5,45 @@ use std::sync::Arc;
 
 use base::net::Role;
 use pki::Secret;
+use runtime::worker::Workers;
 use topology::has_sip;
 
 use super::state::{Kept, Users};
 use super::{Builder, StartError};
-use crate::signalling::{self, Secrets, Signalling, Stores};
+use crate::signalling::{self, NodeStats, Opened, Secrets, Signalling, Stores};
+
+/// The workers as they run, and what they count.
+type Started = (Workers<sip::Input>, Arc<NodeStats>);
 
 impl Builder<'_> {
-    pub(super) fn has_sip(&self) -> bool {
-        self.view.roles.iter().any(|role| has_sip(*role))
-    }
-
+    /// Opens the SIP listeners of a machine that speaks SIP.
     pub(super) fn open_sip(
         &self,
-        stores: &Stores,
+        stores: Option<Stores>,
         addresses: &mut Vec<SocketAddr>,
-    ) -> Result<signalling::Opened, StartError> {
-        let opened =
-            signalling::open(&self.view, stores, self.options.workers).map_err(|source| {
-                StartError::Listen {
-                    machine: self.machine.clone(),
-                    source,
-                }
-            })?;
+    ) -> Result<Option<(Opened, Stores)>, StartError> {
+        let speaks = self.view.roles.iter().any(|role| has_sip(*role));
+        let Some(stores) = stores.filter(|_| speaks) else {
+            return Ok(None);
+        };
+        let opened = signalling::open(&self.view, &stores, self.options.workers);
+        let opened = opened.map_err(|source| StartError::Listen {
+            machine: self.machine.clone(),
+            source,
+        })?;
         addresses.extend(&opened.addresses);
-        Ok(opened)
+        Ok(Some((opened, stores)))
     }
 
     pub(super) fn start_sip(
         &self,
-        sockets: signalling::Opened,
-        stores: Stores,
+        opened: Option<(Opened, Stores)>,
         users: Option<&Users>,
         kept: &Kept,
-    ) -> Result<
-        (
-            runtime::worker::Workers<sip::Input>,
-            Arc<signalling::NodeStats>,
-        ),
-        StartError,
-    > {
+    ) -> Result<Option<Started>, StartError> {
+        let Some((sockets, stores)) = opened else {
+            return Ok(None);
+        };
         let pool = self.secret(Secret::Pool)?;
         // An Edge signs nobody in and holds no ticket key: a taken Edge could mint tickets with it.
         let signs_in = self.view.has_role(Role::Director) || self.view.has_role(Role::FrontEnd);
@@ -67,7 +66,7 @@ impl Builder<'_> {
             clock: self.options.clock,
         };
         let started = signalling.start();
-        started.map_err(|source| StartError::System {
+        started.map(Some).map_err(|source| StartError::System {
             machine: self.machine.clone(),
             source,
         })

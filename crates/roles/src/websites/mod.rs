@@ -1,0 +1,297 @@
+//! The web sites of a Director or Front End.
+//!
+//! Wiring only: what a request gets is decided in `web::site`, bytes are moved by `runtime::http`.
+//!
+//! - [`open`] opens what the flow table names; [`Opened::start`] answers from then on.
+//! - On which site a request came is known from the door by which it came, and whether there was TLS as well.
+//! - A reverse proxy of the topology says whose request it passes on (`X-Forwarded-For`); from anybody else, and on the
+//!   internal site, that header is not read.
+//!
+//! Bounds: [`BODY_MAX`] bytes of a body in [`BODY_PATIENCE`]; those of `runtime::http::Limits`.
+
+mod backing;
+mod config;
+mod counters;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Source;
+use base::net::Role;
+use directory::Directory;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Request, Response, StatusCode};
+use runtime::clock::Clock;
+use runtime::http::{self, Body, BodyError, Caller, Door, Limits, Secured, Serving, Setup};
+use runtime::tls::Store;
+use runtime::worker::Bound;
+use sip::guard::Guard;
+use topology::{Listener, Port, View};
+use web::Location;
+use web::site::{Ask, Config, Site};
+use web::ticket::Keys;
+
+use backing::Machine;
+pub use backing::Witness;
+pub use counters::Counters;
+
+/// The largest body that is read.
+const BODY_MAX: usize = 16 << 10;
+/// How long it may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// After how long a source that is slowed may ask again.
+const PATIENCE: HeaderValue = HeaderValue::from_static("60");
+
+/// The ports of the sites, and whether there is TLS.
+const SITES: [(Port, Location, bool); 4] = [
+    (Port::WebHttp, Location::Inside, false),
+    (Port::WebHttps, Location::Inside, true),
+    (Port::WebExternalHttp, Location::Outside, false),
+    (Port::WebExternalHttps, Location::Outside, true),
+];
+
+/// A listener of a site could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {address} of a web site")]
+pub struct OpenError {
+    /// Where.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// The listeners of the sites, open.
+pub struct Opened {
+    config: Config,
+    doors: Vec<Door>,
+    places: Vec<(Location, bool)>,
+    proxies: BTreeSet<IpAddr>,
+    name: String,
+    workers: u8,
+    /// Where.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// What the sites answer from.
+pub struct Ground {
+    /// The secret of all Directors and Front Ends, from which the keys of tickets come.
+    pub secret: [u8; 32],
+    /// Who exists.
+    pub users: Directory,
+    /// Who behaves badly, over SIP or here.
+    pub guard: Arc<Guard>,
+    /// How the machine is.
+    pub witness: Witness,
+    /// The clock of the process.
+    pub clock: Clock,
+}
+
+/// Opens the sites of a machine; `None` if it has none.
+///
+/// # Errors
+/// The first listener that cannot be opened.
+pub fn open(view: &View, store: &Arc<Store>, workers: u8) -> Result<Option<Opened>, OpenError> {
+    let Some(config) = config::config(view) else {
+        return Ok(None);
+    };
+    let proxies = view.pools_of(Role::ReverseProxy);
+    let proxies = proxies.flat_map(|pool| &pool.members);
+    let mut opened = Opened {
+        doors: Vec::new(),
+        places: Vec::new(),
+        proxies: proxies.map(|member| member.address).collect(),
+        name: view.machine.fqdn.as_str().to_owned(),
+        workers,
+        addresses: Vec::new(),
+        config,
+    };
+    for listener in &view.listeners {
+        let Some((location, secure)) = place(listener) else {
+            continue;
+        };
+        let address = listener.address;
+        let bound = Bound::bind(address, workers);
+        let bound = bound.map_err(|source| OpenError { address, source })?;
+        let names = config::names(&opened.config, location);
+        let tls = secure.then(|| Secured {
+            store: Arc::clone(store),
+            names: Some(names),
+        });
+        opened.addresses.push(bound.addr());
+        opened.places.push((location, secure));
+        opened.doors.push(Door {
+            bound,
+            tls,
+            balancers: listener.balancers.clone(),
+            per_source: match location {
+                Location::Inside => view.limits.connections_per_source,
+                // Everybody outside comes from the few addresses of the reverse proxies.
+                Location::Outside => Limits::default().connections,
+            },
+        });
+    }
+    Ok(Some(opened))
+}
+
+/// Which site a listener is of, and whether it has TLS; `None` if it is of none, as at a VIP.
+fn place(listener: &Listener) -> Option<(Location, bool)> {
+    let mut sites = SITES
+        .into_iter()
+        .filter(|(port, ..)| *port == listener.port);
+    let (_, location, secure) = sites.next().filter(|_| listener.vip_of.is_none())?;
+    Some((location, secure))
+}
+
+/// The sites as they run.
+pub struct Running {
+    /// The threads.
+    pub serving: Serving,
+    /// What was asked.
+    pub counters: Arc<Counters>,
+}
+
+impl Opened {
+    /// Starts to answer.
+    ///
+    /// # Errors
+    /// When the system has no thread or event loop left.
+    pub fn start(self, ground: Ground) -> io::Result<Running> {
+        let counters = Arc::new(Counters::default());
+        let desk = Desk {
+            site: Arc::new(Site::new(self.config, Keys::new(&ground.secret))),
+            users: ground.users,
+            machine: Machine {
+                guard: ground.guard,
+                witness: ground.witness,
+                clock: ground.clock,
+            },
+            places: self.places.into(),
+            proxies: Arc::new(self.proxies),
+            counters: Arc::clone(&counters),
+        };
+        let sites = (0..self.workers).map(|_| desk.clone()).collect();
+        let name = self.name.split('.').next().unwrap_or("web");
+        let serving = http::start(Setup {
+            name: format!("{name}-web"),
+            doors: self.doors,
+            sites,
+            limits: Limits::default(),
+        })?;
+        Ok(Running { serving, counters })
+    }
+}
+
+/// Answers requests on one thread.
+#[derive(Clone)]
+struct Desk {
+    site: Arc<Site>,
+    users: Directory,
+    machine: Machine,
+    /// The site of each door, and whether it has TLS.
+    places: Arc<[(Location, bool)]>,
+    proxies: Arc<BTreeSet<IpAddr>>,
+    counters: Arc<Counters>,
+}
+
+impl http::Site for Desk {
+    async fn answer(
+        self: Rc<Self>,
+        caller: Rc<Caller>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        self.respond(&caller, request).await
+    }
+}
+
+impl Desk {
+    async fn respond(&self, caller: &Caller, request: Request<Incoming>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let Some((location, secure)) = self.places.get(caller.door).copied() else {
+            return refusal(StatusCode::NOT_FOUND);
+        };
+        let source = self.source(caller, location, &head.headers);
+        if !self.machine.admits(source) {
+            self.counters.slowed.add(1);
+            let mut slowed = refusal(StatusCode::SERVICE_UNAVAILABLE);
+            slowed.headers_mut().insert(RETRY_AFTER, PATIENCE);
+            return slowed;
+        }
+        if !body.is_end_stream()
+            && let Err(error) = http::collect(body, BODY_MAX, BODY_PATIENCE).await
+        {
+            self.counters.bodies_refused.add(1);
+            return refusal(match error {
+                BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                BodyError::Broken => StatusCode::BAD_REQUEST,
+            });
+        }
+        let ask = Ask {
+            location,
+            secure,
+            source,
+            now: self.machine.clock.wall(),
+            head: &head,
+        };
+        let answer = self.site.answer(&ask, &self.users, &self.machine);
+        self.counters.take(&answer);
+        if answer.response.status() == StatusCode::BAD_REQUEST {
+            self.machine.malformed(source);
+        }
+        answer.response.map(http::full)
+    }
+
+    /// Whose request it is: the client's, also behind a reverse proxy of ours.
+    fn source(&self, caller: &Caller, location: Location, headers: &HeaderMap) -> Source {
+        let direct = caller.source.ip();
+        let passed_on = location == Location::Outside && self.proxies.contains(&direct);
+        let client = passed_on.then(|| forwarded_for(headers)).flatten();
+        Source::of(client.unwrap_or(direct))
+    }
+}
+
+/// The address that the last proxy has put down, which is ours.
+fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
+    let last = headers.get_all("x-forwarded-for").into_iter().next_back()?;
+    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+}
+
+/// An answer without content, after which the connection ends.
+fn refusal(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(http::empty());
+    *response.status_mut() = status;
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_about_whose_request_it_is_counts() {
+        let read = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            forwarded_for(&headers).map(|address| address.to_string())
+        };
+        assert_eq!(read(&["192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(read(&["10.0.0.1, 192.0.2.1"]).as_deref(), Some("192.0.2.1"));
+        assert_eq!(
+            read(&["10.0.0.1", "192.0.2.1"]).as_deref(),
+            Some("192.0.2.1")
+        );
+        assert_eq!(read(&["2001:db8::1"]).as_deref(), Some("2001:db8::1"));
+        for lines in [&[][..], &["unknown"], &["192.0.2.1, x"], &[""]] {
+            assert_eq!(read(lines), None, "{lines:?}");
+        }
+    }
+}
