@@ -90,6 +90,9 @@ pub enum Refusal {
     /// Too many contacts in one request, or bindings of one user: 403.
     #[error("too many endpoints for this user")]
     TooMany,
+    /// The Contact is a GRUU of ours, which leads back to where it is bound (RFC 5627 5.1): 403.
+    #[error("contact leads back here")]
+    Circular,
 }
 
 impl Refusal {
@@ -106,7 +109,7 @@ impl Refusal {
             | Self::OutOfOrder => 400,
             Self::NoOutbound => 439,
             Self::TooBrief => 423,
-            Self::TooMany => 403,
+            Self::TooMany | Self::Circular => 403,
         }
     }
 }
@@ -238,6 +241,9 @@ fn read_contact(
     if uri.scheme == Scheme::Sips && !life.is_zero() && !is_secured(request) {
         return Err(Refusal::NotSecure);
     }
+    if uri.params.has("gr") && is_at_home(&uri, request.aor) {
+        return Err(Refusal::Circular);
+    }
     let instance = address
         .params
         .value("+sip.instance")
@@ -265,6 +271,12 @@ fn read_contact(
         remote: request.remote,
     };
     Ok((binding, life))
+}
+
+/// Whether an address is of the domain whose users are registered here.
+fn is_at_home(uri: &Uri<'_>, aor: &str) -> bool {
+    let home = Uri::parse(aor).map(|aor| aor.host);
+    home.is_ok_and(|home| home.eq_ignore_ascii_case(uri.host))
 }
 
 /// Whether a REGISTER and the route back to its client are `sips` (RFC 5630 5.2); To and From do not matter.

@@ -26,6 +26,16 @@ const CASES: &[Case] = &[
         sentence: "a request for the user follows the stored Path",
         check: followed,
     },
+    Case {
+        section: "5.2",
+        sentence: "the entry that the Edge adds asks for loose routing",
+        check: is_loose,
+    },
+    Case {
+        section: "5.3",
+        sentence: "a refresh replaces the Path that was stored",
+        check: replaced,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[Skipped {
@@ -77,5 +87,43 @@ fn followed(site: &Site) -> Verdict {
         via.iter().any(|one| one.contains("sip.contoso.com")),
         "Via is {via:?}"
     );
+    Ok(())
+}
+
+fn is_loose(site: &Site) -> Verdict {
+    let mut agent = site.outside()?;
+    let draft = agent.registration().with("Supported", "path");
+    let (_, answer) = agent.prove(draft)?;
+    is(&answer, 200)?;
+    let path = system::agent::values(&answer, Name::Path);
+    ensure!(
+        !path.is_empty() && path.iter().all(|one| one.contains(";lr")),
+        "Path is {path:?}"
+    );
+    Ok(())
+}
+
+/// The same binding comes over another flow, so another Path belongs to it.
+fn replaced(site: &Site) -> Verdict {
+    let user = site.user();
+    let contact = "sip:moving@192.0.2.7";
+    let sign_in = || {
+        let agent = site.doors().outside()?.acting_for(&user);
+        let mut agent = agent.at(contact);
+        let draft = agent.registration();
+        agent.sign_in(draft)?;
+        Ok::<_, system::agent::AgentError>(agent)
+    };
+    let (mut before, mut after, mut caller) = (sign_in()?, sign_in()?, site.inside()?);
+    let request = caller.request("MESSAGE", &user.uri);
+    let request = caller.begin(request)?;
+    let came = after.expect("MESSAGE")?;
+    after.answer(&came, 200)?;
+    caller.expect_status(&request, 200)?;
+    before.expect_none(
+        super::ringing::QUIET,
+        "a MESSAGE",
+        sip::msg::Message::is_request,
+    )?;
     Ok(())
 }

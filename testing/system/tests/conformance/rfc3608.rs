@@ -21,6 +21,21 @@ const CASES: &[Case] = &[
         sentence: "a request that takes the Service-Route arrives, and one that does not arrives too",
         check: taken_or_not,
     },
+    Case {
+        section: "6.3",
+        sentence: "a REGISTER that is refused has no Service-Route in its answer",
+        check: not_when_refused,
+    },
+    Case {
+        section: "6.3",
+        sentence: "a Service-Route that a client writes itself is not given back",
+        check: not_its_own,
+    },
+    Case {
+        section: "6.3",
+        sentence: "each refresh says it again",
+        check: each_time,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[Skipped {
@@ -67,5 +82,38 @@ fn taken_or_not(site: &Site) -> Verdict {
         caller.expect_status(&request, 200)?;
         ensure!(came.get(Name::Route).is_none(), "a Route is left");
     }
+    Ok(())
+}
+
+fn not_when_refused(site: &Site) -> Verdict {
+    let mut agent = site.outside()?;
+    let brief = agent.registration().set("Expires", 1);
+    let (_, refused) = agent.prove(brief)?;
+    is(&refused, 423)?;
+    ensure!(refused.get(Name::ServiceRoute).is_none(), "there is one");
+    Ok(())
+}
+
+fn not_its_own(site: &Site) -> Verdict {
+    let mut agent = site.outside()?;
+    let draft = agent.registration();
+    let (_, answer) = agent.prove(draft.with("Service-Route", "<sip:elsewhere.example;lr>"))?;
+    is(&answer, 200)?;
+    let route = system::agent::values(&answer, Name::ServiceRoute);
+    let own = route.iter().all(|one| one.contains("sip.contoso.com"));
+    ensure!(own && route.len() == 1, "Service-Route is {route:?}");
+    Ok(())
+}
+
+fn each_time(site: &Site) -> Verdict {
+    let mut agent = site.outside()?;
+    let mut routes = Vec::new();
+    for _ in 0..2 {
+        let draft = agent.registration();
+        let (_, answer) = agent.prove(draft)?;
+        is(&answer, 200)?;
+        routes.push(answer.text(Name::ServiceRoute).map(str::to_owned));
+    }
+    ensure!(routes[0].is_some() && routes[0] == routes[1], "{routes:?}");
     Ok(())
 }

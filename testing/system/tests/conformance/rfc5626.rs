@@ -1,8 +1,9 @@
 //! RFC 5626: flows that clients keep.
 
-use sip::msg::Name;
+use sip::msg::{Message, Name};
 use system::agent::{Agent, Draft};
 
+use super::ringing::QUIET;
 use super::{Case, Fault, Rfc, Site, Skipped, Verdict, ensure, is, run};
 
 const RFC: Rfc = Rfc {
@@ -52,9 +53,34 @@ const CASES: &[Case] = &[
         sentence: "two CRLF are answered with one",
         check: pong,
     },
+    Case {
+        section: "5.3",
+        sentence: "two flows of one instance are not tried at the same time",
+        check: one_at_a_time,
+    },
+    Case {
+        section: "5.3.1",
+        sentence: "a flow token that was changed, or made up, leads nowhere",
+        check: forged_token,
+    },
+    Case {
+        section: "8",
+        sentence: "a STUN request over UDP is answered with the address that it came from",
+        check: stun,
+    },
+    Case {
+        section: "6",
+        sentence: "a flow that is bound again replaces the old one of the same reg-id",
+        check: same_flow,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[
+    Skipped {
+        section: "5.3.1",
+        sentence: "a flow token that was changed is answered 403",
+        reason: "from a client no token leads anywhere before its dialog, so its request goes the way of any other",
+    },
     Skipped {
         section: "6",
         sentence: "a first hop without ob in its Path is answered 439",
@@ -192,5 +218,60 @@ fn pong(site: &Site) -> Verdict {
     let deadline = std::time::Instant::now() + system::tls::PATIENCE;
     let came = agent.link().receive(deadline)?;
     ensure!(&came[..] == b"\r\n", "{came:?} came");
+    Ok(())
+}
+
+fn one_at_a_time(site: &Site) -> Verdict {
+    let user = site.user();
+    let (mut first, mut second) = (bound(site, &user, 1)?, bound(site, &user, 2)?);
+    reaches(site, &user.uri, &mut second)?;
+    first.expect_none(QUIET, "a MESSAGE", Message::is_request)?;
+    Ok(())
+}
+
+fn same_flow(site: &Site) -> Verdict {
+    let user = site.user();
+    let (mut first, mut second) = (bound(site, &user, 1)?, bound(site, &user, 1)?);
+    reaches(site, &user.uri, &mut second)?;
+    first.expect_none(QUIET, "a MESSAGE", Message::is_request)?;
+    Ok(())
+}
+
+fn forged_token(site: &Site) -> Verdict {
+    let (mut agent, mut callee) = (site.outside()?, site.inside()?);
+    let draft = agent.registration().with("Supported", "path");
+    let (_, answer) = agent.prove(draft)?;
+    is(&answer, 200)?;
+    let path = answer.text(Name::Path).unwrap_or_default().to_owned();
+    let at = path.find('@').ok_or_else(|| Fault::new("no token"))?;
+    let mut changed = path.clone();
+    let letter = if path[..at].ends_with('A') { "B" } else { "A" };
+    changed.replace_range(at - 1..at, letter);
+    for route in [changed, path.replacen(&path[5..at], "made-up", 1)] {
+        let request = agent.request("MESSAGE", callee.aor());
+        let request = agent.begin(request.with("Route", &route))?;
+        let came = callee.expect("MESSAGE")?;
+        callee.answer(&came, 200)?;
+        agent.expect_status(&request, 200)?;
+        agent.expect_none(QUIET, "a MESSAGE", Message::is_request)?;
+    }
+    Ok(())
+}
+
+fn stun(site: &Site) -> Verdict {
+    let mut agent = site.over_udp()?;
+    // A Binding request without attributes: type, length, magic cookie, transaction.
+    let transaction = *b"twelve bytes";
+    let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], &transaction[..]].concat();
+    agent.send_raw(&request)?;
+    let deadline = std::time::Instant::now() + system::tls::PATIENCE;
+    let came = agent.link().receive(deadline)?;
+    ensure!(came.starts_with(&[1, 1]), "no Binding response: {came:?}");
+    ensure!(came[8..20] == transaction, "another transaction: {came:?}");
+    // XOR-MAPPED-ADDRESS (RFC 8489 14.2): the port under the first half of the cookie.
+    let port = agent.link().local()?.port() ^ 0x2112;
+    let mapped = [&[0, 0x20, 0, 8, 0, 1], &port.to_be_bytes()[..]].concat();
+    let is_there = came.windows(mapped.len()).any(|part| part == mapped);
+    ensure!(is_there, "the port is not there: {came:?}");
     Ok(())
 }

@@ -47,6 +47,21 @@ const CASES: &[Case] = &[
         sentence: "a temporary address that was made up is answered 404",
         check: made_up,
     },
+    Case {
+        section: "5.1",
+        sentence: "a Contact that is a GRUU of the registrar itself is answered 403",
+        check: contact_is_gruu,
+    },
+    Case {
+        section: "5.1",
+        sentence: "a temporary address of before is good as long as its instance refreshes with the same Call-ID",
+        check: older_one,
+    },
+    Case {
+        section: "5.2",
+        sentence: "each Contact of the answer that has an instance has addresses of its own",
+        check: of_each,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[Skipped {
@@ -179,4 +194,43 @@ fn made_up(site: &Site) -> Verdict {
     );
     let (_, answer) = caller.prove(request)?;
     is(&answer, 404)
+}
+
+fn contact_is_gruu(site: &Site) -> Verdict {
+    let mut agent = site.inside()?;
+    let answer = registered(&mut agent, "one")?;
+    for kind in ["pub-gruu", "temp-gruu"] {
+        let own = address(&answer, "one", kind)?;
+        let contact = format!("<{own}>;+sip.instance=\"<urn:uuid:two>\"");
+        let draft = agent.registration().set("Contact", contact);
+        let (_, refused) = agent.prove(draft.with("Supported", "gruu"))?;
+        ensure!(refused.status() == 403, "{kind}: {}", refused.status());
+    }
+    Ok(())
+}
+
+fn older_one(site: &Site) -> Verdict {
+    let (mut agent, mut caller) = (site.inside()?, site.inside()?);
+    let first = address(&registered(&mut agent, "one")?, "one", "temp-gruu")?;
+    registered(&mut agent, "one")?;
+    let request = caller.request("MESSAGE", &first);
+    let request = caller.begin(request)?;
+    let came = agent.expect("MESSAGE")?;
+    agent.answer(&came, 200)?;
+    caller.expect_status(&request, 200)?;
+    Ok(())
+}
+
+fn of_each(site: &Site) -> Verdict {
+    let user = site.user();
+    let mut one = site.doors().sign_in_inside(&user)?;
+    registered(&mut one, "one")?;
+    let mut two = site.doors().sign_in_inside(&user)?;
+    let answer = registered(&mut two, "two")?;
+    for instance in ["one", "two"] {
+        let public = address(&answer, instance, "pub-gruu")?;
+        let own = format!("gr=urn:uuid:{instance}");
+        ensure!(public.ends_with(&own), "of {instance}: {public}");
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ mod lists;
 mod notice;
 mod package;
 mod publications;
+mod removals;
 mod review;
 mod subscriptions;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use crate::presence::pidf::Document;
 use base::Mono;
 use base::net::FlowId;
 use publications::Publication;
+use removals::Removals;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +149,7 @@ pub(crate) struct Events {
     of_watcher: HashMap<Arc<str>, usize>,
     resources: BTreeMap<Arc<str>, Resource>,
     publications: BTreeMap<u64, Arc<str>>,
+    removals: Removals,
     due: VecDeque<u64>,
     is_batching: bool,
     is_reviewing: bool,
@@ -168,6 +171,7 @@ impl Events {
             of_watcher: HashMap::new(),
             resources: BTreeMap::new(),
             publications: BTreeMap::new(),
+            removals: Removals::default(),
             due: VecDeque::new(),
             is_batching: false,
             is_reviewing: false,

@@ -40,6 +40,14 @@ impl Asked {
             cseq: request.cseq().map_or(0, |cseq| cseq.number),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn numbered(call_id: &str, cseq: u32) -> Self {
+        Self {
+            call_id: call_id.to_owned(),
+            cseq,
+        }
+    }
 }
 
 /// Where a publication comes from.
@@ -115,7 +123,7 @@ pub(super) struct Publication {
 impl Events {
     /// Publishes, modifies, refreshes or removes (RFC 3903 6 steps 4 to 7). The entity tag is a new one each time.
     pub(crate) fn publish(&mut self, now: Mono, asked: Publish) -> Published {
-        if let Some(tag) = self.answered(&asked) {
+        if let Some(tag) = self.answered(now, &asked) {
             return Published::Kept {
                 tag,
                 todo: Vec::new(),
@@ -129,6 +137,7 @@ impl Events {
             Err(refused) => return refused,
         };
         if asked.expires.is_zero() {
+            self.removals.note(now, &asked.user, asked.asked, &tag);
             let todo = self.presence_changed(&asked.user);
             self.tidy(&asked.user);
             return Published::Kept { tag, todo };
@@ -162,7 +171,10 @@ impl Events {
     }
 
     /// Returns the entity tag of a request that was carried out before, if nothing has come after it.
-    fn answered(&self, asked: &Publish) -> Option<String> {
+    fn answered(&self, now: Mono, asked: &Publish) -> Option<String> {
+        if asked.expires.is_zero() {
+            return self.removals.answered(now, &asked.user, &asked.asked);
+        }
         let all = &self.resources.get(&asked.user)?.publications;
         let same = all.iter().find(|one| one.asked == asked.asked)?;
         Some(same.tag.clone())

@@ -12,7 +12,7 @@ use crate::presence::Fault;
 use crate::presence::lists;
 use crate::presence::pidf::{self, Document};
 use crate::role::route::{self, Ends};
-use crate::role::{Eventing, Why, secure};
+use crate::role::{Eventing, Why, secure, unsupported_tags};
 use crate::token::Token;
 use base::net::{FlowId, Link, Peer, Role, WorkerId};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ enum Refusal {
     MediaType,
     NoMatch,
     TooLarge,
+    /// Tags, as they are named in the answer.
     Unsupported(String),
     ExtensionRequired,
     ListType,
@@ -335,8 +336,8 @@ impl Node {
             }
             Refusal::NoMatch => (Why::NoDialog, Reply::to(request, 412)),
             Refusal::TooLarge => (Why::Malformed, Reply::to(request, 413)),
-            Refusal::Unsupported(tag) => {
-                let reply = Reply::to(request, 420).header(Name::Unsupported, tag);
+            Refusal::Unsupported(tags) => {
+                let reply = Reply::to(request, 420).header(Name::Unsupported, tags);
                 (Why::Unsupported, reply)
             }
         };
@@ -410,19 +411,18 @@ impl Node {
 
 /// The package and the `id` of an Event header.
 fn event_of(request: &Message) -> Option<(Package, Option<String>)> {
-    let mut parts = request.text(Name::Event)?.split(';').map(str::trim);
-    let package = Package::named(parts.next()?)?;
-    let id = parts.find_map(|part| part.strip_prefix("id=").map(str::to_owned));
-    Some((package, id))
+    let event = request.event().ok()??;
+    let package = Package::named(event.package)?;
+    Some((package, event.id().map(str::to_owned)))
 }
 
+/// All that a request requires and we do not know is named in the answer (RFC 3261 8.2.2.3).
 fn must_support(request: &Message, known: &[&str]) -> Result<(), Refusal> {
-    let required = request.elements(Name::Require);
-    let mut unknown = required.filter_map(|tag| tag.text().map(str::to_owned));
-    match unknown.find(|tag| !known.iter().any(|one| one.eq_ignore_ascii_case(tag))) {
-        Some(tag) => Err(Refusal::Unsupported(tag)),
-        None => Ok(()),
+    let unknown = unsupported_tags(request, known);
+    if unknown.is_empty() {
+        return Ok(());
     }
+    Err(Refusal::Unsupported(unknown.join(", ")))
 }
 
 /// Whoever subscribes to a list must say that they know what comes (RFC 4662 4.1), and take it.
@@ -437,19 +437,9 @@ fn knows_lists(request: &Message) -> Result<(), Refusal> {
     missing.map_or(Ok(()), |one| Err(Refusal::NotAcceptable(one)))
 }
 
+/// Without an Accept header what a package speaks is accepted (RFC 6665 3.1.3).
 fn accepts(request: &Message, media_type: &str) -> bool {
-    let mut any = false;
-    for element in request.elements(Name::Accept) {
-        any = true;
-        let text = element.text().unwrap_or_default();
-        let range = text.split(';').next().unwrap_or_default().trim();
-        let fits =
-            range.eq_ignore_ascii_case(media_type) || matches!(range, "*/*" | "application/*");
-        if fits {
-            return true;
-        }
-    }
-    !any
+    request.accepts(media_type) != Some(0)
 }
 
 fn expires_of(request: &Message) -> Result<Duration, Refusal> {

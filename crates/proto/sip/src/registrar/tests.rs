@@ -156,7 +156,7 @@ fn how_much_a_binding_is_preferred() {
 fn what_breaks_a_rule_is_refused_as_a_whole() {
     let many: Vec<String> = (0..17).map(|n| format!("Contact: <sip:{n}@b>")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let cases: [(&[&str], Refusal); 10] = [
+    let cases: [(&[&str], Refusal); 12] = [
         (&["Contact: *"], Refusal::Star),
         (&["Contact: *", "Expires: 60"], Refusal::Star),
         (&["Contact: *, <sip:a@b>", "Expires: 0"], Refusal::Star),
@@ -173,6 +173,14 @@ fn what_breaks_a_rule_is_refused_as_a_whole() {
         ),
         (&["Contact: <sip:c@d>, <sip:e@f>"], Refusal::TooMany),
         (&many, Refusal::TooMany),
+        (
+            &["Contact: <sip:alice@contoso.com;gr=urn:uuid:1>"],
+            Refusal::Circular,
+        ),
+        (
+            &["Contact: <sip:tgruu.x@Contoso.com;gr>"],
+            Refusal::Circular,
+        ),
     ];
     for (lines, expected) in cases {
         let user = User::default();
@@ -194,6 +202,7 @@ fn each_refusal_has_its_status() {
         (Refusal::NoOutbound, 439),
         (Refusal::TooBrief, 423),
         (Refusal::TooMany, 403),
+        (Refusal::Circular, 403),
     ] {
         assert_eq!(refusal.status(), status, "{refusal}");
     }

@@ -18,7 +18,8 @@ use super::keeping;
 use super::located;
 use super::route::{self, Leads, Routes};
 use super::{Ask, Context, Decision, Keeping, Plan, Record, Registering, Target, Towards, Why};
-use crate::msg::{Method, Name, Reply};
+use super::{refuse_tags, unsupported_tags};
+use crate::msg::{Method, Name};
 use base::net::{Peer, Role};
 use directory::User;
 use std::sync::Arc;
@@ -64,15 +65,9 @@ pub(crate) fn decide<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'
 const SUPPORTED: [&str; 3] = ["path", "outbound", "gruu"];
 
 fn register<'r>(context: &mut Context<'_>, ask: &Ask<'r>) -> Decision<'r> {
-    let mut required = ask.request.elements(Name::Require);
-    let unknown = |tag: &&str| {
-        !SUPPORTED
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(tag))
-    };
-    if let Some(tag) = required.find_map(|tag| tag.text().filter(unknown)) {
-        let reply = Reply::to(ask.request, 420).header(Name::Unsupported, tag);
-        return Decision::Reply(reply, Why::Unsupported);
+    let unknown = unsupported_tags(ask.request, &SUPPORTED);
+    if !unknown.is_empty() {
+        return refuse_tags(ask, unknown);
     }
     let known = identity::asserted(context, ask).or_else(|| identity::ticketed(context, ask));
     let user = match known.map_or_else(|| identity::settle(context, ask), Ok) {

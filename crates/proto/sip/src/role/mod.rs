@@ -108,15 +108,28 @@ fn to_ourselves<'r>(context: &Context<'_>, ask: &Ask<'r>) -> Option<Decision<'r>
 
 /// Refuses a request that demands an extension in this header: there is none that we must know to do our part.
 fn unsupported<'r>(ask: &Ask<'r>, demand: Name) -> Option<Decision<'r>> {
-    let request = ask.request;
-    request.get(demand)?;
-    let reply = request
-        .elements(demand)
-        .filter_map(|tag| tag.text())
-        .fold(Reply::to(request, 420), |reply, tag| {
+    ask.request.get(demand)?;
+    let tags = ask.request.elements(demand);
+    Some(refuse_tags(ask, tags.filter_map(|tag| tag.text())))
+}
+
+/// Answers 420 and names these extensions (RFC 3261 8.2.2.3).
+fn refuse_tags<'r>(ask: &Ask<'r>, tags: impl IntoIterator<Item = &'r str>) -> Decision<'r> {
+    let reply = tags
+        .into_iter()
+        .fold(Reply::to(ask.request, 420), |reply, tag| {
             reply.header(Name::Unsupported, tag)
         });
-    Some(Decision::Reply(reply, Why::Unsupported))
+    Decision::Reply(reply, Why::Unsupported)
+}
+
+/// The extensions that a request requires and that are none of these.
+pub(crate) fn unsupported_tags<'r>(request: &'r Message, known: &[&str]) -> Vec<&'r str> {
+    let required = request.elements(Name::Require);
+    required
+        .filter_map(|tag| tag.text())
+        .filter(|tag| !known.iter().any(|one| one.eq_ignore_ascii_case(tag)))
+        .collect()
 }
 
 /// Tells whether a request may be sent no further (RFC 3261 16.3 step 3).

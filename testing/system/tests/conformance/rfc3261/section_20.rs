@@ -81,6 +81,11 @@ pub(crate) const CASES: &[Case] = &[
         sentence: "Timestamp of an INVITE is in its 100",
         check: timestamp_in_a_hundred,
     },
+    Case {
+        section: "20.1",
+        sentence: "a media type with q=0 is not acceptable, and the most exact range decides",
+        check: accept_of_nothing,
+    },
 ];
 
 fn request(site: &Site) -> Result<(system::agent::Agent, Draft), Fault> {
@@ -168,5 +173,24 @@ fn timestamp_in_a_hundred(site: &Site) -> Verdict {
             .is_some_and(|value| value.starts_with("54.21")),
         "Timestamp is {there:?}"
     );
+    Ok(())
+}
+
+fn accept_of_nothing(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    for (accept, status) in [
+        ("application/pidf+xml;q=0", 406),
+        ("application/pidf+xml;q=0, */*;q=0.5", 406),
+        ("application/*;q=0.000, text/plain", 406),
+        ("", 406),
+        ("*/*;q=0, application/pidf+xml;q=0.1", 200),
+        ("APPLICATION/Pidf+Xml ; q=0.2", 200),
+    ] {
+        let request = watcher.request("SUBSCRIBE", &user.uri);
+        let request = request.with("Event", "presence").with("Expires", 0);
+        let answer = watcher.ask(&request.with("Accept", accept))?;
+        let got = answer.status();
+        ensure!(got == status, "{accept}: {got} in place of {status}");
+    }
     Ok(())
 }

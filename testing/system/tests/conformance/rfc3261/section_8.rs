@@ -35,6 +35,11 @@ pub(crate) const CASES: &[Case] = &[
         sentence: "a tag in To comes back as it was",
         check: a_tag_stays,
     },
+    Case {
+        section: "8.2.2.3",
+        sentence: "420 names every extension that is required and not understood",
+        check: every_extension,
+    },
 ];
 
 pub(crate) const SKIPPED: &[Skipped] = &[Skipped {
@@ -114,5 +119,24 @@ fn a_tag_stays(site: &Site) -> Verdict {
         "To is {:?}",
         answer.text(Name::To)
     );
+    Ok(())
+}
+
+fn every_extension(site: &Site) -> Verdict {
+    let mut agent = site.inside()?;
+    let aor = agent.aor().to_owned();
+    let (publish, subscribe) = (
+        agent.request("PUBLISH", &aor).with("Event", "presence"),
+        agent.request("SUBSCRIBE", &aor).with("Event", "presence"),
+    );
+    let register = agent.registration().with("Require", "path");
+    for request in [publish, subscribe, register] {
+        let method = request.method().to_owned();
+        let request = request.with("Require", "one, two").with("Require", "three");
+        let answer = agent.ask(&request)?;
+        is(&answer, 420)?;
+        let tags = system::agent::values(&answer, Name::Unsupported);
+        ensure!(tags == ["one", "two", "three"], "{method}: {tags:?}");
+    }
     Ok(())
 }

@@ -27,6 +27,11 @@ const CASES: &[Case] = &[
         sentence: "the Reason of a BYE passes as it is",
         check: of_a_bye,
     },
+    Case {
+        section: "2",
+        sentence: "several reasons, and those of protocols that are not known, pass as they are",
+        check: several,
+    },
 ];
 
 const REASON: &str = "Q.850;cause=16;text=\"Terminated\", SIP;cause=580";
@@ -77,4 +82,22 @@ fn of_a_bye(site: &Site) -> Verdict {
 #[test]
 fn conforms() {
     run(&RFC);
+}
+
+fn several(site: &Site) -> Verdict {
+    let mut call = Ringing::begin(site)?;
+    let (mut dialog, _) = call.accept()?;
+    let reasons = [
+        "Q.850;cause=16;text=\"Terminated\"",
+        "SIP;cause=600",
+        "X-ours;cause=7",
+    ];
+    let bye = call.caller.within(&mut dialog, "BYE");
+    let bye = reasons.iter().fold(bye, |bye, one| bye.with("Reason", one));
+    let sent = call.caller.begin(bye)?;
+    let came = call.callee.expect("BYE")?;
+    let said = system::agent::values(&came, Name::Reason);
+    ensure!(said == reasons, "Reason is {said:?}");
+    call.callee.answer(&came, 200)?;
+    is(&call.caller.expect_final(&sent)?, 200)
 }

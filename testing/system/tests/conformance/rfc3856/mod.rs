@@ -1,6 +1,6 @@
 //! RFC 3856 presence, with RFC 3857 (who watches) and RFC 3680 (where a user is registered).
 
-use sip::msg::Name;
+use sip::msg::{Message, Name};
 
 use super::watching::{notified, publish, says, subscribe};
 use super::{Case, Fault, Rfc, Site, Skipped, Verdict, ensure, is, run};
@@ -83,6 +83,26 @@ const OF_WATCHERS: &[Case] = &[
         sentence: "nobody else is told who watches a user",
         check: others_may_not,
     },
+    Case {
+        section: "4.4",
+        sentence: "an Accept without application/watcherinfo+xml is answered 406",
+        check: winfo_not_acceptable,
+    },
+    Case {
+        section: "4.7.1",
+        sentence: "the first document is the full state of version 0, and versions rise by one",
+        check: winfo_versions,
+    },
+    Case {
+        section: "4.7.1",
+        sentence: "a watcher who has left is no longer among those who watch",
+        check: winfo_left,
+    },
+    Case {
+        section: "4.10",
+        sentence: "a fetch tells who watches and does not begin to watch",
+        check: winfo_fetch,
+    },
 ];
 
 const OF_REGISTRATIONS: &[Case] = &[
@@ -95,6 +115,31 @@ const OF_REGISTRATIONS: &[Case] = &[
         section: "5.2",
         sentence: "versions begin at 0 and rise by one",
         check: versions,
+    },
+    Case {
+        section: "4.4",
+        sentence: "an Accept without application/reginfo+xml is answered 406",
+        check: reg_not_acceptable,
+    },
+    Case {
+        section: "4.5",
+        sentence: "nobody else is told where a user is registered",
+        check: reg_of_another,
+    },
+    Case {
+        section: "5.1",
+        sentence: "the document is the full state, of the address-of-record that was asked for",
+        check: reg_document,
+    },
+    Case {
+        section: "5.1",
+        sentence: "the id of a contact stays the same while it is bound",
+        check: reg_ids,
+    },
+    Case {
+        section: "4.7",
+        sentence: "a user who signs out is told to be terminated",
+        check: reg_terminated,
     },
 ];
 
@@ -253,4 +298,132 @@ fn versions(site: &Site) -> Verdict {
     says(&notified(&mut phone)?, "version=\"0\"")?;
     let _other = site.doors().sign_in_outside(&user)?;
     says(&notified(&mut phone)?, "version=\"1\"")
+}
+
+/// What stands between these in a document.
+fn between<'a>(body: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = body.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
+}
+
+fn body(notify: &Message) -> String {
+    String::from_utf8_lossy(notify.body()).into_owned()
+}
+
+fn refuses_another_type(site: &Site, event: &str) -> Verdict {
+    let mut user = site.inside()?;
+    let aor = user.aor().to_owned();
+    let request = user.request("SUBSCRIBE", &aor).with("Event", event);
+    is(
+        &user.ask(&request.with("Accept", "application/pidf+xml"))?,
+        406,
+    )
+}
+
+fn winfo_not_acceptable(site: &Site) -> Verdict {
+    refuses_another_type(site, "presence.winfo")
+}
+
+fn winfo_versions(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    subscribe(&mut user, &aor, "presence.winfo")?;
+    let first = notified(&mut user)?;
+    says(&first, "version=\"0\"")?;
+    says(&first, "state=\"full\"")?;
+    subscribe(&mut watcher, &aor, "presence")?;
+    says(&notified(&mut user)?, "version=\"1\"")
+}
+
+fn winfo_left(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    let mut watching = subscribe(&mut watcher, &aor, "presence")?;
+    notified(&mut watcher)?;
+    subscribe(&mut user, &aor, "presence.winfo")?;
+    says(&notified(&mut user)?, watcher.aor())?;
+    let end = watcher.within(&mut watching.dialog, "SUBSCRIBE");
+    let end = end.with("Event", "presence").with("Expires", 0);
+    is(&watcher.ask(&end)?, 200)?;
+    let told = body(&notified(&mut user)?);
+    let own = told
+        .split("<watcher ")
+        .find(|one| one.contains(watcher.aor()));
+    ensure!(
+        own.is_none_or(|one| one.contains("terminated")),
+        "still watching: {told}"
+    );
+    Ok(())
+}
+
+fn winfo_fetch(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    subscribe(&mut watcher, &aor, "presence")?;
+    notified(&mut watcher)?;
+    let request = user.request("SUBSCRIBE", &aor);
+    let fetch = request.with("Event", "presence.winfo").with("Expires", 0);
+    is(&user.ask(&fetch)?, 200)?;
+    let told = notified(&mut user)?;
+    says(&told, watcher.aor())?;
+    let state = told.text(Name::SubscriptionState).unwrap_or_default();
+    ensure!(
+        state.starts_with("terminated"),
+        "Subscription-State: {state}"
+    );
+    Ok(())
+}
+
+fn reg_not_acceptable(site: &Site) -> Verdict {
+    refuses_another_type(site, "reg")
+}
+
+fn reg_of_another(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let request = watcher.request("SUBSCRIBE", &user.uri);
+    is(&watcher.ask(&request.with("Event", "reg"))?, 403)
+}
+
+fn reg_document(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let aor = user.aor().to_owned();
+    subscribe(&mut user, &aor, "reg")?;
+    let told = notified(&mut user)?;
+    let media_type = told.text(Name::ContentType).unwrap_or_default();
+    ensure!(
+        media_type == "application/reginfo+xml",
+        "Content-Type: {media_type}"
+    );
+    says(&told, "state=\"full\"")?;
+    says(&told, &format!("aor=\"{aor}\""))?;
+    says(&told, "state=\"active\"")?;
+    says(&told, user.contact())
+}
+
+fn reg_ids(site: &Site) -> Verdict {
+    let user = site.user();
+    let mut phone = site.doors().sign_in_inside(&user)?;
+    subscribe(&mut phone, &user.uri, "reg")?;
+    let before = body(&notified(&mut phone)?);
+    let _other = site.doors().sign_in_outside(&user)?;
+    let after = body(&notified(&mut phone)?);
+    let id = between(&before, "<contact id=\"", "\"");
+    ensure!(
+        id.is_some_and(|id| after.contains(&format!("<contact id=\"{id}\""))),
+        "{id:?} is not in {after}"
+    );
+    Ok(())
+}
+
+fn reg_terminated(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let aor = user.aor().to_owned();
+    subscribe(&mut user, &aor, "reg")?;
+    notified(&mut user)?;
+    let goodbye = user.registration().set("Expires", 0);
+    let (_, answer) = user.prove(goodbye)?;
+    is(&answer, 200)?;
+    let told = user.expect("NOTIFY")?;
+    user.answer(&told, 200)?;
+    says(&told, "state=\"terminated\"")
 }

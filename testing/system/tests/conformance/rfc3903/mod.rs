@@ -3,7 +3,7 @@
 use sip::msg::Name;
 
 use super::watching::{notified, publication, publish, says, subscribe, tag_of};
-use super::{Case, Rfc, Site, Skipped, Verdict, ensure, is, run};
+use super::{Case, Fault, Rfc, Site, Skipped, Verdict, ensure, is, run};
 
 const RFC: Rfc = Rfc {
     number: 3903,
@@ -72,13 +72,60 @@ const CASES: &[Case] = &[
         sentence: "what several endpoints publish is kept apart by entity tags and told together",
         check: two_endpoints,
     },
+    Case {
+        section: "6",
+        sentence: "a PUBLISH that requires an extension that is not understood is answered 420 with Unsupported",
+        check: requires,
+    },
+    Case {
+        section: "6",
+        sentence: "without Expires the server chooses, and says so",
+        check: chosen_expiry,
+    },
+    Case {
+        section: "6",
+        sentence: "an Expires that is very long is answered with a shorter one",
+        check: long_expiry,
+    },
+    Case {
+        section: "6",
+        sentence: "a PUBLISH with a tag and a body replaces what that tag stands for",
+        check: replaces,
+    },
+    Case {
+        section: "6",
+        sentence: "a tag of one user fits no publication of another",
+        check: of_another,
+    },
+    Case {
+        section: "4",
+        sentence: "a PUBLISH makes no dialog: its answer has no Contact that would be used and no Record-Route",
+        check: no_dialog,
+    },
+    Case {
+        section: "6",
+        sentence: "a publication that was removed is gone, and its tag is answered 412",
+        check: tag_is_gone,
+    },
+    Case {
+        section: "6",
+        sentence: "a removal that comes again has the answer of the first time too",
+        check: removal_once_more,
+    },
 ];
 
-const SKIPPED: &[Skipped] = &[Skipped {
-    section: "4.2",
-    sentence: "a publisher does not send a PUBLISH before the last one is answered",
-    reason: "a rule for publishers; nothing here publishes",
-}];
+const SKIPPED: &[Skipped] = &[
+    Skipped {
+        section: "4.2",
+        sentence: "a publisher does not send a PUBLISH before the last one is answered",
+        reason: "a rule for publishers; nothing here publishes",
+    },
+    Skipped {
+        section: "6",
+        sentence: "a PUBLISH with several entity tags is refused",
+        reason: "SIP-If-Match holds one tag by its grammar; what else stands there fits nothing",
+    },
+];
 
 #[test]
 fn conforms() {
@@ -205,4 +252,95 @@ fn two_endpoints(site: &Site) -> Verdict {
     let notify = notified(&mut watcher)?;
     says(&notify, "<basic>closed</basic>")?;
     says(&notify, "<basic>open</basic>")
+}
+
+fn requires(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let request = publication(&mut user, "open").with("Require", "nothing-known");
+    let answer = user.ask(&request)?;
+    is(&answer, 420)?;
+    let tag = answer.text(Name::Unsupported);
+    ensure!(tag == Some("nothing-known"), "Unsupported is {tag:?}");
+    Ok(())
+}
+
+fn expiry_of(site: &Site, asked: Option<u32>) -> Result<Option<u32>, Fault> {
+    let mut user = site.inside()?;
+    let request = publication(&mut user, "open");
+    let request = match asked {
+        Some(asked) => request.with("Expires", asked),
+        None => request,
+    };
+    let answer = user.ask(&request)?;
+    is(&answer, 200)?;
+    Ok(answer.expires()?)
+}
+
+fn chosen_expiry(site: &Site) -> Verdict {
+    let chosen = expiry_of(site, None)?;
+    ensure!(chosen.is_some_and(|secs| secs > 0), "Expires is {chosen:?}");
+    Ok(())
+}
+
+fn long_expiry(site: &Site) -> Verdict {
+    let told = expiry_of(site, Some(4_000_000_000))?;
+    ensure!(
+        told.is_some_and(|secs| (1..=86_400).contains(&secs)),
+        "Expires is {told:?}"
+    );
+    Ok(())
+}
+
+fn replaces(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let tag = publish(&mut user, "open")?;
+    let change = publication(&mut user, "closed").with("SIP-If-Match", tag);
+    is(&user.ask(&change)?, 200)?;
+    subscribe(&mut watcher, user.aor(), "presence")?;
+    let told = notified(&mut watcher)?;
+    says(&told, "<basic>closed</basic>")?;
+    ensure!(says(&told, "<basic>open</basic>").is_err(), "both are told");
+    Ok(())
+}
+
+fn of_another(site: &Site) -> Verdict {
+    let (mut user, mut other) = (site.inside()?, site.inside()?);
+    let tag = publish(&mut user, "open")?;
+    let stolen = publication(&mut other, "closed").with("SIP-If-Match", tag);
+    is(&other.ask(&stolen)?, 412)
+}
+
+fn no_dialog(site: &Site) -> Verdict {
+    let mut user = site.outside()?;
+    let request = publication(&mut user, "open");
+    let (_, answer) = user.prove(request)?;
+    is(&answer, 200)?;
+    let route = answer.get(Name::RecordRoute);
+    ensure!(route.is_none(), "there is a Record-Route");
+    Ok(())
+}
+
+fn tag_is_gone(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let tag = publish(&mut user, "open")?;
+    let aor = user.aor().to_owned();
+    let removal = user.request("PUBLISH", &aor).with("Event", "presence");
+    let removal = removal.with("SIP-If-Match", &tag).with("Expires", 0);
+    is(&user.ask(&removal)?, 200)?;
+    let late = publication(&mut user, "closed").with("SIP-If-Match", tag);
+    is(&user.ask(&late)?, 412)
+}
+
+fn removal_once_more(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let tag = publish(&mut user, "open")?;
+    let aor = user.aor().to_owned();
+    let removal = user.request("PUBLISH", &aor).with("Event", "presence");
+    let removal = removal.with("SIP-If-Match", tag).with("Expires", 0);
+    let answer = user.ask(&removal)?;
+    is(&answer, 200)?;
+    let again = user.ask(&removal)?;
+    is(&again, 200)?;
+    ensure!(tag_of(&again)? == tag_of(&answer)?, "another tag");
+    Ok(())
 }

@@ -48,6 +48,11 @@ const CASES: &[Case] = &[
         sentence: "a request without Session-Expires gets none",
         check: none_is_added,
     },
+    Case {
+        section: "8.2",
+        sentence: "a 2xx without Session-Expires gets none",
+        check: none_in_the_answer,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[Skipped {
@@ -144,4 +149,19 @@ fn none_is_added(site: &Site) -> Verdict {
 #[test]
 fn conforms() {
     run(&RFC);
+}
+
+fn none_in_the_answer(site: &Site) -> Verdict {
+    let mut call = Ringing::begin_with(site, |invite| {
+        invite
+            .with("Supported", "timer")
+            .with("Session-Expires", 1800)
+    })?;
+    let accepted = call.callee.answer(&call.came, 200)?;
+    ensure!(accepted.get("Session-Expires").is_none(), "the phone asks");
+    let heard = call.caller.expect_status(&call.invite, 200)?;
+    for name in [Name::SessionExpires, Name::Require] {
+        ensure!(heard.get(name).is_none(), "it has {}", name.as_str());
+    }
+    Ok(())
 }

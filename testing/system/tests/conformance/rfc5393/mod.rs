@@ -3,7 +3,7 @@
 use sip::msg::Name;
 use system::agent::values;
 
-use super::ringing::{Fork, Ringing};
+use super::ringing::{Fork, QUIET, Ringing};
 use super::{Case, Fault, Rfc, Site, Verdict, ensure, is, run};
 
 const RFC: Rfc = Rfc {
@@ -42,6 +42,26 @@ const CASES: &[Case] = &[
         section: "5.3.3",
         sentence: "a fork wider than Max-Breadth is answered 440",
         check: breadth_is_exhausted,
+    },
+    Case {
+        section: "5.3.3",
+        sentence: "a request for one target keeps the Max-Breadth that it came with",
+        check: breadth_is_kept,
+    },
+    Case {
+        section: "5.3.3",
+        sentence: "a request with Max-Breadth 0 goes to nobody",
+        check: no_breadth,
+    },
+    Case {
+        section: "5.3.3",
+        sentence: "one group after another may use the whole breadth, since the one before has ended",
+        check: breadth_is_whole_again,
+    },
+    Case {
+        section: "4.2",
+        sentence: "a request whose Via repeats without our branch is no loop: Via alone proves nothing",
+        check: a_name_is_no_loop,
     },
 ];
 
@@ -114,4 +134,47 @@ fn breadth_is_exhausted(site: &Site) -> Verdict {
 #[test]
 fn conforms() {
     run(&RFC);
+}
+
+fn breadth_is_kept(site: &Site) -> Verdict {
+    let mut call = Ringing::begin_with(site, |invite| invite.with("Max-Breadth", 3))?;
+    let breadth = call.came.text(Name::MaxBreadth).map(str::to_owned);
+    ensure!(
+        breadth.as_deref() == Some("3"),
+        "Max-Breadth is {breadth:?}"
+    );
+    is(&call.refuse(486)?, 486)
+}
+
+fn no_breadth(site: &Site) -> Verdict {
+    let (mut caller, mut callee) = (site.inside()?, site.inside()?);
+    let request = caller.request("MESSAGE", callee.aor());
+    is(&caller.ask(&request.with("Max-Breadth", 0))?, 440)?;
+    callee.expect_none(QUIET, "a MESSAGE", sip::msg::Message::is_request)?;
+    Ok(())
+}
+
+fn breadth_is_whole_again(site: &Site) -> Verdict {
+    let mut fork = Fork::begin_with(site, &["1.0", "0.5"], |i| i.with("Max-Breadth", 1))?;
+    for phone in 0..2 {
+        let came = fork.answers(phone, 486)?;
+        let breadth = came.text(Name::MaxBreadth);
+        ensure!(breadth == Some("1"), "Max-Breadth is {breadth:?}");
+    }
+    is(&fork.caller.expect_final(&fork.invite)?, 486)
+}
+
+fn a_name_is_no_loop(site: &Site) -> Verdict {
+    let mut call = Ringing::begin(site)?;
+    let mut own = top_via(&call)?;
+    own.replace_range(
+        own.find(";branch=").unwrap_or(own.len())..,
+        ";branch=z9hG4bKanother",
+    );
+    let again = call.caller.request("MESSAGE", call.callee.aor());
+    let again = call.caller.begin(again.with("Via", own))?;
+    let came = call.callee.expect("MESSAGE")?;
+    call.callee.answer(&came, 200)?;
+    call.caller.expect_status(&again, 200)?;
+    is(&call.refuse(486)?, 486)
 }

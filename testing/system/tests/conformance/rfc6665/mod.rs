@@ -82,6 +82,56 @@ const CASES: &[Case] = &[
         sentence: "two subscriptions of one dialog with different ids are two",
         check: two_ids,
     },
+    Case {
+        section: "4.2.1.1",
+        sentence: "without Expires the default of the package is taken, and told",
+        check: default_expiry,
+    },
+    Case {
+        section: "4.2.1.1",
+        sentence: "a SUBSCRIBE is answered 200, whether or not its subscription is decided",
+        check: never_202,
+    },
+    Case {
+        section: "4.2.1.1",
+        sentence: "an Accept that the package cannot serve is answered 406",
+        check: accept,
+    },
+    Case {
+        section: "4.2.1.2",
+        sentence: "a refresh with another Expires moves the end of the subscription",
+        check: moved_end,
+    },
+    Case {
+        section: "4.2.2",
+        sentence: "the NOTIFYs of a dialog have its Call-ID, its tags and the Contact of the watcher as their Request-URI",
+        check: in_the_dialog,
+    },
+    Case {
+        section: "4.4.1",
+        sentence: "each SUBSCRIBE outside of a dialog makes a subscription of its own",
+        check: two_dialogs,
+    },
+    Case {
+        section: "8.2.1",
+        sentence: "a SUBSCRIBE within a dialog whose package is another is no refresh of it",
+        check: another_package,
+    },
+    Case {
+        section: "4.2.1.1",
+        sentence: "what a SUBSCRIBE requires and nobody understands is answered 420",
+        check: requires,
+    },
+    Case {
+        section: "4.3",
+        sentence: "a SUBSCRIBE for what a phone knows, and no server, goes to the phone within a dialog",
+        check: to_a_phone,
+    },
+    Case {
+        section: "8.2.1",
+        sentence: "package and id are compared byte by byte; the name of the parameter in any case",
+        check: ids_and_packages,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[
@@ -278,5 +328,162 @@ fn two_ids(site: &Site) -> Verdict {
         &watcher.ask(&refresh.with("Event", "presence;id=one"))?,
         200,
     )?;
+    notified(&mut watcher).map(drop)
+}
+
+fn default_expiry(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let request = watcher.request("SUBSCRIBE", &user.uri);
+    let answer = watcher.ask(&request.with("Event", "presence"))?;
+    is(&answer, 200)?;
+    let told = answer.expires()?;
+    ensure!(
+        told.is_some_and(|secs| (1..=3600).contains(&secs)),
+        "Expires: {told:?}"
+    );
+    notified(&mut watcher).map(drop)
+}
+
+fn never_202(site: &Site) -> Verdict {
+    let (mut watcher, mut user) = (site.inside()?, site.inside()?);
+    let aor = user.aor().to_owned();
+    is(&subscribe(&mut watcher, &aor, "presence")?.answer, 200)?;
+    notified(&mut watcher)?;
+    for event in ["presence.winfo", "reg"] {
+        is(&subscribe(&mut user, &aor, event)?.answer, 200)?;
+        notified(&mut user)?;
+    }
+    Ok(())
+}
+
+fn accept(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let aor = user.aor().to_owned();
+    for event in ["presence", "presence.winfo", "reg"] {
+        for accept in ["text/plain", "text/*, image/png;q=0.5"] {
+            let request = user.request("SUBSCRIBE", &aor).with("Event", event);
+            let answer = user.ask(&request.with("Accept", accept))?;
+            ensure!(
+                answer.status() == 406,
+                "{event}, {accept}: {}",
+                answer.status()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn moved_end(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let mut watching = subscribe(&mut watcher, &user.uri, "presence")?;
+    notified(&mut watcher)?;
+    let refresh = watcher.within(&mut watching.dialog, "SUBSCRIBE");
+    let refresh = refresh.with("Event", "presence").with("Expires", 120);
+    is(&watcher.ask(&refresh)?, 200)?;
+    let told = notified(&mut watcher)?;
+    let state = told.text(Name::SubscriptionState).unwrap_or_default();
+    let left = state.strip_prefix("active;expires=");
+    let left: Option<u32> = left.and_then(|secs| secs.parse().ok());
+    ensure!(
+        left.is_some_and(|secs| (1..=120).contains(&secs)),
+        "Subscription-State: {state}"
+    );
+    Ok(())
+}
+
+fn in_the_dialog(site: &Site) -> Verdict {
+    for mut watcher in [site.inside()?, site.outside()?] {
+        let watching = subscribe(&mut watcher, &site.user().uri, "presence")?;
+        let notify = notified(&mut watcher)?;
+        let dialog = &watching.dialog;
+        ensure!(notify.call_id()? == dialog.call_id, "another Call-ID");
+        ensure!(
+            notify.text(Name::From) == Some(&dialog.remote),
+            "From is {:?}",
+            notify.text(Name::From)
+        );
+        ensure!(
+            notify.text(Name::To) == Some(&dialog.local),
+            "To is {:?}",
+            notify.text(Name::To)
+        );
+        ensure!(
+            notify.uri() == watcher.contact(),
+            "it is for {}",
+            notify.uri()
+        );
+    }
+    Ok(())
+}
+
+fn two_dialogs(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let mut first = subscribe(&mut watcher, &user.uri, "presence")?;
+    notified(&mut watcher)?;
+    let mut second = subscribe(&mut watcher, &user.uri, "presence")?;
+    notified(&mut watcher)?;
+    let end = watcher.within(&mut first.dialog, "SUBSCRIBE");
+    is(
+        &watcher.ask(&end.with("Event", "presence").with("Expires", 0))?,
+        200,
+    )?;
+    notified(&mut watcher)?;
+    let refresh = watcher.within(&mut second.dialog, "SUBSCRIBE");
+    is(&watcher.ask(&refresh.with("Event", "presence"))?, 200)?;
+    notified(&mut watcher).map(drop)
+}
+
+fn another_package(site: &Site) -> Verdict {
+    let mut user = site.inside()?;
+    let aor = user.aor().to_owned();
+    let mut watching = subscribe(&mut user, &aor, "presence")?;
+    notified(&mut user)?;
+    let other = user.within(&mut watching.dialog, "SUBSCRIBE");
+    let answer = user.ask(&other.with("Event", "reg").with("Expires", 0))?;
+    is(&answer, 481)?;
+    let refresh = user.within(&mut watching.dialog, "SUBSCRIBE");
+    is(&user.ask(&refresh.with("Event", "presence"))?, 200)?;
+    notified(&mut user).map(drop)
+}
+
+fn requires(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    let request = watcher.request("SUBSCRIBE", &user.uri);
+    let request = request.with("Event", "presence").with("Require", "nothing");
+    let answer = watcher.ask(&request)?;
+    is(&answer, 420)?;
+    let tag = answer.text(Name::Unsupported);
+    ensure!(tag == Some("nothing"), "Unsupported is {tag:?}");
+    Ok(())
+}
+
+fn to_a_phone(site: &Site) -> Verdict {
+    let mut call = system::agent::Call::between(site.inside()?, site.outside()?)?;
+    for method in ["SUBSCRIBE", "NOTIFY"] {
+        call.caller_asks(method, 200)?;
+        call.callee_asks(method, 200)?;
+    }
+    Ok(())
+}
+
+fn ids_and_packages(site: &Site) -> Verdict {
+    let (mut watcher, user) = (site.inside()?, site.user());
+    // Nobody but a phone knows that package, and the asker is the only one there.
+    let own = watcher.aor().to_owned();
+    let other = watcher.request("SUBSCRIBE", &own);
+    is(&watcher.ask(&other.with("Event", "Presence"))?, 489)?;
+    let mut watching = subscribe(&mut watcher, &user.uri, "presence ; foo=1 ; ID=Seven")?;
+    notified(&mut watcher)?;
+    for (event, status) in [
+        ("presence;id=seven", 481),
+        ("presence", 481),
+        ("presence;xid=Seven", 481),
+        ("presence;id=Seven", 200),
+    ] {
+        let refresh = watcher.within(&mut watching.dialog, "SUBSCRIBE");
+        let answer = watcher.ask(&refresh.with("Event", event))?;
+        let got = answer.status();
+        ensure!(got == status, "{event}: {got} in place of {status}");
+    }
     notified(&mut watcher).map(drop)
 }
