@@ -11,6 +11,7 @@ use crate::msg::Message;
 use crate::offline::Kept;
 use crate::role::gruu::Wanted;
 use crate::role::{Assert, Plan, keeping, located};
+use base::UnixMillis;
 use base::net::{Face, FlowId, Link, Peer, Transport};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -46,11 +47,13 @@ impl Node {
         let Ok(request) = Message::parse(bytes, &self.server_limits) else {
             return Begun::Never;
         };
-        let (may_wait, targets) = self.with_context(|context| {
+        let received_at = UnixMillis(kept.received_at);
+        let (is_theirs, targets) = self.with_context(|context| {
             let targets = located::targets(context, &request, &kept.aor, &Wanted::Everyone);
-            (keeping::may_wait(context, &kept.aor, &kept.sender), targets)
+            let is_theirs = keeping::is_for(context, &kept.aor, &kept.sender, received_at);
+            (is_theirs, targets)
         });
-        if !may_wait {
+        if !is_theirs {
             return Begun::Never;
         }
         if targets.is_empty() || self.is_full_for(&request) {

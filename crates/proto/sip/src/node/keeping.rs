@@ -3,7 +3,7 @@
 use super::outgoing::say_length;
 use super::{Action, Node};
 use crate::msg::{Message, Name, date};
-use crate::offline::{Change, Kept};
+use crate::offline::{Change, Kept, Room, payer};
 use crate::role::{Assert, Keeping, Why};
 use base::net::{FlowId, Link};
 use base::timers::TimerId;
@@ -42,7 +42,8 @@ enum Stored {
         link: Arc<Link>,
         request: Message,
         aor: Arc<str>,
-        /// The room reserved for it.
+        /// Who answers for the room reserved for it, and how much that is.
+        payer: Box<str>,
         bytes: usize,
         /// Whether it was tried with phones of the user, or nowhere.
         is_tried: bool,
@@ -69,9 +70,15 @@ impl Node {
         };
         let waits = self.as_it_waits(request, &keeping.assert);
         let bytes = waits.len();
+        let is_asserted = matches!(keeping.assert, Assert::User(_));
+        let room = Room {
+            aor: &keeping.aor,
+            payer: payer(&keeping.sender, is_asserted),
+            bytes,
+        };
         let table = &self.shared.offline;
         let has_room = self.storing.len() < self.config.bounds.commits;
-        let reserved = has_room.then(|| table.reserve(&keeping.aor, bytes, offline.per_user));
+        let reserved = has_room.then(|| table.reserve(room, offline.per_user));
         let Some(Ok(id)) = reserved else {
             self.stats.kept_refused += 1;
             return false;
@@ -81,7 +88,7 @@ impl Node {
             id,
             aor: keeping.aor.to_string(),
             sender: keeping.sender.to_string(),
-            is_asserted: matches!(keeping.assert, Assert::User(_)),
+            is_asserted,
             received_at: self.now.wall.0,
             expires_at: keeping.expires_at.0,
             request: waits.to_vec(),
@@ -91,6 +98,7 @@ impl Node {
             link: Arc::clone(link),
             request: request.detach(),
             aor: Arc::clone(&keeping.aor),
+            payer: room.payer.into(),
             bytes,
             is_tried,
         };
@@ -154,10 +162,15 @@ impl Node {
                 link,
                 request,
                 aor,
+                payer,
                 bytes,
                 is_tried,
             } => {
-                let is_missed = self.shared.offline.settle(&aor, bytes);
+                let is_missed = self.shared.offline.settle(Room {
+                    aor: &aor,
+                    payer: &payer,
+                    bytes,
+                });
                 if !done {
                     return self.fail(flow, &link, &request, Why::Overloaded);
                 }

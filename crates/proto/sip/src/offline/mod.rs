@@ -12,6 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use table::Room;
 pub use table::{Counts, Table};
 
 use crate::record::{self, Unreadable};
@@ -35,6 +36,24 @@ pub struct Kept {
     pub expires_at: u64,
     /// The request, without Via, Route and credentials.
     pub request: Vec<u8>,
+}
+
+impl Kept {
+    /// Who answers for the room that it takes: a user of ours, or all users of a partner together, since how many those
+    /// are is the partner's business.
+    fn payer(&self) -> &str {
+        payer(&self.sender, self.is_asserted)
+    }
+}
+
+/// Who answers for a message of this sender.
+pub(crate) fn payer(sender: &str, is_asserted: bool) -> &str {
+    let domain = || sender.rsplit_once('@').map(|(_, domain)| domain);
+    if is_asserted {
+        sender
+    } else {
+        domain().unwrap_or(sender)
+    }
 }
 
 /// A change to what is kept.
@@ -74,6 +93,8 @@ pub struct Bounds {
     pub messages: usize,
     /// Bytes of their requests.
     pub bytes: usize,
+    /// Bytes of what one sender has sent, or one partner, so that nobody can fill it for all others.
+    pub of_sender: usize,
 }
 
 impl Default for Bounds {
@@ -81,6 +102,7 @@ impl Default for Bounds {
         Self {
             messages: 100_000,
             bytes: 64 << 20,
+            of_sender: 4 << 20,
         }
     }
 }

@@ -43,7 +43,8 @@ struct Inner {
     users: BTreeMap<Arc<str>, User>,
     /// What ends when.
     ends: BTreeSet<(u64, u64, Arc<str>)>,
-    /// With what is reserved.
+    /// Bytes by who answers for them, with what is reserved, as the two below.
+    senders: BTreeMap<Arc<str>, usize>,
     messages: usize,
     bytes: usize,
     latest: u64,
@@ -58,6 +59,17 @@ pub struct Counts {
     pub messages: usize,
     /// Bytes of their requests.
     pub bytes: usize,
+}
+
+/// The room that a message takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room<'a> {
+    /// Whom the message is for.
+    pub(crate) aor: &'a str,
+    /// Who answers for it.
+    pub(crate) payer: &'a str,
+    /// How long its request is.
+    pub(crate) bytes: usize,
 }
 
 /// There is no room for a message.
@@ -118,19 +130,21 @@ impl Table {
     }
 
     /// Takes room for a message to a user who may have `per_user`, and returns the message's number.
-    pub(crate) fn reserve(&self, aor: &str, bytes: usize, per_user: usize) -> Result<u64, Full> {
+    pub(crate) fn reserve(&self, room: Room<'_>, per_user: usize) -> Result<u64, Full> {
+        let Room { aor, payer, bytes } = room;
         let mut inner = self.lock();
+        let sent = inner.senders.get(payer).copied().unwrap_or(0);
         let known = inner.users.get(aor);
         let held = known.map_or(0, |user| user.kept.len() + user.reserved);
         let is_full = held >= per_user
             || inner.messages >= self.bounds.messages
-            || inner.bytes.saturating_add(bytes) > self.bounds.bytes;
+            || inner.bytes.saturating_add(bytes) > self.bounds.bytes
+            || sent.saturating_add(bytes) > self.bounds.of_sender;
         if is_full {
             return Err(Full);
         }
         inner.user(aor).1.reserved += 1;
-        inner.messages += 1;
-        inner.bytes += bytes;
+        inner.take(payer, bytes);
         inner.latest += 1;
         self.count(&inner);
         Ok(inner.latest)
@@ -138,13 +152,13 @@ impl Table {
 
     /// Gives reserved room back: the message is in the table, or will not be. True if somebody has looked for messages of
     /// the user meanwhile.
-    pub(crate) fn settle(&self, aor: &str, bytes: usize) -> bool {
+    pub(crate) fn settle(&self, room: Room<'_>) -> bool {
+        let Room { aor, payer, bytes } = room;
         let mut inner = self.lock();
         let (_, user) = inner.user(aor);
         user.reserved = user.reserved.saturating_sub(1);
         let is_missed = std::mem::take(&mut user.missed);
-        inner.messages = inner.messages.saturating_sub(1);
-        inner.bytes = inner.bytes.saturating_sub(bytes);
+        inner.give_back(payer, bytes);
         inner.forget_empty(aor);
         self.count(&inner);
         is_missed
@@ -216,8 +230,7 @@ impl Inner {
         let (name, user) = self.user(&kept.aor);
         user.kept.insert(kept.id, Arc::new(kept.clone()));
         self.ends.insert((kept.expires_at, kept.id, name));
-        self.messages += 1;
-        self.bytes += kept.request.len();
+        self.take(kept.payer(), kept.request.len());
     }
 
     fn remove(&mut self, aor: &str, id: u64) {
@@ -225,10 +238,29 @@ impl Inner {
         let user = self.users.get_mut(aor);
         if let Some(gone) = user.and_then(|user| user.kept.remove(&id)) {
             self.ends.remove(&(gone.expires_at, id, Arc::from(aor)));
-            self.messages = self.messages.saturating_sub(1);
-            self.bytes = self.bytes.saturating_sub(gone.request.len());
+            self.give_back(gone.payer(), gone.request.len());
         }
         self.forget_empty(aor);
+    }
+
+    fn take(&mut self, payer: &str, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+        match self.senders.get_mut(payer) {
+            Some(sent) => *sent += bytes,
+            None => drop(self.senders.insert(Arc::from(payer), bytes)),
+        }
+    }
+
+    fn give_back(&mut self, payer: &str, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(sent) = self.senders.get_mut(payer) {
+            *sent = sent.saturating_sub(bytes);
+            if *sent == 0 {
+                self.senders.remove(payer);
+            }
+        }
     }
 
     fn forget_empty(&mut self, aor: &str) {

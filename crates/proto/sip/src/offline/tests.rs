@@ -5,11 +5,13 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+const ALICE: &str = "sip:alice@contoso.com";
+
 fn kept(id: u64, aor: &str, expires_at: u64, bytes: usize) -> Kept {
     Kept {
         id,
         aor: aor.to_owned(),
-        sender: "sip:alice@contoso.com".to_owned(),
+        sender: ALICE.to_owned(),
         is_asserted: true,
         received_at: 1,
         expires_at,
@@ -22,11 +24,24 @@ fn removal(aor: &str, id: u64) -> Change {
     Change::Remove { aor, id }
 }
 
+fn room(aor: &str, bytes: usize) -> Room<'_> {
+    let payer = ALICE;
+    Room { aor, payer, bytes }
+}
+
+fn room_of(one: &Kept) -> Room<'_> {
+    Room {
+        aor: &one.aor,
+        payer: one.payer(),
+        bytes: one.request.len(),
+    }
+}
+
 /// Puts a message into a table as the node and the log do.
 fn put(table: &Table, aor: &str, expires_at: u64, bytes: usize) -> Result<u64, Full> {
-    let id = table.reserve(aor, bytes, 3)?;
+    let id = table.reserve(room(aor, bytes), 3)?;
     table.apply(&Change::Keep(kept(id, aor, expires_at, bytes)));
-    assert!(!table.settle(aor, bytes));
+    assert!(!table.settle(room(aor, bytes)));
     Ok(id)
 }
 
@@ -60,10 +75,10 @@ fn a_user_is_claimed_by_one_and_who_wants_it_meanwhile_is_heard() {
 #[test]
 fn who_signs_in_while_a_message_is_written_has_missed_it() {
     let table = Table::default();
-    let id = table.reserve("sip:bob@x", 1, 3).unwrap();
+    let id = table.reserve(room("sip:bob@x", 1), 3).unwrap();
     assert!(table.claim("sip:bob@x", UnixMillis(0)).is_none());
     table.apply(&Change::Keep(kept(id, "sip:bob@x", 10, 1)));
-    assert!(table.settle("sip:bob@x", 1));
+    assert!(table.settle(room("sip:bob@x", 1)));
     assert_eq!(table.claim("sip:bob@x", UnixMillis(0)).unwrap().id, id);
 }
 
@@ -94,11 +109,31 @@ fn what_has_expired_is_not_claimed_and_is_removed_in_order_of_time_a_batch_at_on
 }
 
 #[test]
+fn one_sender_cannot_fill_it_for_others_and_a_partner_is_one_sender() {
+    let table = Table::with(Bounds {
+        of_sender: 10,
+        ..Bounds::default()
+    });
+    let room = |payer| Room {
+        aor: "sip:bob@x",
+        payer,
+        bytes: 6,
+    };
+    let [ann, ben] = ["sip:ann@p.example", "sip:ben@p.example"];
+    assert!(table.reserve(room(payer(ann, false)), 9).is_ok());
+    assert_eq!(table.reserve(room(payer(ben, false)), 9), Err(Full));
+    assert!(table.reserve(room(payer(ann, true)), 9).is_ok());
+    assert!(table.reserve(room(payer(ben, true)), 9).is_ok());
+    table.settle(room(payer(ann, false)));
+    assert!(table.reserve(room(payer(ben, false)), 9).is_ok());
+}
+
+#[test]
 fn numbers_go_on_after_a_restart_even_where_the_latest_is_gone() {
     let table = Table::default();
     table.apply(&Change::Keep(kept(5, "sip:bob@x", 10, 1)));
     table.apply(&removal("sip:bob@x", 8));
-    assert_eq!(table.reserve("sip:bob@x", 1, 3), Ok(9));
+    assert_eq!(table.reserve(room("sip:bob@x", 1), 3), Ok(9));
 }
 
 /// What a table does, told slowly.
@@ -106,24 +141,25 @@ fn numbers_go_on_after_a_restart_even_where_the_latest_is_gone() {
 struct Slow {
     kept: BTreeMap<u64, Kept>,
     /// Messages on their way to the log.
-    reserved: Vec<(u64, String, usize)>,
+    reserved: Vec<Kept>,
 }
 
 impl Slow {
-    fn of_user(&self, aor: &str) -> usize {
-        let kept = self.kept.values().filter(|kept| kept.aor == aor);
-        kept.count()
-            + self
-                .reserved
-                .iter()
-                .filter(|(_, own, _)| own == aor)
-                .count()
+    fn all(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.values().chain(&self.reserved)
     }
 
-    fn bytes(&self) -> usize {
-        let kept = self.kept.values().map(|kept| kept.request.len());
-        kept.chain(self.reserved.iter().map(|(.., bytes)| *bytes))
-            .sum()
+    fn bytes(&self, fits: impl Fn(&Kept) -> bool) -> usize {
+        let those = self.all().filter(|kept| fits(kept));
+        those.map(|kept| kept.request.len()).sum()
+    }
+
+    fn has_room(&self, one: &Kept) -> bool {
+        let bytes = one.request.len();
+        self.all().filter(|kept| kept.aor == one.aor).count() < 3
+            && self.all().count() < BOUNDS.messages
+            && self.bytes(|_| true) + bytes <= BOUNDS.bytes
+            && self.bytes(|kept| kept.sender == one.sender) + bytes <= BOUNDS.of_sender
     }
 }
 
@@ -131,6 +167,7 @@ impl Slow {
 enum Step {
     Reserve {
         user: usize,
+        sender: usize,
         bytes: usize,
     },
     /// The log has answered about one that waits: written or not.
@@ -139,13 +176,14 @@ enum Step {
         done: bool,
         lasts: u64,
     },
-    /// The nth is delivered.
+    /// The oldest of a user is delivered.
     Deliver {
         user: usize,
     },
     Later {
         time: u64,
     },
+    /// The log gives a record again that a snapshot has already.
     Again {
         nth: usize,
     },
@@ -153,7 +191,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        3 => (0..3_usize, 0..50_usize).prop_map(|(user, bytes)| Step::Reserve { user, bytes }),
+        3 => (0..3_usize, 0..2_usize, 0..50_usize)
+            .prop_map(|(user, sender, bytes)| Step::Reserve { user, sender, bytes }),
         3 => (0..4_usize, any::<bool>(), 1..30_u64)
             .prop_map(|(nth, done, lasts)| Step::Written { nth, done, lasts }),
         2 => (0..3_usize).prop_map(|user| Step::Deliver { user }),
@@ -163,9 +202,11 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 const USERS: [&str; 3] = ["sip:a@x", "sip:b@x", "sip:c@x"];
+const SENDERS: [&str; 2] = [ALICE, "sip:dora@contoso.com"];
 const BOUNDS: Bounds = Bounds {
     messages: 6,
     bytes: 120,
+    of_sender: 80,
 };
 
 proptest! {
@@ -176,27 +217,24 @@ proptest! {
         let (table, mut slow, mut now) = (Table::with(BOUNDS), Slow::default(), 0);
         for step in steps {
             match step {
-                Step::Reserve { user, bytes } => {
-                    let aor = USERS[user];
-                    let all = slow.kept.len() + slow.reserved.len();
-                    let fits = slow.of_user(aor) < 3
-                        && all < BOUNDS.messages
-                        && slow.bytes() + bytes <= BOUNDS.bytes;
-                    let reserved = table.reserve(aor, bytes, 3);
-                    prop_assert_eq!(reserved.is_ok(), fits);
+                Step::Reserve { user, sender, bytes } => {
+                    let mut one = kept(0, USERS[user], 0, bytes);
+                    one.sender = SENDERS[sender].to_owned();
+                    let reserved = table.reserve(room_of(&one), 3);
+                    prop_assert_eq!(reserved.is_ok(), slow.has_room(&one));
                     if let Ok(id) = reserved {
-                        slow.reserved.push((id, aor.to_owned(), bytes));
+                        slow.reserved.push(Kept { id, ..one });
                     }
                 }
                 Step::Written { nth, done, lasts } => {
                     if nth < slow.reserved.len() {
-                        let (id, aor, bytes) = slow.reserved.remove(nth);
+                        let mut one = slow.reserved.remove(nth);
+                        one.expires_at = now + lasts;
                         if done {
-                            let kept = kept(id, &aor, now + lasts, bytes);
-                            table.apply(&Change::Keep(kept.clone()));
-                            slow.kept.insert(id, kept);
+                            table.apply(&Change::Keep(one.clone()));
+                            slow.kept.insert(one.id, one.clone());
                         }
-                        table.settle(&aor, bytes);
+                        table.settle(room_of(&one));
                     }
                 }
                 Step::Deliver { user } => {
@@ -218,7 +256,6 @@ proptest! {
                     }
                     slow.kept.retain(|_, kept| kept.expires_at > now);
                 }
-                // The log gives records again that a snapshot has already.
                 Step::Again { nth } => {
                     if let Some(kept) = slow.kept.values().nth(nth) {
                         table.apply(&Change::Keep(kept.clone()));
@@ -226,8 +263,8 @@ proptest! {
                 }
             }
             let counts = table.counts();
-            prop_assert_eq!(counts.messages, slow.kept.len() + slow.reserved.len());
-            prop_assert_eq!(counts.bytes, slow.bytes());
+            prop_assert_eq!(counts.messages, slow.all().count());
+            prop_assert_eq!(counts.bytes, slow.bytes(|_| true));
         }
         let copy = Table::default();
         table.snapshot(|change| copy.apply(&change));

@@ -13,6 +13,7 @@ use super::{Ask, Assert, Context, Keeping, Why};
 use crate::msg::{Message, Method, Name};
 use base::UnixMillis;
 use base::net::Role;
+use directory::User;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +41,11 @@ pub(crate) fn instead(context: &Context<'_>, ask: &Ask<'_>, assert: &Assert) -> 
         Assert::User(user) => Arc::clone(user),
         Assert::Keep | Assert::Strip => identity::claimed(request)?.into(),
     };
-    may_wait(context, &aor, &sender).then_some(())?;
+    let pool = &context.config.server.pool;
+    let is_home = |user: &User| user.enabled && user.home.as_str().eq_ignore_ascii_case(pool);
+    let is_welcome = context.users.find(&aor).is_some_and(|user| is_home(&user))
+        && is_for(context, &aor, &sender, context.now.wall);
+    is_welcome.then_some(())?;
     let expires_at = expires_at(request, context.now.wall, offline.keep)?;
     Some(Keeping {
         aor: aor.into(),
@@ -52,13 +57,16 @@ pub(crate) fn instead(context: &Context<'_>, ask: &Ask<'_>, assert: &Assert) -> 
     })
 }
 
-/// Tells whether a message of this sender may wait for, and be delivered to, a user: they are at home here and have not
-/// blocked the sender.
-pub(crate) fn may_wait(context: &Context<'_>, aor: &str, sender: &str) -> bool {
-    let pool = &context.config.server.pool;
-    context.users.find(aor).is_some_and(|user| {
-        user.enabled && user.home.as_str().eq_ignore_ascii_case(pool) && !user.blocks(sender)
-    })
+/// Tells whether a message of this sender is for the user who has the address now: they have not blocked the sender, and
+/// had the address when it came.
+pub(crate) fn is_for(
+    context: &Context<'_>,
+    aor: &str,
+    sender: &str,
+    received_at: UnixMillis,
+) -> bool {
+    let is_theirs = |user: &User| user.created <= received_at && !user.blocks(sender);
+    context.users.find(aor).is_some_and(|user| is_theirs(&user))
 }
 
 fn is_of_the_moment(request: &Message) -> bool {

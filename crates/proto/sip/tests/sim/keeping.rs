@@ -3,6 +3,7 @@
 use crate::deployment::{Deployment, FE1, user};
 use crate::phone::Phone;
 use crate::workers::{Asked, Workers};
+use base::UnixMillis;
 use base::net::FlowId;
 use directory::{Blocked, Change, Revision, User};
 use sip::Pending;
@@ -354,6 +355,24 @@ fn who_is_blocked_stores_nothing_and_is_not_delivered() {
     let phone = signs_in(&mut w, 0, 2);
     assert!(w.has_nothing(phone));
     assert_eq!(w.offline.counts().messages, 0, "what she had sent is gone");
+}
+
+/// Who gets an address that somebody else had before does not get their messages.
+#[test]
+fn what_was_written_to_a_user_before_is_not_for_the_next_of_the_same_name() {
+    let (mut w, alice) = front_end(Some(KEEPS));
+    assert_eq!(sends(&mut w, alice, 1, TEXT), 202);
+    let bob = User {
+        created: UnixMillis(1_800_000_000_001),
+        ..user("bob", "fepool01.contoso.net")
+    };
+    w.users.apply(Revision(11), Change::Put(bob));
+    w.wait(Duration::from_secs(1));
+    let phone = signs_in(&mut w, 0, 2);
+    assert!(w.has_nothing(phone));
+    assert_eq!(w.offline.counts().messages, 0);
+    w.close(phone);
+    assert_eq!(sends(&mut w, alice, 2, TEXT), 202);
 }
 
 #[test]
