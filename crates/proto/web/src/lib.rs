@@ -3,6 +3,7 @@
 //!
 //! - [`balance`] chooses among the members of a pool and keeps count of what each of them carries.
 //! - [`check`] refuses what no element of ours reads.
+//! - [`publish`] is the reverse proxy: where requests go on, and with which headers.
 //! - [`site`] is the web services of a Director or Front End.
 //! - [`ticket`] says who has proven a password, to every Director and Front End.
 //!
@@ -13,6 +14,7 @@
 pub mod balance;
 pub mod check;
 mod location;
+pub mod publish;
 pub mod site;
 pub mod ticket;
 
