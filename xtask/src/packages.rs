@@ -15,7 +15,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 13] = [
+const WANTED: [Package; 15] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
@@ -62,7 +62,15 @@ const WANTED: [Package; 13] = [
     },
     Package {
         name: "wrk",
-        wanted_for: "benches: the client of the VIP",
+        wanted_for: "interop and benches: a client of the VIP and of the reverse proxy",
+    },
+    Package {
+        name: "nghttp2-client",
+        wanted_for: "interop and benches: h2load, a client of HTTP/2",
+    },
+    Package {
+        name: "curl",
+        wanted_for: "interop: a browser",
     },
     Package {
         name: "iproute2",

@@ -125,6 +125,7 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
     answers.iter().try_for_each(|(name, answer)| match answer {
         Answer::Running(status) => {
             balanced(status, output)?;
+            published(name, status, output)?;
             abuse(name, status, output)?;
             health(name, status, output)
         }
@@ -150,6 +151,21 @@ fn balanced(status: &MachineStatus, output: &Output) -> anyhow::Result<()> {
     }
     output.line("")?;
     output.table(&table)
+}
+
+/// One line about what came by a reverse proxy.
+fn published(name: &str, status: &MachineStatus, output: &Output) -> anyhow::Result<()> {
+    let Some(proxy) = &status.published else {
+        return Ok(());
+    };
+    let count = |name: &str| proxy.counted.get(name).copied().unwrap_or_default();
+    let refused = count("refused") + count("misdirected") + count("outside_malformed");
+    output.line(format!(
+        "{name}: {} connections from outside, {} requests passed on, {refused} refused, {} without an answer",
+        proxy.connections,
+        count("passed"),
+        count("unanswered"),
+    ))
 }
 
 /// One line about a machine that has sources it does not serve.

@@ -4,11 +4,11 @@
 //! - [`signalling`]: Director, Edge and Front End. [`identify`]: the trust list.
 //! - [`directory_log`], [`directory_admin`], [`replication`]: the users, on the machine that masters them and elsewhere.
 //! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
-//! - [`balancer`]: the VIPs of pools. [`websites`]: what clients find over HTTP.
+//! - [`balancer`]: the VIPs of pools. [`publishing`]: the reverse proxy. [`websites`]: what clients find over HTTP.
 //!
-//! `balancer`, `directory_admin`, `health`, `names`, `replication`, `signalling` and `websites` do not use each
+//! `balancer`, `directory_admin`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
 //! other; `machine` puts them together.
-//! `directory_log` and `identify` are the ground that several stand on.
+//! `directory_log`, `identify` and `relay` are the ground that several stand on.
 
 pub mod balancer;
 pub mod directory_admin;
@@ -18,6 +18,8 @@ pub mod health;
 pub mod identify;
 pub mod machine;
 pub mod names;
+pub mod publishing;
+pub mod relay;
 pub mod replication;
 pub mod signalling;
 pub mod websites;

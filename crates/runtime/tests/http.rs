@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use crate::authority::Authority;
 use crate::phone::{PATIENCE, config};
 
-const NAME: &str = "web.example.com";
+pub(crate) const NAME: &str = "web.example.com";
 
 /// Says who asked for what, and how long the body was.
 struct Echo;
@@ -47,7 +47,7 @@ impl Site for Echo {
     }
 }
 
-struct Rig {
+pub(crate) struct Rig {
     serving: Serving,
     addr: SocketAddr,
 }
@@ -76,11 +76,21 @@ fn serve(tls: Option<Secured>, balancers: &[[u8; 4]], limits: Limits) -> Rig {
     }
 }
 
+/// Serves [`NAME`] over TLS, to whoever calls whatever name.
+pub(crate) fn named(authority: &Authority) -> Rig {
+    let (_folder, store) = store(authority);
+    serve(Some(Secured { store, names: None }), &[], Limits::default())
+}
+
 fn plain() -> Rig {
     serve(None, &[], Limits::default())
 }
 
 impl Rig {
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

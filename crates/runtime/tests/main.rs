@@ -17,6 +17,7 @@ mod disk;
 mod drain;
 mod echo;
 mod http;
+mod http_client;
 mod identity;
 mod metrics;
 mod reload;

@@ -3,7 +3,7 @@
 //! Nothing in here looks inside a role. A test starts what it needs ([`deployment`], [`kamailio`], [`phones`]), each on
 //! loopback addresses of its own ([`block`]), with names that only its own processes resolve ([`names`], [`zone`]) and
 //! certificates of a throwaway authority ([`authority`]). It speaks to the product as an operator ([`operator`]), as a
-//! client ([`tls`], [`sip_client`], and [`agent`] where it has to answer too) and as a stranger with a tool of another maker ([`stranger`]).
+//! client ([`tls`], [`sip_client`], and [`agent`] where it has to answer too) and as a stranger with a tool of another maker ([`stranger`]); [`web`] has browsers and sites.
 //!
 //! Two rules hold everywhere. Nothing waits for a time: every wait is for a line or a condition, with a deadline
 //! ([`process`]). A peer that is not installed, or a right that is missing, is said aloud ([`needs`]).
@@ -29,4 +29,5 @@ pub mod stranger;
 pub mod tls;
 pub mod torture;
 pub mod wait;
+pub mod web;
 pub mod zone;

@@ -71,6 +71,16 @@ pub struct Report {
     /// The pools whose VIPs it holds.
     #[serde(default)]
     pub balanced: Vec<Balanced>,
+    /// What came by it from outside, if it is a reverse proxy.
+    #[serde(default)]
+    pub published: Option<Published>,
+}
+
+/// What came by a reverse proxy.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Published {
+    /// What it counts, by name.
+    pub counted: BTreeMap<String, u64>,
 }
 
 /// A pool whose VIP a balancer holds.

@@ -7,11 +7,12 @@ use anyhow::Result;
 use super::Verdict;
 use crate::tree;
 
-/// `machine` puts these together; `directory_log` and `identify` are the ground that several stand on.
-const ROLES: [&str; 5] = [
+/// `machine` puts these together; `directory_log`, `identify` and `relay` are the ground that several stand on.
+const ROLES: [&str; 6] = [
     "balancer",
     "directory_admin",
     "names",
+    "publishing",
     "replication",
     "signalling",
 ];

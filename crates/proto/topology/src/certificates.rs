@@ -103,6 +103,11 @@ impl Topology {
         once(names)
     }
 
+    /// Returns the names at which clients outside look for their pool, which they may ask without TLS.
+    pub fn discovery_names(&self) -> impl Iterator<Item = Fqdn> {
+        self.per_domain(DISCOVER_OUTSIDE)
+    }
+
     /// Directors of every site are targets of sign-in; without any, the pool that masters the directory is.
     pub(crate) fn is_sign_in_pool(&self, pool: &Pool) -> bool {
         pool.role == Role::Director

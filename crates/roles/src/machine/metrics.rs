@@ -3,7 +3,7 @@
 use runtime::metrics::{Kind, Page};
 
 use super::status::MessageStatus;
-use super::{Shared, balanced};
+use super::{Shared, balanced, published};
 use crate::health::MemberStatus;
 
 /// Writes every number that a machine has.
@@ -52,6 +52,9 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
     }
     if let Some(vips) = &shared.vips {
         balanced::write(vips, machine, page);
+    }
+    if let Some(proxy) = &shared.proxy {
+        published::write(proxy, machine, page);
     }
     if let Some(directory) = &shared.directory {
         let users = u64::try_from(directory.directory().len()).unwrap_or(u64::MAX);

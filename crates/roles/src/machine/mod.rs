@@ -14,6 +14,7 @@ mod balanced;
 mod control;
 mod flows;
 mod metrics;
+mod published;
 mod publishing;
 mod services;
 mod start;
@@ -34,6 +35,7 @@ use topology::{Topology, View};
 pub use balanced::{BalancedMember, BalancedPool};
 pub use control::{Reply, Request};
 pub use flows::{FlowLive, FlowStatus};
+pub use published::ProxyStatus;
 pub use services::ServiceError;
 pub use start::{CONTROL_SOCKET, Options, StartError};
 pub use status::{
@@ -46,6 +48,7 @@ use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
 use crate::health::Board;
 use crate::names::Names;
+use crate::publishing::Counted;
 use crate::replication::StatusHandle;
 use crate::signalling::{Bindings, Messages, NodeStats};
 use crate::websites::Counters;
@@ -74,6 +77,8 @@ struct Shared {
     web: Option<WebCounts>,
     /// How this machine is.
     watch: Arc<Watch>,
+    /// What the reverse proxy counts, if this machine is one.
+    proxy: Option<Counted>,
     /// What the name service counts, if this machine has it.
     names: Option<Arc<Names>>,
     /// How others are, if this machine asks them.
@@ -105,6 +110,8 @@ pub struct Running {
     workers: Option<Workers<sip::Input>>,
     passing: Option<Passing>,
     sites: Option<Serving>,
+    /// The reverse proxy's threads.
+    published: Option<Serving>,
     services: Services,
 }
 
@@ -182,8 +189,9 @@ impl Running {
             .workers
             .map(|workers| workers.drain(grace))
             .unwrap_or_default();
+        let published = self.published.map(|serving| serving.drain(grace));
         let passed = self.passing.map(|passing| passing.drain(grace));
-        for ended in [web, passed].into_iter().flatten() {
+        for ended in [web, published, passed].into_iter().flatten() {
             drained.closed += ended.finished;
             drained.cut += ended.cut;
             drained.failed += ended.failed;

@@ -13,6 +13,7 @@ use topology::role_name;
 
 use super::balanced::{self, BalancedPool};
 use super::flows::{FlowStatus, flow_statuses};
+use super::published::{self, ProxyStatus};
 use super::{Shared, WebCounts};
 use crate::health::MemberStatus;
 use crate::replication;
@@ -49,6 +50,9 @@ pub struct MachineStatus {
     /// What was asked of its web sites, by name of the counter, if it has any.
     #[serde(default)]
     pub web: BTreeMap<String, u64>,
+    /// What came by it from outside, if it is a reverse proxy.
+    #[serde(default)]
+    pub published: Option<ProxyStatus>,
     /// How others are, if it asks them, as a name service does.
     #[serde(default)]
     pub health: Vec<MemberStatus>,
@@ -254,6 +258,7 @@ impl Shared {
             messages: self.message_status(),
             balanced: self.vips.as_ref().map(balanced::pools).unwrap_or_default(),
             web: self.web_status(),
+            published: self.proxy.as_ref().map(published::status),
             health: self.health_status(),
             certificates: self.certificate_statuses(),
         }

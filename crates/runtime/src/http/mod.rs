@@ -10,9 +10,12 @@
 //! What is refused before a site hears of it: heads that different readers could understand differently (`heads`), too
 //! large or too many headers, and whoever is over a bound of [`Limits`].
 //!
+//! [`client`] sends requests on to other servers, [`tunnel()`] joins connections that were upgraded.
+//!
 //! Not here: which hosts and paths there are, and what a request may carry; that is decided above.
 
 mod body;
+pub mod client;
 mod door;
 mod guarded;
 mod heads;
@@ -21,6 +24,7 @@ mod places;
 mod serve;
 mod stats;
 mod tls;
+mod tunnel;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -38,6 +42,7 @@ use tokio::task::LocalSet;
 pub use body::{Body, BodyError, BoxError, collect, empty, full};
 pub use limits::Limits;
 pub use stats::Stats;
+pub use tunnel::tunnel;
 
 use self::places::Places;
 use crate::passing::Ended;

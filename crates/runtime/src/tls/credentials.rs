@@ -129,6 +129,7 @@ pub struct Credentials {
     web: Arc<ServerConfig>,
     holders: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
+    web_client: Arc<ClientConfig>,
     chain: Vec<CertificateDer<'static>>,
 }
 
@@ -166,6 +167,12 @@ impl Credentials {
     #[must_use]
     pub fn client(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.client)
+    }
+
+    /// Returns the configuration for requests to web sites; it differs in what it says will be spoken.
+    #[must_use]
+    pub fn web_client(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.web_client)
     }
 
     /// Returns our certificate and what leads from it towards the CA.
@@ -335,6 +342,8 @@ impl Parts {
                 .with_client_cert_resolver(ours)
         };
         client.resumption = Resumption::disabled();
+        let mut web_client = client.clone();
+        web_client.alpn_protocols = vec![HTTP1.to_vec()];
 
         let anonymous = with_tickets(anonymous)?;
         let mut web = anonymous.clone();
@@ -346,6 +355,7 @@ impl Parts {
             web: Arc::new(web),
             holders: Arc::new(without_tickets(holders)),
             client: Arc::new(client),
+            web_client: Arc::new(web_client),
             chain: self.chain,
         })
     }

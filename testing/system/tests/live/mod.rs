@@ -8,6 +8,7 @@ mod kill;
 mod malformed;
 mod messages;
 mod names;
+mod published;
 mod reload;
 pub(crate) mod site;
 mod status;

@@ -3,6 +3,7 @@
 
 mod error;
 mod plan;
+mod published;
 mod secrets;
 mod sip;
 mod state;
@@ -10,6 +11,7 @@ mod vips;
 mod websites;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -89,6 +91,8 @@ impl Builder<'_> {
         let pools = Arc::new(pools);
         let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
         let (passing, vips) = self.vips(pools, &mut opened)?.unzip();
+        let faces = (inside.as_ref(), outside.as_ref());
+        let (published, proxy) = self.published(faces, &mut opened)?.unzip();
         let sites = self.open_sites(inside.as_ref(), &mut opened)?;
         let sip = self.start_sip(sip, users.as_ref(), &kept)?;
         let (workers, node) = sip.unzip();
@@ -123,6 +127,7 @@ impl Builder<'_> {
             vips,
             web,
             watch,
+            proxy,
             names: plan.names.as_ref().map(|plan| Arc::clone(&plan.names)),
             board: plan
                 .prober
@@ -135,21 +140,26 @@ impl Builder<'_> {
             ..plan
         };
         let folder = self.options.state.machine(&self.machine);
-        let socket = folder.join(CONTROL_SOCKET);
-        let services = Services::start(Arc::clone(&shared), &socket, plan).map_err(|source| {
-            StartError::Services {
-                machine: self.machine,
-                source,
-            }
-        })?;
+        let services = services(self.machine, &folder, &shared, plan)?;
         Ok(Running {
             shared,
             workers,
             passing,
             sites,
+            published,
             services,
         })
     }
+}
+
+fn services(
+    machine: String,
+    folder: &Path,
+    shared: &Arc<Shared>,
+    plan: Plan,
+) -> Result<Services, StartError> {
+    let started = Services::start(Arc::clone(shared), &folder.join(CONTROL_SOCKET), plan);
+    started.map_err(|source| StartError::Services { machine, source })
 }
 
 fn listener_statuses(view: &View, opened: &[SocketAddr]) -> Vec<ListenerStatus> {

@@ -1,0 +1,99 @@
+//! One request from outside: decided, passed on, answered.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Request, Response, StatusCode};
+use runtime::http::client::{Client, Outgoing};
+use runtime::http::{Body, Caller, Site};
+use web::check::Fault;
+use web::publish::{Arrival, BODY_MAX, Refusal, Way, outward};
+
+use super::{Publishing, Stats};
+use crate::relay::{self, Trouble};
+
+/// The reverse proxy on one thread.
+pub(super) struct Proxy {
+    pub(super) publishing: Arc<Publishing>,
+    /// Whether each door has TLS.
+    pub(super) secured: Vec<bool>,
+    pub(super) client: Client,
+    pub(super) stats: Arc<Stats>,
+    /// How long a WebSocket may be silent.
+    pub(super) idle: Duration,
+}
+
+impl Site for Proxy {
+    async fn answer(
+        self: Rc<Self>,
+        caller: Rc<Caller>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        let arrival = Arrival {
+            source: caller.source.ip(),
+            secured: self.secured.get(caller.door) == Some(&true),
+            server_name: caller.server_name.as_deref(),
+        };
+        let (parts, body) = request.into_parts();
+        match self.publishing.publication().decide(&parts, arrival) {
+            Ok(Way::Pass { target, websocket }) => {
+                let request = Request::from_parts(parts, body);
+                let passed = self.pass(target, websocket, arrival, request).await;
+                passed.unwrap_or_else(|trouble| self.unanswered(&trouble))
+            }
+            Ok(Way::Redirect { location, status }) => {
+                self.stats.redirected.add(1);
+                relay::redirect(status, location)
+            }
+            Err(refusal) => self.refused(refusal),
+        }
+    }
+}
+
+impl Proxy {
+    async fn pass(
+        &self,
+        target: usize,
+        websocket: bool,
+        arrival: Arrival<'_>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Trouble> {
+        let target = self.publishing.target_at(target);
+        let target = target.ok_or(Trouble::NoServer(None))?;
+        let (mut parts, body) = request.into_parts();
+        let client = parts.extensions.remove::<OnUpgrade>();
+        let client = client.filter(|_| websocket);
+        outward(&mut parts, arrival, websocket);
+        let request = Request::from_parts(parts, Outgoing::of(body, BODY_MAX));
+        let first = target.first(arrival.secured);
+        let choice = target.servers.choice(arrival.source, first);
+        let response = relay::send(&self.client, choice, request).await?;
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let answer = relay::answer(response, client, self.idle)?;
+        self.stats.passed.add(1);
+        self.stats.websockets.add(u64::from(switched));
+        Ok(answer)
+    }
+
+    fn refused(&self, refusal: Refusal) -> Response<Body> {
+        tracing::debug!(%refusal, "a request from outside was refused");
+        if refusal == Refusal::Fault(Fault::Misdirected) {
+            self.stats.misdirected.add(1);
+        } else {
+            self.stats.refused.add(1);
+        }
+        relay::refuse(refusal.status(), refusal.ends_connection())
+    }
+
+    fn unanswered(&self, trouble: &Trouble) -> Response<Body> {
+        self.stats.unanswered.add(1);
+        let cause = std::error::Error::source(trouble).map(ToString::to_string);
+        tracing::debug!(error = %trouble, cause, "a request from outside got no answer");
+        // What is left of the request's body is not read.
+        let status = trouble.status();
+        relay::refuse(status, status.is_client_error())
+    }
+}

@@ -1,0 +1,221 @@
+//! What strangers try at the reverse proxy; after each family a browser beside them is served.
+
+use system::needs::{Need, are_met};
+use system::stranger::{Door, Outcome, knock};
+
+use super::place::{DIRECTORS, DISCOVER, FRONT_END, MEET, Place};
+
+/// Says something over TLS and returns the first status.
+fn status(place: &Place, text: &str) -> String {
+    let heard = place.say(text.as_bytes());
+    heard.get(9..12).unwrap_or("none").to_owned()
+}
+
+fn is_well(place: &Place) {
+    let text = format!("GET /well HTTP/1.1\r\nHost: {DIRECTORS}\r\nConnection: close\r\n\r\n");
+    assert_eq!(status(place, &text), "200");
+}
+
+#[test]
+fn openssl_finds_every_published_name_proven_and_no_other() {
+    if !are_met("published names", &[Need::Program("openssl")]) {
+        return;
+    }
+    let place = Place::running();
+    let _site = place.site("dir01");
+    let folder = tempfile::tempdir().unwrap();
+    let root = place.operator().root();
+    let try_name = |name: &str, request: &str| {
+        let door = Door {
+            address: place.https(),
+            name,
+            root: &root,
+        };
+        knock(door, None, request, folder.path()).unwrap()
+    };
+    for name in [DIRECTORS, FRONT_END, MEET, DISCOVER, "dialin.contoso.com"] {
+        let heard = try_name(name, &format!("GET / HTTP/1.1\nHost: {name}\n\n"));
+        assert!(matches!(heard, Outcome::Answered(_)), "{name} {heard:?}");
+    }
+    for name in [
+        "rp.contoso.net",
+        "webdir.contoso.net",
+        "unknown.contoso.com",
+    ] {
+        let heard = try_name(name, &format!("GET / HTTP/1.1\nHost: {name}\n\n"));
+        assert!(heard.is_alert("access denied"), "{name} {heard:?}");
+    }
+}
+
+#[test]
+fn names_that_do_not_fit_get_an_answer_that_tells_nothing() {
+    let place = Place::running();
+    let site = place.site("dir01");
+    let asking = |host: &str| {
+        let text = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        place.say(text.as_bytes())
+    };
+    let wrong_pair = asking(FRONT_END);
+    let unknown = asking("fe.contoso.net");
+    assert!(wrong_pair.starts_with("HTTP/1.1 421 "), "{wrong_pair}");
+    let told = |answer: &str| answer.split("\r\n\r\n").nth(1).map(str::to_owned);
+    assert_eq!(told(&wrong_pair), told(&unknown));
+    assert!(!wrong_pair.contains("contoso"), "{wrong_pair}");
+    assert!(site.requests().is_empty());
+    is_well(&place);
+}
+
+#[test]
+fn requests_that_can_be_read_in_two_ways_never_reach_a_site() {
+    let place = Place::running();
+    let site = place.site("dir01");
+    let host = format!("Host: {DIRECTORS}\r\n");
+    let families = [
+        (
+            "content-length and transfer-encoding",
+            format!(
+                "POST / HTTP/1.1\r\n{host}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+            "400",
+        ),
+        (
+            "transfer-encoding and content-length",
+            format!(
+                "POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"
+            ),
+            "400",
+        ),
+        (
+            "two lengths",
+            format!("POST / HTTP/1.1\r\n{host}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde"),
+            "400",
+        ),
+        (
+            "a list of lengths",
+            format!("POST / HTTP/1.1\r\n{host}Content-Length: 4, 4\r\n\r\nabcd"),
+            "400",
+        ),
+        (
+            "another coding",
+            format!(
+                "POST / HTTP/1.1\r\n{host}Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"
+            ),
+            "501",
+        ),
+        (
+            "coding in disguise",
+            format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a folded line",
+            format!("GET / HTTP/1.1\r\n{host}X: a\r\n b\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a lone LF",
+            format!("GET / HTTP/1.1\r\n{host}X: a\nY: b\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a lone CR",
+            format!("GET / HTTP/1.1\r\n{host}X: a\rY: b\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a space before the colon",
+            format!("GET / HTTP/1.1\r\n{host}X : a\r\n\r\n"),
+            "400",
+        ),
+        (
+            "no host",
+            "GET / HTTP/1.1\r\nConnection: close\r\n\r\n".to_owned(),
+            "400",
+        ),
+        (
+            "two hosts",
+            format!("GET / HTTP/1.1\r\n{host}{host}Connection: close\r\n\r\n"),
+            "400",
+        ),
+        (
+            "an address for another host",
+            format!("GET https://{MEET}/ HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            "400",
+        ),
+        (
+            "CONNECT",
+            format!("CONNECT fe.contoso.net:443 HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            "501",
+        ),
+        (
+            "dots",
+            format!("GET /a/../admin HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            "400",
+        ),
+        (
+            "dots in disguise",
+            format!("GET /a/%2e%2e/admin HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a hidden slash",
+            format!("GET /a%2fadmin HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a backslash",
+            format!("GET /a\\admin HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+            "400",
+        ),
+        (
+            "a header of everybody's taken off",
+            format!("GET / HTTP/1.1\r\n{host}Connection: close, X-Forwarded-For\r\n\r\n"),
+            "400",
+        ),
+    ];
+    for (family, text, expected) in families {
+        assert_eq!(status(&place, &text), expected, "{family}");
+        is_well(&place);
+    }
+    let seen = site.requests();
+    assert!(
+        seen.iter().all(|head| head.starts_with("GET /well ")),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn floods_of_headers_and_endless_heads_are_refused() {
+    let place = Place::running();
+    let _site = place.site("dir01");
+    let head = format!("GET / HTTP/1.1\r\nHost: {DIRECTORS}\r\n");
+    let many = format!("{head}{}\r\n", "X: y\r\n".repeat(200));
+    assert_eq!(status(&place, &many), "431");
+    let long = format!("{head}X: {}\r\n\r\n", "y".repeat(17 << 10));
+    assert_eq!(status(&place, &long), "431");
+    let target = format!(
+        "GET /{} HTTP/1.1\r\nHost: {DIRECTORS}\r\nConnection: close\r\n\r\n",
+        "a".repeat(9000)
+    );
+    assert_eq!(status(&place, &target), "414");
+    is_well(&place);
+}
+
+#[test]
+fn slow_clients_hold_up_nobody_else() {
+    let place = Place::running();
+    let _site = place.site("dir01");
+    let mut slow: Vec<_> = (0..100).map(|_| place.wire(DIRECTORS)).collect();
+    for (at, wire) in slow.iter_mut().enumerate() {
+        let begun = match at % 3 {
+            0 => "GET / HT".to_owned(),
+            1 => format!("GET / HTTP/1.1\r\nHost: {DIRECTORS}\r\nX: "),
+            _ => format!("POST / HTTP/1.1\r\nHost: {DIRECTORS}\r\nContent-Length: 9\r\n\r\nab"),
+        };
+        wire.send(begun.as_bytes()).unwrap();
+    }
+    for _ in 0..20 {
+        is_well(&place);
+    }
+    assert!(place.counted("outside_open") >= 100);
+}
