@@ -29,7 +29,7 @@ fn the_plan_can_be_read_by_programs() {
     let answer = vestibule(&["--json", "check", "reference.toml"]);
     let plan: Value = serde_json::from_str(&answer.out).unwrap();
     let machines = plan["machines"].as_array().unwrap();
-    assert_eq!(machines.len(), 8);
+    assert_eq!(machines.len(), 9);
     assert_eq!(machines[0]["fqdn"], "edge01.contoso.net");
     assert_eq!(
         machines[0]["listeners"][0]["flows"]

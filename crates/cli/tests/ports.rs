@@ -86,7 +86,12 @@ fn the_summary_narrows_to_a_machine_or_a_role() {
     };
     let dns = of(&["--machine", "DNS01.contoso.net"]);
     assert_eq!(dns, ["17", "17", "18", "18", "18", "24", "30", "31", "31"]);
-    assert_eq!(of(&["--role", "dns"]), dns);
+    let outer = of(&["--machine", "ns01.contoso.net"]);
+    assert_eq!(
+        outer,
+        [&dns[..], &["32".to_owned(), "32".to_owned()]].concat()
+    );
+    assert_eq!(of(&["--role", "dns"]), outer);
     assert_eq!(
         of(&["--role", "load-balancer"]),
         of(&["--machine", "lb01.contoso.net"])

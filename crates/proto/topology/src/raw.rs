@@ -218,7 +218,7 @@ pub(crate) struct RawMachine {
     /// Its address on the organisation's network.
     #[schemars(required)]
     pub(crate) address: Option<At<String>>,
-    /// Its address outside (edge, reverse_proxy).
+    /// Its address outside: edge and reverse_proxy must have one, dns may, and answers there for the outside.
     pub(crate) external: Option<At<String>>,
     /// Where its reverse proxy listens outside. Default: `external`. Needed where the machine is an edge as well.
     pub(crate) published: Option<At<String>>,

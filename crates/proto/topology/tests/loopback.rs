@@ -30,7 +30,7 @@ fn every_machine_and_vip_has_its_own_address_in_the_order_of_the_file() {
         "127.40.7.10"
     );
     let vip = topology.pool("dirpool01.contoso.net").unwrap().vip.unwrap();
-    assert_eq!(vip.to_string(), "127.40.7.11");
+    assert_eq!(vip.to_string(), "127.40.7.13");
     assert_eq!(topology, reference().on_loopback(BASE));
 }
 
@@ -102,7 +102,7 @@ fn addresses_wrap_within_loopback() {
         .iter()
         .map(|machine| machine.address.to_string())
         .collect();
-    assert_eq!(addresses.len(), 8);
+    assert_eq!(addresses.len(), 9);
     assert!(!addresses.contains("127.255.255.255") && !addresses.contains("127.0.0.0"));
 }
 

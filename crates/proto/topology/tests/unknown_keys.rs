@@ -98,5 +98,5 @@ fn the_schema_tells_what_every_key_is_for() {
 #[test]
 fn a_shortest_file_and_a_long_one_are_in_order() {
     assert_eq!(parse(SHORTEST).machines().len(), 1);
-    assert_eq!(parse(REFERENCE).machines().len(), 8);
+    assert_eq!(parse(REFERENCE).machines().len(), 9);
 }

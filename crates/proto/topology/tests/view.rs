@@ -172,7 +172,7 @@ fn every_name_of_a_server_is_trusted_with_its_role() {
     );
     assert_eq!(
         view.trust.len(),
-        8 + 3,
+        9 + 3,
         "eight machines, three pools of another name"
     );
 }

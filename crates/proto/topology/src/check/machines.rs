@@ -116,7 +116,7 @@ fn pools<'a, 'r>(
     found
 }
 
-/// The outside addresses: of Edges and reverse proxies, and of no others.
+/// The outside addresses: Edges and reverse proxies must have them, a name service may, and nobody else.
 fn outside(
     machine: &RawMachine,
     span: &Range<usize>,
@@ -127,12 +127,13 @@ fn outside(
         roles.contains(&Role::Edge),
         roles.contains(&Role::ReverseProxy),
     );
+    let names = roles.contains(&Role::Dns);
     let keys = [
         (
             "external",
             &machine.external,
-            edge || proxy,
-            "edge and reverse_proxy",
+            edge || proxy || names,
+            "edge, reverse_proxy and dns",
         ),
         ("published", &machine.published, proxy, "reverse_proxy"),
     ];
@@ -156,7 +157,7 @@ fn outside(
         .as_ref()
         .and_then(|text| address(text, sink));
     let published = published.or(external).filter(|_| proxy);
-    (external.filter(|_| edge || proxy), published)
+    (external.filter(|_| edge || proxy || names), published)
 }
 
 fn sip_roles(at: &At<String>, pools: &[&Draft<'_>], sink: &mut Sink) {

@@ -31,6 +31,8 @@ const WEB_HTTPS: Service = tcp(Protocol::Https, Security::Tls, Port::WebHttps);
 const EXTERNAL_HTTP: Service = tcp(Protocol::Http, Security::Plain, Port::WebExternalHttp);
 const EXTERNAL_HTTPS: Service = tcp(Protocol::Https, Security::Tls, Port::WebExternalHttps);
 const INTER_SERVER: Service = tcp(Protocol::Https, Security::Mutual, Port::InterServer);
+const DNS_UDP: Service = udp(Protocol::Dns, Security::Plain, Port::Dns);
+const DNS_TCP: Service = tcp(Protocol::Dns, Security::Plain, Port::Dns);
 const LOG_COMMAND: Service = tcp(Protocol::Logging, Security::Mutual, Port::LogCommand);
 const LOG_SEARCH: Service = tcp(Protocol::Logging, Security::Mutual, Port::LogSearch);
 const LOG_TAIL: Service = tcp(Protocol::Logging, Security::Mutual, Port::LogTail);
@@ -338,10 +340,7 @@ pub const TABLE: &[Flow] = &[
             from: &[End::EveryMachine],
             to: &[End::Of(Role::Dns)],
         }],
-        services: &[
-            udp(Protocol::Dns, Security::Plain, Port::Dns),
-            tcp(Protocol::Dns, Security::Plain, Port::Dns),
-        ],
+        services: &[DNS_UDP, DNS_TCP],
         origin: Origin::Derived,
         purpose: Text {
             en: "names",
@@ -552,10 +551,7 @@ pub const TABLE: &[Flow] = &[
             from: &[EDGE],
             to: &[End::Outside],
         }],
-        services: &[
-            udp(Protocol::Dns, Security::Plain, Port::Dns),
-            tcp(Protocol::Dns, Security::Plain, Port::Dns),
-        ],
+        services: &[DNS_UDP, DNS_TCP],
         origin: Origin::Derived,
         purpose: Text {
             en: "names of federation partners",
@@ -593,10 +589,7 @@ pub const TABLE: &[Flow] = &[
             from: &[End::Clients],
             to: &[End::Of(Role::Dns)],
         }],
-        services: &[
-            udp(Protocol::Dns, Security::Plain, Port::Dns),
-            tcp(Protocol::Dns, Security::Plain, Port::Dns),
-        ],
+        services: &[DNS_UDP, DNS_TCP],
         origin: Origin::Derived,
         purpose: Text {
             en: "names for clients",
@@ -605,6 +598,23 @@ pub const TABLE: &[Flow] = &[
         note: Text {
             en: "Phones and browsers inside find their servers by name.",
             ko: "내부의 전화와 브라우저는 이름으로 서버를 찾습니다.",
+        },
+    },
+    Flow {
+        id: 32,
+        legs: &[Leg {
+            from: &[End::Outside],
+            to: &[End::Of(Role::Dns)],
+        }],
+        services: &[DNS_UDP, DNS_TCP],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "public names",
+            ko: "공용 이름",
+        },
+        note: Text {
+            en: "Only a name service that has an address outside; it answers there with what the outside may know.",
+            ko: "외부 주소가 있는 이름 서비스에만 해당합니다. 외부에 알려도 되는 이름만 응답합니다.",
         },
     },
 ];
