@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -53,6 +53,18 @@ pub struct Facts {
     /// Where a phone outside signs in; empty where there is no Edge.
     #[serde(deserialize_with = "or_default")]
     pub outside: Entrance,
+    /// Who answers for names.
+    pub name_servers: NameServers,
+}
+
+/// The name services of a deployment.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub struct NameServers {
+    /// For those inside.
+    pub inside: Option<SocketAddrV4>,
+    /// For those outside.
+    pub outside: Option<SocketAddrV4>,
 }
 
 /// Reads `null` as nothing.

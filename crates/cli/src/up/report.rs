@@ -1,19 +1,19 @@
 //! What `up` says when everything runs: machines, flows, users, and how a phone signs in.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use base::net::Face;
-use roles::machine::{FlowLive, MachineStatus};
+use roles::machine::{FlowLive, MachineStatus, face_name};
 use serde::Serialize;
 use topology::flows::{Protocol, TABLE};
 use topology::{RecordData, Topology};
 
 use super::demo::DemoUser;
-use super::sign_in::{self, Entrance};
+use super::sign_in::{self, Entrance, NameServers};
 use crate::output::{Output, Table};
 
 /// Everything that is said.
@@ -33,6 +33,7 @@ struct Facts<'a> {
     users: &'a [DemoUser],
     inside: Option<Entrance>,
     outside: Option<Entrance>,
+    name_servers: NameServers,
     state: &'a Path,
     ca: PathBuf,
     took_ms: u128,
@@ -55,7 +56,7 @@ impl Report<'_> {
             output.line("")?;
         }
         let user = self.users.first();
-        sign_in::print(self.topology, self.state, self.name_server(), user, output)?;
+        sign_in::print(self.topology, self.state, self.name_servers(), user, output)?;
         let listening = self
             .statuses
             .iter()
@@ -76,6 +77,7 @@ impl Report<'_> {
             users: self.users,
             inside: Entrance::inside(self.topology),
             outside: Entrance::outside(self.topology),
+            name_servers: self.name_servers(),
             state: self.state,
             ca: self.state.join("ca").join("ca.pem"),
             took_ms: self.took.as_millis(),
@@ -141,10 +143,19 @@ impl Report<'_> {
         table
     }
 
-    fn name_server(&self) -> Option<SocketAddr> {
-        let mut listeners = self.statuses.iter().flat_map(|status| &status.listeners);
-        let dns = listeners.find(|one| one.open && one.protocol == Protocol::Dns.name());
-        dns.map(|one| one.address)
+    fn name_servers(&self) -> NameServers {
+        let on = |face: Face| {
+            let mut listeners = self.statuses.iter().flat_map(|status| &status.listeners);
+            let dns = listeners.find(|one| {
+                let is_dns = one.protocol == Protocol::Dns.name();
+                one.open && is_dns && one.face == face_name(face)
+            });
+            dns.map(|one| one.address)
+        };
+        NameServers {
+            inside: on(Face::Inside),
+            outside: on(Face::Outside),
+        }
     }
 
     /// Writes the names in the form of hosts(5), for those who want them in /etc/hosts.

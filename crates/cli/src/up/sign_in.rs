@@ -41,11 +41,31 @@ impl Entrance {
     }
 }
 
+/// Who answers for the names of the deployment, inside and outside.
+#[derive(Clone, Copy, Serialize)]
+pub(super) struct NameServers {
+    pub(super) inside: Option<SocketAddr>,
+    pub(super) outside: Option<SocketAddr>,
+}
+
+impl NameServers {
+    /// What is said of them, before other ways to the names.
+    fn told(self) -> Option<String> {
+        match (self.inside, self.outside) {
+            (Some(inside), Some(outside)) => {
+                Some(format!("ask the name server {inside} (outside {outside})"))
+            }
+            (Some(one), None) | (None, Some(one)) => Some(format!("ask the name server {one}")),
+            (None, None) => None,
+        }
+    }
+}
+
 /// Prints what a phone on this machine has to be told.
 pub(super) fn print(
     topology: &Topology,
     state: &Path,
-    name_server: Option<SocketAddr>,
+    name_servers: NameServers,
     user: Option<&DemoUser>,
     output: &Output,
 ) -> anyhow::Result<()> {
@@ -59,8 +79,8 @@ pub(super) fn print(
         "  trust     {}",
         state.join("ca").join("ca.pem").display()
     ))?;
-    output.line(match name_server {
-        Some(address) => format!("  names     ask the name server {address}, or {hosts}"),
+    output.line(match name_servers.told() {
+        Some(servers) => format!("  names     {servers}, or {hosts}"),
         None => format!("  names     {hosts}; this topology has no name server"),
     })?;
     for (place, entrance) in [("inside ", &inside), ("outside", &outside)] {

@@ -3,12 +3,15 @@
 //! Inside, one default certificate per machine: its subject is the pool, since peers and clients ask for the pool by
 //! name; it also carries the machine's own name, which others use to tell members apart, and the names of the web
 //! sites that it serves. An Edge and a reverse proxy have a second certificate for the outside, which carries public
-//! names only, so that nothing of the inside is told to strangers; with federation that of an Edge proves the SIP domains
-//! to partners. Wildcards are never asked for.
+//! names only, so that nothing of the inside is told to strangers. Wildcards are never asked for.
+//!
+//! Who finds its server by the records of a SIP domain, be it a phone or a partner, expects the certificate to prove
+//! that domain (RFC 5922 section 7.3). So servers where one arrives first carry the domains themselves beside the names
+//! that the records lead to.
 
 use base::net::{Face, Role};
 
-use crate::{FederationMode, Fqdn, Machine, Pool, Topology};
+use crate::{Fqdn, Machine, Pool, Topology};
 
 /// One certificate that a machine needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +61,7 @@ impl Topology {
                 names.extend(self.per_domain(DISCOVER_INSIDE));
                 names.extend(self.per_domain(DISCOVER_OUTSIDE));
                 names.extend(self.per_domain(SIP_LABEL));
+                names.extend(self.domains.iter().cloned());
                 names.extend(self.per_domain(CERTIFICATE_LABEL));
             }
             if signs_in(pool.role) {
@@ -73,10 +77,7 @@ impl Topology {
             if pool.role == Role::Edge {
                 names.extend(pool.external_fqdn.clone());
                 names.extend(self.per_domain(SIP_LABEL));
-                if self.federation.mode != FederationMode::Off {
-                    // A partner looks for the domain itself (RFC 5922 7.3).
-                    names.extend(self.domains.iter().cloned());
-                }
+                names.extend(self.domains.iter().cloned());
             }
             if pool.role == Role::ReverseProxy {
                 names.extend(self.published_names());

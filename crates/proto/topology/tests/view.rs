@@ -205,6 +205,7 @@ fn certificates_carry_exactly_the_names_of_their_role() {
         "lyncdiscoverinternal.contoso.com",
         "lyncdiscover.contoso.com",
         "sip.contoso.com",
+        "contoso.com",
         "sipcert.contoso.com",
         "sipcert.dirpool01.contoso.net",
     ];
@@ -222,7 +223,7 @@ fn certificates_carry_exactly_the_names_of_their_role() {
     );
     assert_eq!(
         names("edge01.contoso.net", Face::Outside),
-        ["sip.contoso.com"]
+        ["sip.contoso.com", "contoso.com"]
     );
     let published = [
         "fepool01-webext.contoso.com",

@@ -40,7 +40,7 @@ pub use services::ServiceError;
 pub use start::{CONTROL_SOCKET, Options, StartError};
 pub use status::{
     AbuseStatus, BindingStatus, CertificateStatus, DirectoryStatus, ListenerStatus, MachineStatus,
-    MessageStatus, PartnerStatus, SipStatus, SourceStatus,
+    MessageStatus, PartnerStatus, SipStatus, SourceStatus, face_name,
 };
 
 use crate::balancer::Pools;
@@ -215,7 +215,7 @@ impl Shared {
                 continue;
             };
             let machine = self.view.machine.fqdn.as_str().to_owned();
-            let face = status::face_name(face);
+            let face = face_name(face);
             if failed.is_err() {
                 tracing::error!(machine, face, %source, "certificates were not reloaded");
             } else {

@@ -416,7 +416,9 @@ fn source_status(standing: Standing) -> SourceStatus {
     }
 }
 
-pub(super) const fn face_name(face: Face) -> &'static str {
+/// Returns the word for a face.
+#[must_use]
+pub const fn face_name(face: Face) -> &'static str {
     match face {
         Face::Inside => "inside",
         Face::Outside => "outside",

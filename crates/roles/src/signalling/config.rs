@@ -97,6 +97,7 @@ pub fn sip_config(view: &View, secrets: &Secrets, worker: WorkerId, workers: u8)
             .certificates
             .iter()
             .flat_map(CertificateNeed::sip_names)
+            .filter(|name| !view.domains.contains(name))
             .map(|name| Arc::from(name.as_str()))
             .collect(),
         outside,

@@ -15,6 +15,7 @@ use std::process::Command;
 use super::{
     Console, Event, Phone, PhoneError, Presence, Registration, Setup, installed, status_after,
 };
+use crate::names::Resolver;
 use crate::process::Process;
 use crate::zone::Zone;
 
@@ -34,7 +35,7 @@ const ENDINGS: [&str; 3] = [
 pub struct Baresip {
     console: Console,
     contacts: PathBuf,
-    _names: Zone,
+    _names: Option<Zone>,
 }
 
 impl Baresip {
@@ -44,11 +45,8 @@ impl Baresip {
     /// Fails when it is not installed or cannot be started.
     pub fn start(setup: &Setup<'_>) -> Result<Self, PhoneError> {
         let program = installed("baresip")?;
-        let names = setup
-            .names
-            .serve(setup.at)
-            .map_err(PhoneError::Configuration)?;
-        configure(setup, &names).map_err(PhoneError::Configuration)?;
+        let (names, server) = name_server(setup).map_err(PhoneError::Configuration)?;
+        configure(setup, &server).map_err(PhoneError::Configuration)?;
         let mut command = Command::new(program);
         command
             .arg("-s")
@@ -142,9 +140,22 @@ fn tells(line: &str, event: &Event) -> bool {
     }
 }
 
-fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
+/// The name server that the phone asks, and ours if it is one.
+fn name_server(setup: &Setup<'_>) -> io::Result<(Option<Zone>, String)> {
+    match setup.names {
+        Resolver::Table(names) => {
+            let zone = names.serve(setup.at)?;
+            let address = zone.address().to_string();
+            Ok((Some(zone), address))
+        }
+        Resolver::Server(server) => Ok((None, format!("{server}:53"))),
+    }
+}
+
+fn configure(setup: &Setup<'_>, server: &str) -> io::Result<()> {
     let Setup {
         account,
+        names,
         at,
         trust,
         folder,
@@ -167,19 +178,24 @@ fn configure(setup: &Setup<'_>, names: &Zone) -> io::Result<()> {
             ""
         },
         trust = trust.display(),
-        dns = names.address(),
+        dns = server,
         folder = folder.display(),
         silence = silence.display(),
     );
+    let outbound = match names {
+        Resolver::Table(_) => format!(
+            "outbound=\"sip:{}:{};transport=tls\";",
+            account.server, account.port
+        ),
+        Resolver::Server(_) => String::new(),
+    };
     let line = format!(
         "<{uri};transport=tls>;auth_user={user};auth_pass={password};\
-         outbound=\"sip:{server}:{port};transport=tls\";answermode=manual;regint=600{publish}\n",
+         {outbound}answermode=manual;regint=600{publish}\n",
         publish = if is_present { ";pubint=600" } else { "" },
         uri = account.uri(),
         user = account.user,
         password = account.password,
-        server = account.server,
-        port = account.port,
     );
     std::fs::write(folder.join("config"), config)?;
     std::fs::write(folder.join("accounts"), line)?;

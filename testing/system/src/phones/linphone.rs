@@ -12,6 +12,7 @@ use super::{
     Console, Event, Phone, PhoneError, Presence, Registration, Setup, Watches, installed,
     status_after,
 };
+use crate::names::Resolver;
 use crate::process::Process;
 
 /// A running linphonec.
@@ -142,7 +143,7 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
         trust,
         folder,
         watches,
-        ..
+        names,
     } = *setup;
     let friend = |(n, uri)| format!("[friend_{n}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n");
     let watched = watches.all();
@@ -154,13 +155,20 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
     // Linphone does not make the folder of its own database.
     fs::create_dir_all(folder.join(".local/share/linphone"))?;
     fs::create_dir_all(folder.join(".config/linphone"))?;
-    let server = format!("{}:{}", account.server, account.port);
+    let (server, route, by_service) = match names {
+        Resolver::Table(_) => {
+            let server = format!("{}:{}", account.server, account.port);
+            let route = format!("reg_route=<sip:{server};transport=tls;lr>\n");
+            (server, route, 0)
+        }
+        Resolver::Server(_) => (account.domain.clone(), String::new(), 1),
+    };
     let rc = format!(
         "[sip]\nsip_port=0\nsip_tcp_port=0\nsip_tls_port=-1\nbind_address={at}\nuse_ipv6=0\nguess_hostname=0\n\
          root_ca={trust}\nverify_server_certs=1\nverify_server_cn=1\nmedia_encryption=none\ndefault_proxy=0\n{lists}\
-         [net]\ndns_srv_enabled=0\n[rtp]\naudio_rtp_port=-1\n[video]\nenabled=0\n\
+         [net]\ndns_srv_enabled={by_service}\n[rtp]\naudio_rtp_port=-1\n[video]\nenabled=0\n\
          [auth_info_0]\nusername={user}\npasswd={password}\nrealm={domain}\ndomain={domain}\n\
-         [proxy_0]\nreg_proxy=<sip:{server};transport=tls>\nreg_route=<sip:{server};transport=tls;lr>\n\
+         [proxy_0]\nreg_proxy=<sip:{server};transport=tls>\n{route}\
          reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish={publish}\n{friends}",
         publish = u8::from(!watched.is_empty()),
         trust = trust.display(),

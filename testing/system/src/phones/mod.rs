@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use baresip::Baresip;
 pub use linphone::Linphone;
 
-use crate::names::Names;
+use crate::names::Resolver;
 use crate::process::{Mark, Process, ProcessError};
 
 /// How long a phone may take for anything that a user would wait for.
@@ -51,8 +51,8 @@ impl Account {
 pub struct Setup<'a> {
     /// Its account.
     pub account: &'a Account,
-    /// The names it can resolve.
-    pub names: &'a Names,
+    /// How it resolves names.
+    pub names: Resolver<'a>,
     /// The loopback address it listens on and offers media at; no other phone may have it.
     pub at: Ipv4Addr,
     /// The root certificate it trusts.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use system::authority::Authority;
 use system::block::Block;
 use system::kamailio::Kamailio;
-use system::names::Names;
+use system::names::{Names, Resolver};
 use system::needs::{Need, are_met};
 use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup, Watches};
 
@@ -70,7 +70,7 @@ impl Office {
         let trust = self.authority.root();
         start(&Setup {
             account,
-            names: &self.names,
+            names: Resolver::Table(&self.names),
             at,
             trust: &trust,
             folder: &folder,

@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use system::block::Block;
-use system::deployment::{Deployment, Entrance};
+use system::deployment::{Deployment, Entrance, NameServers};
+use system::names::Resolver;
 use system::needs::{Need, are_met};
 use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup, Watches};
 
@@ -63,6 +64,10 @@ impl Trial {
         &self.product.facts().outside
     }
 
+    pub(crate) fn name_servers(&self) -> NameServers {
+        self.product.facts().name_servers
+    }
+
     pub(crate) fn account(&self, user: usize, entrance: &Entrance) -> Account {
         self.product.account(user, entrance).unwrap()
     }
@@ -86,14 +91,26 @@ impl Trial {
         watches: Watches<'_>,
         start: impl FnOnce(&Setup<'_>) -> P,
     ) -> P {
+        let names = self.product.names();
+        self.resolving(account, last, Resolver::Table(&names), watches, start)
+    }
+
+    /// The same with another way to names.
+    pub(crate) fn resolving<P>(
+        &self,
+        account: &Account,
+        last: u8,
+        names: Resolver<'_>,
+        watches: Watches<'_>,
+        start: impl FnOnce(&Setup<'_>) -> P,
+    ) -> P {
         let folder: PathBuf = self.folder.path().join(format!("{}-{last}", account.user));
         std::fs::create_dir_all(&folder).unwrap();
-        let names = self.product.names();
         let trust = self.product.root_certificate();
         let at = self.phones.address(last);
         start(&Setup {
             account,
-            names: &names,
+            names,
             at,
             trust: &trust,
             folder: &folder,
