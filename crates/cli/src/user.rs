@@ -5,6 +5,7 @@
 //! terminal or from standard input and turned into verifiers here: they are never an argument, never stored, never sent.
 
 mod certs;
+mod contacts;
 mod hiding;
 mod import;
 mod list;
@@ -21,12 +22,13 @@ use serde::Serialize;
 
 use crate::output::{Outcome, Output};
 use certs::Certs;
+use contacts::Contacts;
 use hiding::Hiding;
 use master::Master;
 use password::PasswordFrom;
 pub(crate) use password::verifiers;
 
-/// Add, import, list, move and remove users, change their passwords, and hide their presence from others.
+/// Add, import, list, move and remove users, change their passwords and contact lists, and hide their presence.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Run these where the machine that masters the directory has its state: it may be running or not.
@@ -101,6 +103,15 @@ Examples:
     /// List and revoke the certificates by which a user may sign in instead of a password.
     #[command(subcommand)]
     Certs(Certs),
+    /// List, add and remove whom a user's phone watches by one subscription.
+    #[command(after_help = "\
+A phone that subscribes to sip:rls@ and the domain of its user, without a list of its own, watches everybody on this
+list, and hears within seconds of who is added or removed.
+
+Examples:
+  vestibule user contacts alice@contoso.com add bob@contoso.com carol@contoso.com
+  vestibule user contacts alice@contoso.com list")]
+    Contacts(Contacts),
     /// Change a user's password; asks for the new one.
     Passwd {
         /// The address.
@@ -183,6 +194,7 @@ impl User {
             Self::Block(hiding) => hiding.block(output),
             Self::Unblock(hiding) => hiding.unblock(output),
             Self::Certs(certs) => certs.run(output),
+            Self::Contacts(contacts) => contacts.run(output),
             Self::Passwd {
                 user,
                 password,
@@ -267,7 +279,7 @@ fn tell(
         UserReply::Done if output.is_json() => output.json(&said)?,
         UserReply::Done => output.line(format_args!("{} {}", said.user, said.done))?,
         UserReply::Refused(refusal) => return Err(refusal.into()),
-        UserReply::Imported(_) | UserReply::Users { .. } => {
+        UserReply::Imported(_) | UserReply::Users { .. } | UserReply::Contacts(_) => {
             bail!("the machine answered something else than was asked")
         }
     }

@@ -73,6 +73,46 @@ fn a_user_is_added_listed_moved_given_a_password_and_removed() {
 }
 
 #[test]
+fn whom_a_user_watches_is_listed_added_and_removed() {
+    let state = state();
+    for user in ["alice@contoso.com", "bob@contoso.com", "carol@contoso.com"] {
+        with_input(&state, &["add", user, "--pool", "fepool01.contoso.net"]);
+    }
+    let contacts = |words: &[&str]| {
+        let words = [&["contacts", "alice@contoso.com"], words].concat();
+        let answer = ask(&state, &words, "");
+        (answer.code, [answer.out, answer.err].concat())
+    };
+    let empty = "sip:alice@contoso.com has nobody on the contact list.\n";
+    assert_eq!(contacts(&["list"]), (Some(0), empty.to_owned()));
+    let added = contacts(&["add", "carol@contoso.com", "bob@contoso.com"]);
+    assert_eq!(added.0, Some(0), "{}", added.1);
+    let both = "sip:carol@contoso.com\nsip:bob@contoso.com\n";
+    assert_eq!(contacts(&["list"]), (Some(0), both.to_owned()));
+    assert_eq!(contacts(&["remove", "carol@contoso.com"]).0, Some(0));
+    let listed: Value = serde_json::from_str(&contacts(&["list", "--json"]).1).unwrap();
+    assert_eq!(
+        listed["contacts"],
+        serde_json::json!(["sip:bob@contoso.com"])
+    );
+    for (words, told) in [
+        (
+            ["remove", "carol@contoso.com"],
+            "is not on the contact list of",
+        ),
+        (
+            ["add", "dora@contoso.com"],
+            "there is no user sip:dora@contoso.com",
+        ),
+        (["add", "dora"], "is not the address of a user"),
+    ] {
+        let (code, said) = contacts(&words);
+        assert_eq!(code, Some(2), "{words:?}");
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
 fn only_verifiers_reach_the_disk() {
     let state = state();
     with_input(

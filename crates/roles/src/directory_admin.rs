@@ -17,8 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base::UnixMillis;
 use base::net::Role;
 use directory::{
-    Algorithm, Aor, BLOCKED_MAX, Blocked, CERTIFICATES_MAX, CertificateId, Change, Directory,
-    PoolName, User, Verifier, VerifierError,
+    Algorithm, Aor, BLOCKED_MAX, Blocked, CERTIFICATES_MAX, CONTACTS_MAX, CertificateId, Change,
+    Directory, PoolName, User, Verifier, VerifierError,
 };
 use store::LogError;
 use topology::{Machine, Topology};
@@ -135,6 +135,16 @@ impl Admin {
             UserRequest::Unblock { aor, blocked } => self.unblock(now, &aor, &blocked),
             UserRequest::Publish { aor, certificate } => self.publish(now, &aor, certificate),
             UserRequest::Revoke { aor, certificate } => self.revoke(now, &aor, certificate),
+            UserRequest::Contacts { aor } => {
+                let found = self.find(&aor);
+                return found.map_or_else(UserReply::Refused, |user| {
+                    UserReply::Contacts(user.contacts.clone())
+                });
+            }
+            UserRequest::AddContacts { aor, contacts } => self.add_contacts(now, &aor, contacts),
+            UserRequest::RemoveContacts { aor, contacts } => {
+                self.remove_contacts(now, &aor, &contacts)
+            }
         };
         outcome.map_or_else(UserReply::Refused, |()| UserReply::Done)
     }
@@ -271,6 +281,39 @@ impl Admin {
         })
     }
 
+    /// All of them or none. Those who are there already stay where they are.
+    fn add_contacts(&self, now: UnixMillis, aor: &Aor, contacts: Vec<Aor>) -> Result<(), Refusal> {
+        for contact in &contacts {
+            self.find(contact)?;
+        }
+        self.change(now, aor, |user| {
+            for contact in contacts {
+                if !user.contacts.contains(&contact) {
+                    user.contacts.push(contact);
+                }
+            }
+            if user.contacts.len() > CONTACTS_MAX {
+                return Err(Refusal::ContactsFull);
+            }
+            Ok(())
+        })
+    }
+
+    fn remove_contacts(&self, now: UnixMillis, aor: &Aor, contacts: &[Aor]) -> Result<(), Refusal> {
+        self.change(now, aor, |user| {
+            for contact in contacts {
+                let Some(place) = user.contacts.iter().position(|one| one == contact) else {
+                    return Err(Refusal::NotContact {
+                        aor: aor.clone(),
+                        contact: contact.clone(),
+                    });
+                };
+                user.contacts.remove(place);
+            }
+            Ok(())
+        })
+    }
+
     fn remove(&self, aor: Aor) -> Result<(), Refusal> {
         let _alone = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.find(&aor)?;
@@ -326,6 +369,7 @@ impl Admin {
             verifiers,
             blocked: Vec::new(),
             certificates: Vec::new(),
+            contacts: Vec::new(),
             created: now,
             changed: now,
         })

@@ -166,6 +166,7 @@ pub fn user(name: &str, home: &str) -> User {
         enabled: true,
         blocked: Vec::new(),
         certificates: Vec::new(),
+        contacts: Vec::new(),
         verifiers: vec![verifier(Algorithm::Sha256), verifier(Algorithm::Md5)],
         created: UnixMillis(0),
         changed: UnixMillis(0),

@@ -143,7 +143,7 @@ fn add(
     match admin.handle(Clock::start().wall(), UserRequest::Add(user)) {
         UserReply::Done => Ok(()),
         UserReply::Refused(refusal) => Err(refusal).context("a user for trials was refused"),
-        UserReply::Imported(_) | UserReply::Users { .. } => {
+        UserReply::Imported(_) | UserReply::Users { .. } | UserReply::Contacts(_) => {
             bail!("the directory answered something else")
         }
     }

@@ -110,7 +110,7 @@ fn of(master: &mut Master, aor: &Aor) -> anyhow::Result<Vec<ListedCertificate>> 
             Ok(found.map(|user| user.certificates).unwrap_or_default())
         }
         UserReply::Refused(refusal) => Err(refusal.into()),
-        UserReply::Done | UserReply::Imported(_) => {
+        UserReply::Done | UserReply::Imported(_) | UserReply::Contacts(_) => {
             bail!("the machine answered something else than was asked")
         }
     }

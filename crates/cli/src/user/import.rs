@@ -246,7 +246,10 @@ fn send(
     let outcomes = match master.ask(UserRequest::Import { users, dry_run })? {
         UserReply::Imported(outcomes) if outcomes.len() == places.len() => outcomes,
         UserReply::Refused(refusal) => vec![Some(refusal); places.len()],
-        UserReply::Imported(_) | UserReply::Done | UserReply::Users { .. } => {
+        UserReply::Imported(_)
+        | UserReply::Done
+        | UserReply::Users { .. }
+        | UserReply::Contacts(_) => {
             bail!("the machine answered something else than was asked")
         }
     };

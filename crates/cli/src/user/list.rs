@@ -49,7 +49,7 @@ fn read_all(master: &mut Master) -> anyhow::Result<Vec<ListedUser>> {
                 }
             }
             UserReply::Refused(refusal) => return Err(refusal.into()),
-            UserReply::Done | UserReply::Imported(_) => {
+            UserReply::Done | UserReply::Imported(_) | UserReply::Contacts(_) => {
                 bail!("the machine answered something else than was asked")
             }
         }

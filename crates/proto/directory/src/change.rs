@@ -47,7 +47,7 @@ enum Stored {
     Remove(Aor),
     /// An account with a block list; one without is written as it was before there were any.
     PutBlocking(StoredUser, Vec<Blocked>),
-    /// An account with certificates; the same holds for one without.
+    /// An account with certificates or a contact list; the same holds for one without.
     PutHolding(StoredUser, Extras),
 }
 
@@ -56,6 +56,7 @@ enum Stored {
 struct Extras {
     blocked: Vec<Blocked>,
     certificates: Vec<StoredCertificate>,
+    contacts: Vec<Aor>,
 }
 
 /// Fingerprint, when it was issued, until when it is good.
@@ -125,17 +126,20 @@ impl User {
     #[must_use]
     pub fn encode_put(&self) -> Vec<u8> {
         let stored = StoredUser::from(self);
-        write(&match (&*self.blocked, &*self.certificates) {
-            ([], []) => Stored::Put(stored),
-            (blocked, []) => Stored::PutBlocking(stored, blocked.to_vec()),
-            (blocked, certificates) => Stored::PutHolding(
+        let has_more = !self.certificates.is_empty() || !self.contacts.is_empty();
+        write(&match (&*self.blocked, has_more) {
+            ([], false) => Stored::Put(stored),
+            (blocked, false) => Stored::PutBlocking(stored, blocked.to_vec()),
+            (blocked, true) => Stored::PutHolding(
                 stored,
                 Extras {
                     blocked: blocked.to_vec(),
-                    certificates: certificates
+                    certificates: self
+                        .certificates
                         .iter()
                         .map(|one| (one.fingerprint, one.issued.0, one.expires.0))
                         .collect(),
+                    contacts: self.contacts.clone(),
                 },
             ),
         })
@@ -186,6 +190,7 @@ impl StoredUser {
             verifiers: verifiers.map_err(|_| DecodeError::Malformed)?,
             blocked: extras.blocked,
             certificates: extras.certificates.into_iter().map(certificate).collect(),
+            contacts: extras.contacts,
             created: UnixMillis(self.created),
             changed: UnixMillis(self.changed),
         })
@@ -208,6 +213,7 @@ mod tests {
             ],
             blocked: Vec::new(),
             certificates: Vec::new(),
+            contacts: Vec::new(),
             created: UnixMillis(1_700_000_000_000),
             changed: UnixMillis(1_700_000_000_001),
         }
@@ -251,6 +257,19 @@ mod tests {
             let change = Change::Put(User {
                 certificates: vec![certificate.clone()],
                 blocked,
+                ..alice()
+            });
+            assert_eq!(Change::decode(&change.encode()), Ok(change));
+        }
+    }
+
+    #[test]
+    fn a_contact_list_survives_its_bytes_with_a_block_list_and_without() {
+        let contacts = ["bob@contoso.com", "carol@contoso.com"].map(|one| Aor::parse(one).unwrap());
+        for blocked in [vec![], vec![Blocked::parse("fabrikam.com").unwrap()]] {
+            let change = Change::Put(User {
+                blocked,
+                contacts: contacts.to_vec(),
                 ..alice()
             });
             assert_eq!(Change::decode(&change.encode()), Ok(change));

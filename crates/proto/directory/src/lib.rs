@@ -22,5 +22,5 @@ pub use blocked::{BLOCKED_MAX, Blocked};
 pub use certificate::{CERTIFICATES_MAX, Certificate, CertificateId, NoFingerprint};
 pub use change::{Change, DecodeError};
 pub use name::{Aor, AorError, NameError, PoolName};
-pub use user::{Algorithm, User, Verifier, VerifierError};
+pub use user::{Algorithm, CONTACTS_MAX, User, Verifier, VerifierError};
 pub use view::{Directory, Revision};

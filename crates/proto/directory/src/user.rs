@@ -7,6 +7,9 @@ use base::net::Fingerprint;
 
 use crate::{Aor, Blocked, Certificate, PoolName};
 
+/// How many users a contact list may have: as many as one subscription may name.
+pub const CONTACTS_MAX: usize = 100;
+
 /// A Digest hash (RFC 8760), strongest last in the name, chosen by the topology.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -48,6 +51,8 @@ pub struct User {
     pub blocked: Vec<Blocked>,
     /// What they may sign in with instead of a password, oldest first; at most [`crate::CERTIFICATES_MAX`].
     pub certificates: Vec<Certificate>,
+    /// Whom they watch by their own contact list, in order; at most [`CONTACTS_MAX`].
+    pub contacts: Vec<Aor>,
     /// When the account was made.
     pub created: UnixMillis,
     /// When it was last changed.

@@ -279,6 +279,7 @@ mod tests {
             verifiers: Vec::new(),
             blocked: Vec::new(),
             certificates: Vec::new(),
+            contacts: Vec::new(),
             created: UnixMillis(1),
             changed: UnixMillis(2),
         }

@@ -262,6 +262,63 @@ fn a_block_list_is_kept_shown_and_bounded() {
 }
 
 #[test]
+fn a_contact_list_is_kept_in_its_order_and_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = admin(folder.path());
+    let ask = |admin: &Admin, request| admin.handle(UnixMillis(2), request);
+    let named = |number: usize| user(&format!("u{number}")).aor;
+    let (aor, others) = (alice().aor, CONTACTS_MAX + 1);
+    ask(&first, UserRequest::Add(alice()));
+    for number in 0..others {
+        ask(&first, UserRequest::Add(user(&format!("u{number}"))));
+    }
+    let add = |contacts: &[Aor]| UserRequest::AddContacts {
+        aor: alice().aor,
+        contacts: contacts.to_vec(),
+    };
+    let remove = |contacts: &[Aor]| UserRequest::RemoveContacts {
+        aor: alice().aor,
+        contacts: contacts.to_vec(),
+    };
+    let three = [named(2), named(0), named(1)];
+    for contacts in [&three[..], &three[1..]] {
+        assert_eq!(ask(&first, add(contacts)), UserReply::Done);
+    }
+    let nobody = Aor::parse("nobody@contoso.com").unwrap();
+    let refused = ask(&first, add(&[named(3), nobody.clone()]));
+    assert_eq!(
+        refused,
+        UserReply::Refused(Refusal::Unknown { aor: nobody })
+    );
+    assert_eq!(ask(&first, remove(&[named(0)])), UserReply::Done);
+    let refused = ask(&first, remove(&[named(2), named(0)]));
+    let contact = named(0);
+    assert_eq!(
+        refused,
+        UserReply::Refused(Refusal::NotContact {
+            aor: aor.clone(),
+            contact
+        })
+    );
+    drop(first);
+
+    let again = admin(folder.path());
+    let shown = || ask(&again, UserRequest::Contacts { aor: aor.clone() });
+    let two = vec![named(2), named(1)];
+    assert_eq!(
+        shown(),
+        UserReply::Contacts(two),
+        "all of a request or none"
+    );
+    let all: Vec<_> = (0..others).map(named).collect();
+    let refused = ask(&again, add(&all));
+    assert_eq!(refused, UserReply::Refused(Refusal::ContactsFull));
+    assert_eq!(ask(&again, add(&all[..CONTACTS_MAX])), UserReply::Done);
+    let kept = again.users().find(aor.as_str()).unwrap();
+    assert_eq!(kept.contacts.len(), CONTACTS_MAX);
+}
+
+#[test]
 fn a_list_comes_in_pages() {
     let folder = tempfile::tempdir().unwrap();
     let admin = admin(folder.path());

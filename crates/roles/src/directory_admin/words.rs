@@ -1,7 +1,8 @@
 //! Requests about users and their answers, as they travel over the control socket.
 
 use directory::{
-    Algorithm, Aor, BLOCKED_MAX, Blocked, Certificate, CertificateId, PoolName, User, Verifier,
+    Algorithm, Aor, BLOCKED_MAX, Blocked, CONTACTS_MAX, Certificate, CertificateId, PoolName, User,
+    Verifier,
 };
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,25 @@ pub enum UserRequest {
         /// Which; all of them, if none is named.
         certificate: Option<CertificateId>,
     },
+    /// Tell the contact list of an account.
+    Contacts {
+        /// Whose.
+        aor: Aor,
+    },
+    /// Put users on the contact list of an account.
+    AddContacts {
+        /// Whose.
+        aor: Aor,
+        /// Whom.
+        contacts: Vec<Aor>,
+    },
+    /// Take users off the contact list of an account.
+    RemoveContacts {
+        /// Whose.
+        aor: Aor,
+        /// Whom.
+        contacts: Vec<Aor>,
+    },
 }
 
 /// A certificate of an account.
@@ -129,6 +149,8 @@ pub enum UserReply {
         /// Whether there are more after these.
         more: bool,
     },
+    /// A contact list, in its order.
+    Contacts(Vec<Aor>),
     /// It was not done.
     Refused(Refusal),
 }
@@ -218,6 +240,17 @@ pub enum Refusal {
     NoCertificate {
         /// Whose.
         aor: Aor,
+    },
+    /// The contact list is full; take somebody off.
+    #[error("a contact list has at most {CONTACTS_MAX} users")]
+    ContactsFull,
+    /// The user is not on the list.
+    #[error("{contact} is not on the contact list of {aor}")]
+    NotContact {
+        /// Whose list.
+        aor: Aor,
+        /// Who is not on it.
+        contact: Aor,
     },
     /// There are as many accounts as there may be.
     #[error("there are already {USERS_MAX} users")]

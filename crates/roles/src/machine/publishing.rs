@@ -25,7 +25,7 @@ impl Shared {
         match admin.handle(self.clock.wall(), request) {
             UserReply::Done => Ok(()),
             UserReply::Refused(refusal) => refused(refusal.to_string()),
-            UserReply::Imported(_) | UserReply::Users { .. } => {
+            UserReply::Imported(_) | UserReply::Users { .. } | UserReply::Contacts(_) => {
                 refused("the directory answered something else than was asked".to_owned())
             }
         }

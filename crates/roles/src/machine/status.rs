@@ -94,6 +94,9 @@ pub struct SipStatus {
     pub held_back: u64,
     /// Subscriptions now.
     pub subscriptions: usize,
+    /// Subscriptions of its own at other pools now, for those on lists.
+    #[serde(default)]
+    pub subscriptions_elsewhere: usize,
     /// Publications now.
     pub publications: usize,
     /// Messages that broke a rule.
@@ -284,6 +287,7 @@ impl Shared {
             failovers: node.failovers,
             held_back: node.held_back,
             subscriptions: node.subscriptions,
+            subscriptions_elsewhere: node.backends,
             publications: node.publications,
             malformed: node.malformed,
             closed_for_cause: node.closed_for_cause,

@@ -563,6 +563,7 @@ fn put_bytes(user: &str, name: &str) -> bytes::Bytes {
         enabled: true,
         blocked: Vec::new(),
         certificates: Vec::new(),
+        contacts: Vec::new(),
         verifiers: Vec::new(),
         created: UnixMillis(1),
         changed: UnixMillis(1),

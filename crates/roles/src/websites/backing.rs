@@ -112,6 +112,7 @@ mod tests {
             verifiers: algorithms.iter().map(verifier).collect(),
             blocked: Vec::new(),
             certificates: Vec::new(),
+            contacts: Vec::new(),
             created: UnixMillis(0),
             changed: UnixMillis(0),
         }

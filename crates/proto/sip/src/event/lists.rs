@@ -1,4 +1,5 @@
-//! Subscriptions to a whole list of users (RFC 4662), with the list in the request (RFC 5367).
+//! Subscriptions to a whole list of users (RFC 4662): the list is in the request (RFC 5367), or the watcher's own of the
+//! directory, whose changes reach the subscription.
 //!
 //! The list is a subscription of its watcher like any other; it lives with the worker that keeps the watcher. Each of its
 //! entries is a subscription as well, with the worker that keeps the one watched, whose notifications come back here as
@@ -6,13 +7,14 @@
 //! at home in another pool there is a back-end subscription there ([`super::backend`]).
 
 use super::notice::Reason;
-use super::subscriptions::Pace;
+use super::subscriptions::{Pace, Subscription};
 use super::{Alarm, Dialog, Do, Events, Package, Reach, Subscribe};
 use crate::presence::rlmi::{self, Row};
 use crate::role::Why;
 use base::Mono;
 use base::net::WorkerId;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +73,14 @@ pub(crate) struct Listed {
     pub(crate) is_elsewhere: bool,
 }
 
+/// What a subscription is to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) listed: Vec<Listed>,
+    /// Whether it is the watcher's own list of the directory.
+    pub(crate) is_stored: bool,
+}
+
 struct Entry {
     listed: Listed,
     source: Source,
@@ -100,7 +110,10 @@ impl Entry {
 /// The list of one subscription.
 pub(super) struct List {
     uri: String,
-    entries: Vec<Entry>,
+    /// By a number that is the entry's own for as long as the list lasts.
+    entries: BTreeMap<usize, Entry>,
+    latest: usize,
+    is_stored: bool,
     /// Whether the next notification says everything.
     is_full: bool,
 }
@@ -111,7 +124,7 @@ impl List {
         let is_full = std::mem::take(&mut self.is_full) || is_last;
         let mut bytes = 0;
         let (mut rows, mut said) = (Vec::new(), Vec::new());
-        for (number, entry) in self.entries.iter().enumerate() {
+        for (&number, entry) in &self.entries {
             if !is_full && !entry.is_new {
                 continue;
             }
@@ -126,8 +139,8 @@ impl List {
             }
         }
         let written = rlmi::write(&self.uri, &rows, version, is_full, boundary);
-        for (number, entry) in self.entries.iter_mut().enumerate() {
-            if said.binary_search(&number).is_ok() {
+        for (number, entry) in &mut self.entries {
+            if said.binary_search(number).is_ok() {
                 entry.is_new = false;
             } else if is_full {
                 entry.is_new = true;
@@ -138,11 +151,25 @@ impl List {
 
     /// Whether something is left to say.
     pub(super) fn has_more(&self) -> bool {
-        self.entries.iter().any(|entry| entry.is_new)
+        self.entries.values().any(|entry| entry.is_new)
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    fn add(&mut self, listed: Listed) -> usize {
+        self.latest += 1;
+        let entry = Entry {
+            listed,
+            source: Source::Nobody,
+            heard: 0,
+            ended: None,
+            body: None,
+            is_new: false,
+        };
+        self.entries.insert(self.latest, entry);
+        self.latest
     }
 }
 
@@ -153,8 +180,9 @@ impl Events {
         now: Mono,
         mut asked: Subscribe,
         uri: &str,
-        listed: Vec<Listed>,
+        listing: Listing,
     ) -> Result<Vec<Do>, Why> {
+        let Listing { listed, is_stored } = listing;
         if self.listed + listed.len() > self.bounds.listed {
             return Err(Why::Overloaded);
         }
@@ -174,7 +202,7 @@ impl Events {
         };
         if !is_inside && !self.lists.contains_key(&id) {
             self.listed += listed.len();
-            self.lists.insert(id, list_of(uri, listed));
+            self.lists.insert(id, list_of(uri, listed, is_stored));
         }
         if lasts.is_zero() {
             todo.extend(self.forget(id));
@@ -205,18 +233,64 @@ impl Events {
         else {
             return Vec::new();
         };
-        let interest = |(entry, one): (usize, &Entry)| {
-            Do::Watch(Interest {
-                worker: WorkerId(0),
-                list: id,
-                entry,
-                resource: Arc::clone(&one.listed.aor),
-                watcher: Arc::clone(&subscription.watcher),
-                lasts,
-                source: one.source,
-            })
+        let watcher = &subscription.watcher;
+        let entries = list.entries.iter();
+        entries
+            .map(|(&entry, one)| interest_in(one, (id, entry), watcher, lasts))
+            .collect()
+    }
+
+    /// Returns the subscriptions to lists of the directory, with whose list it is.
+    pub(crate) fn stored_lists(&self) -> Vec<(u64, Arc<str>)> {
+        let stored = |(id, one): (&u64, &Subscription)| {
+            let list = self.lists.get(id).filter(|list| list.is_stored)?;
+            (one.ended.is_none() && list.is_stored).then(|| (*id, Arc::clone(&one.watcher)))
         };
-        list.entries.iter().enumerate().map(interest).collect()
+        self.subscriptions.iter().filter_map(stored).collect()
+    }
+
+    /// A list of the directory has become this; the watcher hears all of it if that is something new.
+    pub(crate) fn relist(&mut self, now: Mono, id: u64, listed: Vec<Listed>) -> Vec<Do> {
+        let (Some(list), Some(subscription)) =
+            (self.lists.get_mut(&id), self.subscriptions.get(&id))
+        else {
+            return Vec::new();
+        };
+        let watcher = &subscription.watcher;
+        let lasts = subscription.ends.since(now).saturating_add(MARGIN);
+        let stays = |entry: &Entry| listed.iter().any(|one| one.aor == entry.listed.aor);
+        let gone: Vec<usize> = list
+            .entries
+            .iter()
+            .filter_map(|(number, entry)| (!stays(entry)).then_some(*number))
+            .collect();
+        let is_known = |one: &Listed| {
+            let mut known = list.entries.values();
+            known.any(|entry| entry.listed.aor == one.aor)
+        };
+        let mut come: Vec<_> = listed.into_iter().filter(|one| !is_known(one)).collect();
+        let mut todo = Vec::new();
+        for number in gone {
+            if let Some(entry) = list.entries.remove(&number) {
+                self.listed -= 1;
+                todo.push(interest_in(&entry, (id, number), watcher, Duration::ZERO));
+            }
+        }
+        // What finds no room is not on it.
+        come.truncate(self.bounds.listed.saturating_sub(self.listed));
+        for one in come {
+            self.listed += 1;
+            let number = list.add(one);
+            if let Some(entry) = list.entries.get(&number) {
+                todo.push(interest_in(entry, (id, number), watcher, lasts));
+            }
+        }
+        if todo.is_empty() {
+            return todo;
+        }
+        list.is_full = true;
+        todo.extend(self.queue(id));
+        todo
     }
 
     /// A list has or had an entry that is kept here.
@@ -263,7 +337,7 @@ impl Events {
     /// The worker that keeps an entry says something.
     pub(crate) fn entry_told(&mut self, told: Told) -> Vec<Do> {
         let list = self.lists.get_mut(&told.list);
-        let Some(entry) = list.and_then(|list| list.entries.get_mut(told.entry)) else {
+        let Some(entry) = list.and_then(|list| list.entries.get_mut(&told.entry)) else {
             return Vec::new();
         };
         if told.source != entry.source || told.number <= entry.heard {
@@ -284,7 +358,7 @@ impl Events {
 impl Events {
     /// From here on another speaks of an entry; returns who did before, `None` if there is no such list.
     pub(crate) fn hears_from(&mut self, list: u64, entry: usize, source: Source) -> Option<Source> {
-        let entry = self.lists.get_mut(&list)?.entries.get_mut(entry)?;
+        let entry = self.lists.get_mut(&list)?.entries.get_mut(&entry)?;
         let before = std::mem::replace(&mut entry.source, source);
         if before != source {
             entry.heard = 0;
@@ -293,18 +367,34 @@ impl Events {
     }
 }
 
-fn list_of(uri: &str, listed: Vec<Listed>) -> List {
-    let entry = |listed| Entry {
-        listed,
-        source: Source::Nobody,
-        heard: 0,
-        ended: None,
-        body: None,
-        is_new: false,
-    };
-    List {
+/// That a list has an entry, or has it no longer.
+fn interest_in(
+    entry: &Entry,
+    (list, number): (u64, usize),
+    watcher: &Arc<str>,
+    lasts: Duration,
+) -> Do {
+    Do::Watch(Interest {
+        worker: WorkerId(0),
+        list,
+        entry: number,
+        resource: Arc::clone(&entry.listed.aor),
+        watcher: Arc::clone(watcher),
+        lasts,
+        source: entry.source,
+    })
+}
+
+fn list_of(uri: &str, listed: Vec<Listed>, is_stored: bool) -> List {
+    let mut list = List {
         uri: uri.to_owned(),
-        entries: listed.into_iter().map(entry).collect(),
+        entries: BTreeMap::new(),
+        latest: 0,
+        is_stored,
         is_full: true,
+    };
+    for one in listed {
+        list.add(one);
     }
+    list
 }

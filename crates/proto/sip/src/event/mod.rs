@@ -28,7 +28,7 @@ mod watched;
 pub(crate) use backend::{Answer, Backends, News, Remote, Request, Said, State, Step, Wish};
 pub(crate) use dialog::{Dialog, Reach};
 pub use lists::{Interest, Told};
-pub(crate) use lists::{Listed, Source};
+pub(crate) use lists::{Listed, Listing, Source};
 pub(crate) use notice::{Facts, Notice, Reason};
 pub(crate) use package::Package;
 pub(crate) use publications::{Asked, Origin, Publish, Published};

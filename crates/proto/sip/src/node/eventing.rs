@@ -4,8 +4,8 @@ use super::listing::{self, Unlisted};
 use super::note::{Handed, Mail, Note};
 use super::{Action, Alarm, Node};
 use crate::event::{
-    self, Asked, DEFAULT_EXPIRES, Dialog, Do, Facts, MAX_EXPIRES, MIN_EXPIRES, Origin, Package,
-    Publish, Published, Reach, Subscribe, spread,
+    self, Asked, DEFAULT_EXPIRES, Dialog, Do, Facts, Listing, MAX_EXPIRES, MIN_EXPIRES, Origin,
+    Package, Publish, Published, Reach, Subscribe, spread,
 };
 use crate::msg::{Message, Method, Name, Reply};
 use crate::presence::Fault;
@@ -191,13 +191,13 @@ impl Node {
             None => self.events.subscribe(self.now.mono, asked)?,
             Some(uri) => {
                 // Inside a dialog a list means nothing (RFC 5367 5.1).
-                let listed = if asked.is_inside {
-                    Vec::new()
+                let listing = if asked.is_inside {
+                    Listing::default()
                 } else {
-                    self.listed(request)?
+                    self.listing(request, &about.aor)?
                 };
                 let now = self.now.mono;
-                self.events.subscribe_list(now, asked, uri, listed)?
+                self.events.subscribe_list(now, asked, uri, listing)?
             }
         };
         let mut reply = Reply::to(request, 200)

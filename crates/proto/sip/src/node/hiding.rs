@@ -32,5 +32,6 @@ impl Node {
             watcher.is_some_and(is_hidden).then_some(Reason::Rejected)
         });
         self.event_do(todo);
+        self.review_lists();
     }
 }

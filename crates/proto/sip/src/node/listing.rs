@@ -2,7 +2,7 @@
 
 use super::note::Note;
 use super::{Alarm, Node};
-use crate::event::{Interest, Listed, Notice, Reach, Reason, Said, Source, Told};
+use crate::event::{Interest, Listed, Listing, Notice, Reach, Reason, Said, Source, Told};
 use crate::msg::{Message, Name, Uri};
 use crate::presence::{Fault, lists, rlmi};
 use base::net::WorkerId;
@@ -24,8 +24,39 @@ pub(super) enum Unlisted {
 }
 
 impl Node {
+    /// Returns the list that a request brings; if it has none and does not say that it has, that of the watcher.
+    pub(super) fn listing(&self, request: &Message, watcher: &str) -> Result<Listing, Unlisted> {
+        let mut required = request.elements(Name::Require);
+        let says = |tag: &str| tag.eq_ignore_ascii_case(TAGS[1]);
+        let is_stored =
+            request.body().is_empty() && !required.any(|tag| tag.text().is_some_and(says));
+        let listed = if is_stored {
+            self.contacts_of(watcher)
+        } else {
+            self.listed(request)?
+        };
+        Ok(Listing { listed, is_stored })
+    }
+
+    fn contacts_of(&self, watcher: &str) -> Vec<Listed> {
+        let user = self.shared.users.find(watcher);
+        let contacts = user.iter().flat_map(|user| &user.contacts);
+        contacts
+            .filter_map(|contact| self.listed_one(contact.as_str().to_owned()).ok())
+            .collect()
+    }
+
+    /// The directory has changed: lists that are kept there may have.
+    pub(super) fn review_lists(&mut self) {
+        for (id, watcher) in self.events.stored_lists() {
+            let listed = self.contacts_of(&watcher);
+            let todo = self.events.relist(self.now.mono, id, listed);
+            self.event_do(todo);
+        }
+    }
+
     /// Reads the list of a request.
-    pub(super) fn listed(&self, request: &Message) -> Result<Vec<Listed>, Unlisted> {
+    fn listed(&self, request: &Message) -> Result<Vec<Listed>, Unlisted> {
         let media_type = request.text(Name::ContentType).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         if request.body().is_empty() {

@@ -20,6 +20,7 @@ mod hiding;
 mod keeping;
 mod lists;
 mod lists_elsewhere;
+mod lists_stored;
 mod outbound;
 mod overload;
 mod presence;

@@ -115,6 +115,7 @@ pub(super) fn put(users: &Directory, at: u64, name: &str, pool: &str, enabled: b
         verifiers: Vec::new(),
         blocked: Vec::new(),
         certificates: Vec::new(),
+        contacts: Vec::new(),
         created: NOON,
         changed: NOON,
     };

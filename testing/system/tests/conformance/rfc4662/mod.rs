@@ -45,6 +45,11 @@ const CASES: &[Case] = &[
         check: reasons,
     },
     Case {
+        section: "3",
+        sentence: "a list that the server knows by its URI is subscribed to without a body, and its changes are told whole",
+        check: known_to_the_server,
+    },
+    Case {
         section: "5.6.2",
         sentence: "after the full state a NOTIFY may have the changed resources alone, under the next version",
         check: partial_state,
@@ -177,6 +182,37 @@ fn reasons(site: &Site) -> Verdict {
         missing.retain(|text| says(&notify, text).is_err());
     }
     Ok(())
+}
+
+fn known_to_the_server(site: &Site) -> Verdict {
+    let (user, far) = (site.user(), site.user_elsewhere());
+    let mut watcher = site.doors().sign_in_inside(&user)?;
+    let near = site.inside()?;
+    let change = |what: &str, whom: &str| {
+        let words = ["user", "contacts", &user.uri, what, whom];
+        let done = site.place().operator().done(&words, "");
+        done.map(drop).map_err(Fault::new)
+    };
+    change("add", near.aor())?;
+    let request = subscription(&mut watcher, &[], "eventlist");
+    let request = ["Require", "Content-Disposition", "Content-Type"]
+        .into_iter()
+        .fold(request.body("text/plain", ""), Draft::without);
+    let (_, answer) = watcher.prove(request)?;
+    is(&answer, 200)?;
+    let one = format!("<resource uri=\"{}\">", near.aor());
+    let two = format!("<resource uri=\"{}\">", far.uri);
+    hears(&mut watcher, &one)?;
+    change("add", &far.uri)?;
+    let more = hears(&mut watcher, &two)?;
+    says(&more, "fullState=\"true\"")?;
+    says(&more, &one)?;
+    let _phone = site.doors().sign_in_inside(&far)?;
+    hears(&mut watcher, "<basic>open</basic>")?;
+    change("remove", near.aor())?;
+    let less = hears(&mut watcher, "fullState=\"true\"")?;
+    ensure!(says(&less, &one).is_err(), "who was removed is still there");
+    says(&less, &two)
 }
 
 fn partial_state(site: &Site) -> Verdict {
