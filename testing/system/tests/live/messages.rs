@@ -13,6 +13,7 @@ use system::tls::Wire;
 use system::wait;
 
 use super::site::{FE01, Site, flow, topology};
+use super::status::get;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The process is killed once this many were accepted in a round.
@@ -99,6 +100,9 @@ fn a_message_that_was_accepted_survives_a_kill_and_comes_once() {
     trial.front_end.kill().unwrap();
     trial.front_end.restart().unwrap();
     assert_eq!(trial.waiting(), 3);
+    let page = get(trial.site.address(FE01, flow::METRICS), "/metrics");
+    let line = format!("vestibule_messages_waiting{{machine=\"{FE01}\"}} 3");
+    assert!(page.lines().any(|one| one == line), "{page}");
     let mut ben = trial.phone(1);
     for number in 0..3 {
         let came = ben.expect("MESSAGE").unwrap();

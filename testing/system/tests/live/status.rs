@@ -73,7 +73,7 @@ fn metrics_are_text_that_prometheus_reads() {
     assert!(get(site.address(FE01, flow::METRICS), "/").starts_with("HTTP/1.1 404 "));
 }
 
-fn get(at: SocketAddr, path: &str) -> String {
+pub(super) fn get(at: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
