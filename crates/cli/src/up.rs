@@ -136,13 +136,18 @@ fn prepare(state: &State, topology: &Topology, text: &str) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The machine that masters the directory first, so that the copies find it.
+/// The machine that masters the directory first, so that the copies find it; those that choose among the others last, so
+/// that they find them up.
 fn order(topology: &Topology) -> Vec<&str> {
     let master = topology.directory_master();
     let masters =
         |machine: &topology::Machine| master.is_some_and(|pool| machine.pools.contains(&pool.fqdn));
     let mut machines: Vec<&topology::Machine> = topology.machines().iter().collect();
-    machines.sort_by_key(|machine| !masters(machine));
+    let chooses = |machine: &topology::Machine| {
+        let mut pools = topology.pools_at(machine);
+        pools.any(|pool| matches!(pool.role, Role::Dns | Role::LoadBalancer))
+    };
+    machines.sort_by_key(|machine| (!masters(machine), chooses(machine)));
     machines
         .into_iter()
         .map(|machine| machine.fqdn.as_str())

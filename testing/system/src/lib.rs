@@ -12,6 +12,7 @@ pub mod agent;
 pub mod authority;
 pub mod block;
 pub mod callers;
+pub mod curl;
 pub mod deployment;
 pub mod dig;
 pub mod digest;

@@ -65,6 +65,9 @@ pub struct Report {
     /// The messages that wait for their users, if it keeps some.
     #[serde(default)]
     pub messages: Option<Messages>,
+    /// What was asked of its web sites.
+    #[serde(default)]
+    pub web: BTreeMap<String, u64>,
     /// How others are, if it asks them.
     #[serde(default)]
     pub health: Vec<Member>,
@@ -117,6 +120,8 @@ pub struct Listener {
     pub address: SocketAddr,
     /// `inside` or `outside`.
     pub face: String,
+    /// What is spoken.
+    pub protocol: String,
     /// The rows of the flow table that name it.
     pub flows: Vec<u8>,
     /// Whether it is open.

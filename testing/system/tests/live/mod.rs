@@ -15,3 +15,4 @@ mod status;
 mod trust;
 mod users;
 mod vip;
+mod websites;

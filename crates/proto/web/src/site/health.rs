@@ -14,7 +14,7 @@ use crate::Location;
 /// A copy of the directory older than this is told, although it still serves.
 const OLD_COPY: Duration = Duration::from_secs(60);
 /// With less than this share of a disk free, in thousandths, there is a warning; with less than [`FULL`] nothing is safe.
-const FILLING: u64 = 100;
+const FILLING: u64 = 50;
 const FULL: u64 = 10;
 /// With less than this left of a certificate there is a warning: renewals are made before.
 const RENEW: i64 = 14;
@@ -306,7 +306,7 @@ mod tests {
             ),
             (|f| f.disk.writable = false, "disk:free", "fail", 503),
             (|f| f.disk.free = 9, "disk:free", "fail", 503),
-            (|f| f.disk.free = 99, "disk:free", "warn", 200),
+            (|f| f.disk.free = 49, "disk:free", "warn", 200),
             (|f| f.disk.size = 0, "disk:free", "fail", 503),
             (
                 |f| f.certificates.push(-1),

@@ -1,0 +1,143 @@
+//! The web sites of Directors and Front Ends, asked with Debian's curl, by the VIP and directly.
+
+mod discovery;
+mod health;
+mod sign_in;
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use system::curl::{Curl, Page};
+
+use super::site::{DIR01, FE01, FE02, Site};
+
+pub(super) const LB01: &str = "lb01.contoso.net";
+/// The names of the reference topology, and who serves them.
+pub(super) const WEB: &str = "webdir.contoso.net";
+pub(super) const WEB_OUTSIDE: &str = "webdirexternal.contoso.com";
+pub(super) const ROOT: &str = "/Autodiscover/AutodiscoverService.svc/root";
+
+/// Rows of the flow table.
+pub(super) mod row {
+    pub(crate) const EXTERNAL_PLAIN: u8 = 1;
+    pub(crate) const EXTERNAL: u8 = 2;
+    pub(crate) const INTERNAL_PLAIN: u8 = 4;
+    pub(crate) const INTERNAL: u8 = 5;
+    pub(crate) const FRONT_END_EXTERNAL: u8 = 11;
+    pub(crate) const FRONT_END: u8 = 23;
+}
+
+/// Where a machine serves a row with a protocol.
+pub(super) fn at(site: &Site, machine: &str, row: u8, protocol: &str) -> SocketAddr {
+    let report = site.report(machine);
+    let serves = |listener: &&system::operator::Listener| {
+        listener.open && listener.flows.contains(&row) && listener.protocol == protocol
+    };
+    let found = report.listeners.iter().find(serves);
+    found
+        .unwrap_or_else(|| panic!("{machine} does not serve row {row}"))
+        .address
+}
+
+/// A client of the sites, inside or outside, that finds its way by the host of each address.
+pub(super) struct Client {
+    curl: Curl,
+    plain: SocketAddr,
+    director: SocketAddr,
+    homes: [SocketAddr; 2],
+}
+
+impl Client {
+    /// Inside: Directors by the VIP, Front Ends directly.
+    pub(super) fn inside(site: &Site) -> Self {
+        Self {
+            curl: Curl::believing(site.operator().root()),
+            plain: at(site, LB01, row::INTERNAL_PLAIN, "HTTP"),
+            director: at(site, LB01, row::INTERNAL, "HTTPS"),
+            homes: [FE01, FE02].map(|home| at(site, home, row::FRONT_END, "HTTPS")),
+        }
+    }
+
+    /// Outside, as a reverse proxy would pass its requests on.
+    pub(super) fn outside(site: &Site) -> Self {
+        Self {
+            curl: Curl::believing(site.operator().root()),
+            plain: at(site, LB01, row::EXTERNAL_PLAIN, "HTTP"),
+            director: at(site, LB01, row::EXTERNAL, "HTTPS"),
+            homes: [FE01, FE02].map(|home| at(site, home, row::FRONT_END_EXTERNAL, "HTTPS")),
+        }
+    }
+
+    pub(super) fn with(&self, words: &[&str]) -> Self {
+        Self {
+            curl: self.curl.with(words),
+            ..*self
+        }
+    }
+
+    pub(super) fn ask(&self, address: &str) -> Page {
+        let at = match host(address) {
+            _ if address.starts_with("http:") => self.plain,
+            name if name.starts_with("fepool01") => self.homes[0],
+            name if name.starts_with("fepool02") => self.homes[1],
+            _ => self.director,
+        };
+        self.curl.ask(at, address).unwrap()
+    }
+}
+
+pub(super) fn host(address: &str) -> &str {
+    let (_, rest) = address.split_once("://").unwrap();
+    rest.split(['/', ':']).next().unwrap()
+}
+
+/// The link of a token in a document.
+pub(super) fn link(page: &Page, token: &str) -> Option<String> {
+    let document = page.json();
+    let about = document
+        .as_object()?
+        .iter()
+        .find(|(name, _)| *name != "AccessLocation")?
+        .1;
+    let links = about["Links"].as_array()?;
+    let found = links.iter().find(|link| link["token"] == token)?;
+    found["href"].as_str().map(str::to_owned)
+}
+
+/// Everything that a client does until it knows where to sign in; returns each answer on the way.
+pub(super) fn discover(client: &Client, start: &str, user: &str, password: &str) -> Vec<Page> {
+    let mut answers = vec![client.ask(start)];
+    let mut ticket = String::new();
+    while let Some(next) = answers
+        .last()
+        .and_then(|last| link(last, "Redirect").or_else(|| link(last, "User")))
+    {
+        assert!(answers.len() < 12, "it goes round in circles: {answers:?}");
+        let bearer = format!("X-MS-WebTicket: opaque={ticket}");
+        let mut page = client.with(&["--header", &bearer]).ask(&next);
+        if page.status == 401 {
+            let url = page.header("x-ms-webticketurl").to_owned();
+            let credentials = format!("{user}:{password}");
+            let issued = client
+                .with(&["--request", "POST", "--user", &credentials])
+                .ask(&url);
+            assert_eq!(issued.status, 200, "{issued:?}");
+            ticket = issued.json()["access_token"].as_str().unwrap().to_owned();
+            let bearer = format!("X-MS-WebTicket: opaque={ticket}");
+            answers.push(page);
+            page = client.with(&["--header", &bearer]).ask(&next);
+        }
+        assert_eq!(page.status, 200, "{next}: {page:?}");
+        answers.push(page);
+    }
+    answers
+}
+
+/// What the last document says of where to sign in.
+pub(super) fn access(answers: &[Page], name: &str) -> Value {
+    let last = answers.last().map(Page::json).unwrap_or_default();
+    last["User"][name].clone()
+}
+
+/// The machines that a test of one whole process needs nothing else from.
+pub(super) const DIRECTOR: &str = DIR01;
