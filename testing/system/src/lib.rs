@@ -12,7 +12,6 @@ pub mod agent;
 pub mod authority;
 pub mod block;
 pub mod callers;
-pub mod curl;
 pub mod deployment;
 pub mod dig;
 pub mod digest;

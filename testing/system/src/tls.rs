@@ -83,6 +83,16 @@ impl Manner {
         Ok(Self(Arc::new(config)))
     }
 
+    /// A client without a certificate that says which protocols it speaks (ALPN).
+    ///
+    /// # Errors
+    /// Fails when the file holds no certificate.
+    pub fn of_a_browser(root: &Path, protocols: &[&str]) -> Result<Self, WireError> {
+        let mut config = builder(root)?.with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
+        Ok(Self(Arc::new(config)))
+    }
+
     /// A client that says that it is a machine and shows a certificate.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use system::wait;
 
 use super::super::site::{DIR01, DIR02, FE01, FEPOOL01, FEPOOL02, Site};
 use super::{
-    Client, DIRECTOR, LB01, ROOT, WEB, WEB_OUTSIDE, access, at, discover, host, link, row,
+    Client, DIRECTOR, LB01, Look, ROOT, WEB, WEB_OUTSIDE, access, at, discover, host, link, row,
 };
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn a_client_finds_its_server_by_the_vip_with_either_version_of_http() {
     let product = site.up();
     let user = &product.facts().users[0];
     let address = user.uri.trim_start_matches("sip:");
-    for (words, version) in [("--http1.1", "HTTP/1.1"), ("--http2", "HTTP/2")] {
+    for (words, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
         let client = Client::inside(&site).with(&[words]);
         let start = format!("http://lyncdiscoverinternal.contoso.com/?sipuri={address}");
         let answers = discover(&client, &start, address, &user.password);
@@ -83,7 +83,7 @@ fn the_open_client_is_answered_in_its_own_form() {
     let client = Client::inside(&site).with(&["--header", accept]);
     let page = client.ask("http://lyncdiscoverinternal.contoso.com/?sipuri=alice@contoso.com");
     assert_eq!(page.status, 200);
-    let kind = page.header("content-type");
+    let kind = page.head("content-type");
     assert!(
         kind.starts_with("application/vnd.microsoft.rtc.autodiscover+xml"),
         "{kind}"

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use system::curl::{Curl, Page};
 use system::needs::{Need, are_met};
 use system::wait;
+use system::web::curl::Answer;
 
 use super::super::site::{DIR01, FE01, Site};
-use super::{at, row};
+use super::{Asker, Look, at, row};
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn ask(site: &Site, machine: &str, row: u8) -> Option<Page> {
-    let curl = Curl::believing(site.operator().root());
+fn ask(site: &Site, machine: &str, row: u8) -> Option<Answer> {
+    let curl = Asker::of(site);
     let address = format!("https://{machine}/health");
     curl.ask(at(site, machine, row, "HTTPS"), &address).ok()
 }
 
-fn part(page: &Page, name: &str) -> String {
+fn part(page: &Answer, name: &str) -> String {
     let status = &page.json()["checks"][name][0]["status"];
     status.as_str().unwrap_or_default().to_owned()
 }
@@ -48,7 +48,7 @@ fn a_director_is_well_once_it_knows_its_users_and_not_while_it_drains() {
     // How much room there is, is not ours to say.
     assert!(["pass", "warn"].contains(&part(&well, "disk:free").as_str()));
     assert_eq!(well.json()["serviceId"], DIR01);
-    assert_eq!(well.header("content-type"), "application/health+json");
+    assert_eq!(well.head("content-type"), "application/health+json");
     let home = ask(&site, FE01, row::FRONT_END).unwrap();
     assert_eq!(
         (home.status, part(&home, "directory:age").as_str()),
@@ -57,7 +57,7 @@ fn a_director_is_well_once_it_knows_its_users_and_not_while_it_drains() {
 
     // Balancers and names ask from other processes, so a drain is announced before it begins.
     let address = at(&site, DIR01, row::INTERNAL, "HTTPS");
-    let curl = Curl::believing(site.operator().root());
+    let curl = Asker::of(&site);
     let words = ["drain", "--machine", DIR01];
     site.operator().done(&words, "").unwrap();
     let drains = || {

@@ -2,12 +2,13 @@
 
 mod discovery;
 mod health;
+mod hostile;
 mod sign_in;
 
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use system::curl::{Curl, Page};
+use system::web::curl::{Answer, Curl, CurlError};
 
 use super::site::{DIR01, FE01, FE02, Site};
 
@@ -39,9 +40,58 @@ pub(super) fn at(site: &Site, machine: &str, row: u8, protocol: &str) -> SocketA
         .address
 }
 
+/// Asks one address after the other, whatever names stand in the links.
+#[derive(Clone)]
+pub(super) struct Asker {
+    curl: Curl,
+    words: Vec<String>,
+}
+
+impl Asker {
+    pub(super) fn of(site: &Site) -> Self {
+        Self {
+            curl: Curl::believing(&site.operator().root()),
+            words: Vec::new(),
+        }
+    }
+
+    /// The same with more words on the command line.
+    pub(super) fn with(&self, words: &[&str]) -> Self {
+        let mut more = self.clone();
+        more.words.extend(words.iter().map(ToString::to_string));
+        more
+    }
+
+    /// Asks for an address; the connection goes to `at`, whatever the address says.
+    pub(super) fn ask(&self, at: SocketAddr, address: &str) -> Result<Answer, CurlError> {
+        let there = format!("::{}:{}", at.ip(), at.port());
+        let mut words = vec!["--connect-to", &there];
+        words.extend(self.words.iter().map(String::as_str));
+        self.curl.fetch(&words, address)
+    }
+}
+
+/// Looks into an answer.
+pub(super) trait Look {
+    /// The body; null if it is no JSON.
+    fn json(&self) -> Value;
+    /// A header, or nothing.
+    fn head(&self, name: &str) -> &str;
+}
+
+impl Look for Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    fn head(&self, name: &str) -> &str {
+        self.header(name).unwrap_or_default()
+    }
+}
+
 /// A client of the sites, inside or outside, that finds its way by the host of each address.
 pub(super) struct Client {
-    curl: Curl,
+    curl: Asker,
     plain: SocketAddr,
     director: SocketAddr,
     homes: [SocketAddr; 2],
@@ -51,7 +101,7 @@ impl Client {
     /// Inside: Directors by the VIP, Front Ends directly.
     pub(super) fn inside(site: &Site) -> Self {
         Self {
-            curl: Curl::believing(site.operator().root()),
+            curl: Asker::of(site),
             plain: at(site, LB01, row::INTERNAL_PLAIN, "HTTP"),
             director: at(site, LB01, row::INTERNAL, "HTTPS"),
             homes: [FE01, FE02].map(|home| at(site, home, row::FRONT_END, "HTTPS")),
@@ -61,7 +111,7 @@ impl Client {
     /// Outside, as a reverse proxy would pass its requests on.
     pub(super) fn outside(site: &Site) -> Self {
         Self {
-            curl: Curl::believing(site.operator().root()),
+            curl: Asker::of(site),
             plain: at(site, LB01, row::EXTERNAL_PLAIN, "HTTP"),
             director: at(site, LB01, row::EXTERNAL, "HTTPS"),
             homes: [FE01, FE02].map(|home| at(site, home, row::FRONT_END_EXTERNAL, "HTTPS")),
@@ -75,7 +125,7 @@ impl Client {
         }
     }
 
-    pub(super) fn ask(&self, address: &str) -> Page {
+    pub(super) fn ask(&self, address: &str) -> Answer {
         let at = match host(address) {
             _ if address.starts_with("http:") => self.plain,
             name if name.starts_with("fepool01") => self.homes[0],
@@ -92,7 +142,7 @@ pub(super) fn host(address: &str) -> &str {
 }
 
 /// The link of a token in a document.
-pub(super) fn link(page: &Page, token: &str) -> Option<String> {
+pub(super) fn link(page: &Answer, token: &str) -> Option<String> {
     let document = page.json();
     let about = document
         .as_object()?
@@ -105,7 +155,7 @@ pub(super) fn link(page: &Page, token: &str) -> Option<String> {
 }
 
 /// Everything that a client does until it knows where to sign in; returns each answer on the way.
-pub(super) fn discover(client: &Client, start: &str, user: &str, password: &str) -> Vec<Page> {
+pub(super) fn discover(client: &Client, start: &str, user: &str, password: &str) -> Vec<Answer> {
     let mut answers = vec![client.ask(start)];
     let mut ticket = String::new();
     while let Some(next) = answers
@@ -116,7 +166,7 @@ pub(super) fn discover(client: &Client, start: &str, user: &str, password: &str)
         let bearer = format!("X-MS-WebTicket: opaque={ticket}");
         let mut page = client.with(&["--header", &bearer]).ask(&next);
         if page.status == 401 {
-            let url = page.header("x-ms-webticketurl").to_owned();
+            let url = page.head("x-ms-webticketurl").to_owned();
             let credentials = format!("{user}:{password}");
             let issued = client
                 .with(&["--request", "POST", "--user", &credentials])
@@ -134,8 +184,8 @@ pub(super) fn discover(client: &Client, start: &str, user: &str, password: &str)
 }
 
 /// What the last document says of where to sign in.
-pub(super) fn access(answers: &[Page], name: &str) -> Value {
-    let last = answers.last().map(Page::json).unwrap_or_default();
+pub(super) fn access(answers: &[Answer], name: &str) -> Value {
+    let last = answers.last().map(Look::json).unwrap_or_default();
     last["User"][name].clone()
 }
 

@@ -2,20 +2,20 @@
 
 use std::net::IpAddr;
 
-use system::curl::{Curl, Page};
 use system::deployment::User;
 use system::needs::{Need, are_met};
 use system::sip_client::SipClient;
 use system::tls::Wire;
+use system::web::curl::Answer;
 
 use super::super::site::{DIR01, FE01, Site, flow};
-use super::{Client, ROOT, WEB, at, row};
+use super::{Asker, Client, Look, ROOT, WEB, at, row};
 
 const TICKET: &str = "/WebTicket/Ticket";
 
 /// Asks a Director for a ticket from an address of one's own.
-fn ask(site: &Site, from: IpAddr, user: &str, password: &str) -> Page {
-    let curl = Curl::believing(site.operator().root());
+fn ask(site: &Site, from: IpAddr, user: &str, password: &str) -> Answer {
+    let curl = Asker::of(site);
     let curl = curl.with(&["--interface", &from.to_string(), "--request", "POST"]);
     let curl = curl.with(&["--user", &format!("{user}:{password}")]);
     let director = at(site, DIR01, row::INTERNAL, "HTTPS");
@@ -40,7 +40,7 @@ fn guessing_at_the_web_is_slowed_at_the_web_and_over_sip_and_the_user_is_not_loc
     let wrong = ask(&site, bad, &name, "not this one");
     let unknown = ask(&site, bad, "nobody@contoso.com", "not this one");
     assert_eq!((wrong.status, unknown.status), (401, 401));
-    let told = |page: &Page| {
+    let told = |page: &Answer| {
         let headers = page.headers.iter().filter(|(name, _)| name != "date");
         (headers.cloned().collect::<Vec<_>>(), page.body.clone())
     };
@@ -54,7 +54,7 @@ fn guessing_at_the_web_is_slowed_at_the_web_and_over_sip_and_the_user_is_not_loc
     assert_eq!(answers[11..], [503; 2]);
     let right = ask(&site, bad, &name, &user.password);
     assert_eq!(right.status, 503, "the password is not looked at any more");
-    assert!(!right.header("retry-after").is_empty());
+    assert!(!right.head("retry-after").is_empty());
     assert_eq!(
         register(&site, bad, &user),
         503,
@@ -114,7 +114,7 @@ fn a_ticket_opens_one_users_document_on_one_site_and_a_forged_one_nothing() {
         .done(&["user", "remove", &alice.uri], "")
         .unwrap();
     let home = at(&site, FE01, row::FRONT_END, "HTTPS");
-    let curl = Curl::believing(site.operator().root());
+    let curl = Asker::of(&site);
     let bearer = format!("Authorization: Bearer {ticket}");
     let address = format!("https://fepool01.contoso.net{ROOT}/user");
     let gone = curl
