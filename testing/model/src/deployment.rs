@@ -18,6 +18,9 @@ use testkit::{Act, Host, HostId, Place, World};
 /// The password of every user.
 pub const PASSWORD: &str = "open sesame";
 
+/// Who there is; the last is at home in the second pool.
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+
 /// A node with its change log in memory.
 pub struct NodeHost {
     /// The machine.
@@ -108,13 +111,17 @@ impl Deployment {
     fn made(seed: u8, internal: InternalSignIn, keeps: Option<Offline>) -> Self {
         let mut world = World::new([seed; 32]);
         let users = Directory::default();
-        for (n, name) in ["alice", "bob", "carol"].into_iter().enumerate() {
+        for (n, name) in NAMES.into_iter().enumerate() {
             let home = if name == "carol" {
                 "fepool02.contoso.net"
             } else {
                 "fepool01.contoso.net"
             };
-            users.apply(Revision(n as u64 + 1), UserChange::Put(user(name, home)));
+            let mut user = user(name, home);
+            // Everybody has everybody else on their contact list.
+            let others = NAMES.iter().filter(|other| **other != name);
+            user.contacts = others.map(|other| aor(other)).collect();
+            users.apply(Revision(n as u64 + 1), UserChange::Put(user));
         }
         let mut ids = Vec::new();
         for machine in &MACHINES {
@@ -155,12 +162,16 @@ impl Deployment {
     }
 }
 
+fn aor(name: &str) -> Aor {
+    Aor::parse(&format!("{name}@{DOMAIN}")).unwrap()
+}
+
 /// A user with that home pool.
 pub fn user(name: &str, home: &str) -> User {
     let verifier =
         |algorithm| Verifier::new(algorithm, &ha1(algorithm, name, DOMAIN, PASSWORD)).unwrap();
     User {
-        aor: Aor::parse(&format!("{name}@{DOMAIN}")).unwrap(),
+        aor: aor(name),
         display_name: String::new(),
         home: PoolName::parse(home).unwrap(),
         enabled: true,

@@ -242,6 +242,18 @@ impl Phone {
         to: &str,
         extra: &str,
     ) -> Sent {
+        self.request_with_body(deployment, method, to, extra, "")
+    }
+
+    /// The same with a body, whose type is among the lines.
+    pub fn request_with_body(
+        &mut self,
+        deployment: &mut Deployment,
+        method: &str,
+        to: &str,
+        extra: &str,
+        body: &str,
+    ) -> Sent {
         self.cseq += 1;
         let branch = self.fresh_branch();
         let sent = Sent {
@@ -252,12 +264,23 @@ impl Phone {
             from: format!("<{}>;tag=f{}", self.aor(), self.cseq),
             has_credentials: extra.contains("Authorization"),
         };
-        self.resend(deployment, method, &sent, extra);
+        self.write(deployment, method, &sent, extra, body);
         sent
     }
 
     /// Sends the same request again, or one of another method that belongs to it.
     pub fn resend(&mut self, deployment: &mut Deployment, method: &str, sent: &Sent, extra: &str) {
+        self.write(deployment, method, sent, extra, "");
+    }
+
+    fn write(
+        &mut self,
+        deployment: &mut Deployment,
+        method: &str,
+        sent: &Sent,
+        extra: &str,
+        body: &str,
+    ) {
         let Sent {
             branch,
             call_id,
@@ -269,8 +292,10 @@ impl Phone {
         let text = format!(
             "{method} {uri} SIP/2.0\nVia: SIP/2.0/TLS 192.0.2.7;branch={branch};rport\nMax-Forwards: 70\n\
              From: {from}\nTo: <{uri}>\nCall-ID: {call_id}\nCSeq: {cseq} {method}\nUser-Agent: {}\n\
-             Contact: <{}>\n{extra}Content-Length: 0\n\n",
-            self.agent, self.contact,
+             Contact: <{}>\n{extra}Content-Length: {}\n\n{body}",
+            self.agent,
+            self.contact,
+            body.len(),
         );
         self.send(deployment, &text);
     }

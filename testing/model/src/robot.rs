@@ -13,7 +13,13 @@ use crate::phone::{Phone, Sent};
 use crate::walk::Choices;
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
+/// Whom a phone calls or watches: a user, somebody behind a gateway that never answers, or (to watch) all on a list.
+const CALLEES: [&str; 4] = ["alice", "bob", "carol", "+8210"];
+/// Where lists are subscribed to.
+const LISTS: &str = "rls";
 const PLACES: [&str; 4] = [FE1, FE2, DIR1, EDGE_OUTSIDE];
+const DOCUMENT: &str = "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='pres:x@y'><tuple id='t'>\
+                        <status><basic>closed</basic></status></tuple></presence>";
 /// What a phone may write that is no message, or a bad one.
 const GARBAGE: [&str; 6] = [
     "\n\n",
@@ -33,6 +39,7 @@ pub(crate) struct Robot {
     finals: BTreeMap<(String, String), u16>,
     rings: Vec<Message>,
     dialogs: Vec<DialogState>,
+    watching: Vec<DialogState>,
 }
 
 impl Robot {
@@ -46,18 +53,20 @@ impl Robot {
             finals: BTreeMap::new(),
             rings: Vec::new(),
             dialogs: Vec::new(),
+            watching: Vec::new(),
         }
     }
 
     fn begin(&mut self, d: &mut Deployment, method: &'static str, to: &str, extra: &str) {
-        let subscribes = if method == "SUBSCRIBE" {
-            "Event: presence\nExpires: 60\n"
-        } else {
-            ""
+        let more = match (method, to) {
+            ("SUBSCRIBE", LISTS) => "Event: presence\nExpires: 60\nSupported: eventlist\n",
+            ("SUBSCRIBE", _) => "Event: presence\nExpires: 60\n",
+            ("PUBLISH", _) => "Event: presence\nExpires: 60\nContent-Type: application/pidf+xml\n",
+            _ => "",
         };
-        let sent = self
-            .phone
-            .request(d, method, to, &format!("{extra}{subscribes}"));
+        let body = if method == "PUBLISH" { DOCUMENT } else { "" };
+        let lines = format!("{extra}{more}");
+        let sent = self.phone.request_with_body(d, method, to, &lines, body);
         self.sent.push((sent, method));
     }
 
@@ -151,6 +160,9 @@ impl Robot {
             self.phone.in_dialog(d, "ACK", &dialog);
             self.dialogs.push(dialog);
         }
+        if method == Method::Subscribe && status < 300 && response.to().unwrap().tag().is_some() {
+            self.watching.push(DialogState::of_caller(response));
+        }
         let Some(at) = self.sent.iter().position(ours) else {
             return;
         };
@@ -175,8 +187,8 @@ impl Robot {
     }
 
     pub(crate) fn act(&mut self, d: &mut Deployment, choices: &mut impl Choices) {
-        let to = USERS[choices.below(USERS.len())];
-        match choices.below(12) {
+        let to = CALLEES[choices.below(CALLEES.len())];
+        match choices.below(15) {
             0 | 1 => self.begin(d, "INVITE", to, ""),
             2 => self.begin(d, "MESSAGE", to, ""),
             3 => {
@@ -210,7 +222,19 @@ impl Robot {
                 to,
                 "P-Asserted-Identity: <sip:mallory@contoso.com>\n",
             ),
-            10 => self.phone.send(d, GARBAGE[choices.below(GARBAGE.len())]),
+            10 => self.begin(d, "SUBSCRIBE", LISTS, ""),
+            11 => {
+                if let Some(dialog) = self.watching.pop() {
+                    let contact = &self.phone.contact;
+                    let lines = format!(
+                        "Event: presence\nSupported: eventlist\nExpires: {}\nContact: <{contact}>\n",
+                        [0, 60][choices.below(2)]
+                    );
+                    self.phone.in_dialog_with(d, "SUBSCRIBE", &dialog, &lines);
+                }
+            }
+            12 => self.begin(d, "PUBLISH", self.phone.user, ""),
+            13 => self.phone.send(d, GARBAGE[choices.below(GARBAGE.len())]),
             _ => self.phone.send_register(d, ""),
         }
     }

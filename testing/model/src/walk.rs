@@ -1,5 +1,5 @@
 //! Walks: phones and machines that do what somebody chooses, chance or a fuzzer. Whatever it was, each call is answered
-//! in the end, and once time has passed no machine holds anything for it.
+//! in the end, and once time has passed no machine holds anything for it, nor any subscription or publication.
 
 use std::time::Duration;
 
@@ -83,6 +83,13 @@ pub fn walk(choices: &mut impl Choices, seed: u8, internal: InternalSignIn, what
         }
     }
     nothing_is_left(&mut d, what);
+    for id in [d.edge, d.dir1, d.dir2, d.fe1, d.fe2] {
+        if let Some(host) = d.world.host(id) {
+            let stats = host.node.stats();
+            let counts = (stats.subscriptions, stats.publications);
+            assert_eq!(counts, (0, 0), "{what}: {id:?} keeps event state");
+        }
+    }
 }
 
 fn step(
