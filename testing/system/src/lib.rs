@@ -15,6 +15,7 @@ pub mod callers;
 pub mod deployment;
 pub mod dig;
 pub mod digest;
+pub mod held;
 pub mod kamailio;
 pub mod malformed;
 pub mod names;

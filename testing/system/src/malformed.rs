@@ -1,14 +1,18 @@
 //! The classic families of malformed INVITEs, as a table: each message with its family, its name and what may come of
 //! it.
 //!
-//! What may come is said as narrowly as the RFC does: a message that is only strange is treated as any stranger's
-//! INVITE (it is challenged), one that lacks what an answer or a rule needs is refused, one whose end cannot be found
-//! ends the connection. Where the RFC leaves a server free, [`Fate::Survived`] asks only that it stays well.
+//! What may come is said twice. [`Fate`] is what the RFC says, as narrowly as it does: a message that is only strange is
+//! treated as any stranger's INVITE (it is challenged), one that lacks what an answer or a rule needs is refused, one whose
+//! end cannot be found ends the connection; where the RFC leaves a server free, [`Fate::Survived`] asks only that it stays
+//! well. `malformed/outcomes.tsv` is what this server does, exactly and at each door ([`expected`]). A test of this module
+//! holds one against the other.
 
 mod draft;
 mod families;
+mod outcome;
 
 pub use families::all;
+pub use outcome::{DOORS, Outcome, expected, line};
 
 /// What may come of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +73,12 @@ pub struct Malformed {
 }
 
 impl Malformed {
+    /// Returns the name by which its outcomes are found.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}\t{}", self.family, self.name.escape_default())
+    }
+
     /// Tells whether it can be sent as a datagram; a longer one is for streams alone.
     #[must_use]
     pub const fn fits_a_datagram(&self) -> bool {
@@ -79,6 +89,28 @@ impl Malformed {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    #[test]
+    fn each_message_has_its_outcome_at_each_door_and_the_rfc_allows_it() {
+        let outcomes = super::expected().unwrap();
+        let all = super::all("contoso.com");
+        assert_eq!(outcomes.len(), all.len(), "lines and messages");
+        for one in &all {
+            let doors = outcomes.get(&one.key()).expect(&one.key());
+            for (door, outcome) in super::DOORS.iter().zip(doors) {
+                let is_datagram = *door == "UDP";
+                let fate = if is_datagram {
+                    one.as_datagram
+                } else {
+                    one.fate
+                };
+                let says = format!("{}: {outcome} at {door} is not {fate:?}", one.key());
+                assert!(outcome.is_allowed(fate, is_datagram), "{says}");
+                let is_sent = !is_datagram || one.fits_a_datagram();
+                assert_eq!(is_sent, *outcome != super::Outcome::NotSent, "{says}");
+            }
+        }
+    }
 
     #[test]
     fn the_table_is_large_and_each_message_is_there_once() {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use system::agent::Agent;
 use system::deployment::User;
 use system::sip_client::SipClient;
 use system::tls::{Manner, PATIENCE, Wire};
@@ -35,6 +36,22 @@ pub(crate) struct Neighbour {
 impl Neighbour {
     /// Signs in through the Edge, where the strangers are, until it is told to stop.
     fn start(mut client: SipClient, user: User) -> Self {
+        let contact = "sip:neighbour@tester.invalid;transport=tls";
+        Self::signing_in(move || {
+            let answer = client.register(&user, Some(contact)).unwrap();
+            assert_eq!(answer.status(), 200);
+        })
+    }
+
+    /// The same as an agent at a Front End, over whatever carries it; over UDP it sends once, and an answer must come.
+    pub(crate) fn at_home(mut agent: Agent) -> Self {
+        Self::signing_in(move || {
+            let registration = agent.registration();
+            agent.sign_in(registration).unwrap();
+        })
+    }
+
+    fn signing_in(mut sign_in: impl FnMut() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || {
@@ -44,9 +61,7 @@ impl Neighbour {
             while !is_last {
                 is_last = told.load(Ordering::Relaxed);
                 let began = Instant::now();
-                let contact = "sip:neighbour@tester.invalid;transport=tls";
-                let answer = client.register(&user, Some(contact)).unwrap();
-                assert_eq!(answer.status(), 200);
+                sign_in();
                 longest = longest.max(began.elapsed());
                 served += 1;
             }
