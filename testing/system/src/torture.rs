@@ -44,6 +44,17 @@ pub enum Outcome {
     Closed,
 }
 
+/// What carries a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// TLS, to a Director.
+    Tls,
+    /// TCP, to a Front End.
+    Tcp,
+    /// UDP, to a Front End.
+    Udp,
+}
+
 /// A message and what is expected of it.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -55,11 +66,11 @@ pub struct Case {
     pub rule: String,
     /// Whether the sender signs in with it: a challenge is answered.
     pub proves: bool,
-    /// What is seen, in this order.
-    pub outcomes: Vec<Outcome>,
     /// What the answer must say somewhere.
     pub says: String,
     template: Vec<u8>,
+    on_a_stream: Vec<Outcome>,
+    as_a_datagram: Vec<Outcome>,
 }
 
 /// What is put into the places that a message leaves open.
@@ -87,6 +98,7 @@ struct Row {
     section: String,
     rule: String,
     director: String,
+    datagram: Option<String>,
     #[serde(default)]
     proves: bool,
     #[serde(default)]
@@ -109,7 +121,8 @@ pub fn cases(rfc: u16) -> Result<Vec<Case>, TortureError> {
     rows.map(|row| {
         Ok(Case {
             rfc,
-            outcomes: outcomes(&row.file, &row.director)?,
+            on_a_stream: outcomes(&row.file, &row.director)?,
+            as_a_datagram: outcomes(&row.file, row.datagram.as_ref().unwrap_or(&row.director))?,
             template: read(&row.file)?,
             section: row.section,
             rule: row.rule,
@@ -139,6 +152,15 @@ fn outcomes(file: &str, words: &str) -> Result<Vec<Outcome>, TortureError> {
 }
 
 impl Case {
+    /// Returns what is seen of it, in this order.
+    #[must_use]
+    pub fn outcomes(&self, carrier: Carrier) -> &[Outcome] {
+        match carrier {
+            Carrier::Tls | Carrier::Tcp => &self.on_a_stream,
+            Carrier::Udp => &self.as_a_datagram,
+        }
+    }
+
     /// Tells whether it is a response.
     #[must_use]
     pub fn is_response(&self) -> bool {
@@ -183,14 +205,24 @@ fn escaped(user: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Filling, cases, outcomes};
+    use super::{Carrier, Case, Filling, Outcome, cases, outcomes};
 
     #[test]
     fn every_case_of_both_rfcs_has_an_outcome() {
         for (rfc, count) in [(4475, 49), (5118, 12)] {
             let cases = cases(rfc).unwrap();
             assert_eq!(cases.len(), count);
-            assert!(cases.iter().all(|case| !case.outcomes.is_empty()));
+            for carrier in [Carrier::Tls, Carrier::Udp] {
+                let has = |case: &Case| !case.outcomes(carrier).is_empty();
+                assert!(cases.iter().all(has));
+            }
+            // A datagram ends where it ends: nothing is waited for, and there is no connection that could be closed.
+            let of_streams = [Outcome::Awaited, Outcome::Closed];
+            let is_free = |case: &Case| {
+                let outcomes = case.outcomes(Carrier::Udp);
+                !outcomes.iter().any(|one| of_streams.contains(one))
+            };
+            assert!(cases.iter().all(is_free));
         }
         assert!(outcomes("x.dat", "accepted").is_err());
     }

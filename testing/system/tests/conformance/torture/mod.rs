@@ -1,8 +1,9 @@
-//! Torture messages through a running Director: what its manifest says of each is seen on the wire.
+//! Torture messages through running servers: what the manifest says of each is seen on the wire, over TLS, TCP and UDP.
 //!
-//! Caller and callee both hang on a Director. The callee signs in as one of the phones that it lets in by proxy, so that
-//! a request goes from the caller to the Director, to the Front End, back to the Director and to the callee, and the
-//! response the same way back. After each message the connection is asked how the Director is.
+//! Over TLS caller and callee both hang on a Director. The callee signs in as one of the phones that it lets in by proxy,
+//! so that a request goes from the caller to the Director, to the Front End, back to the Director and to the callee, and
+//! the response the same way back. Over TCP and UDP both hang on a Front End. After each message the server is asked on
+//! the same way how it is.
 
 mod unchanged;
 
@@ -13,36 +14,40 @@ use sip::msg::{Limits, Message, Name};
 use system::agent::{Agent, AgentError, Draft, values};
 use system::deployment::User;
 use system::digest::Known;
-use system::torture::{Case, Filling, Outcome, cases};
+use system::torture::{Carrier, Case, Filling, Outcome, cases};
 
 use super::ringing::QUIET;
 use super::{Fault, Site, Trial, Verdict, ensure, is, run_on};
 use crate::live::bad_input::neighbour;
-use crate::live::site::DIR01;
+use crate::live::site::{DIR01, FE01};
 
 /// Phones of this name are let in by proxy (`site.toml`).
 const BY_PROXY: &str = "baresip";
 /// Longer than a busy machine needs for one exchange.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Director, Front End, Director.
-const HOPS: u32 = 3;
-
-/// Tries all messages of one RFC, with a phone beside them that must be served all the while.
+/// Tries all messages of one RFC on each carrier, with a phone beside them that must be served all the while.
 pub(crate) fn run(rfc: u16) {
     let messages = cases(rfc).unwrap();
     let site = Site::start();
     let neighbour = neighbour(site.place(), &[site.user()]);
-    let trials = messages.iter().map(|case| Trial {
+    let carriers = [Carrier::Tls, Carrier::Tcp, Carrier::Udp];
+    let each = carriers
+        .iter()
+        .flat_map(|carrier| messages.iter().map(move |case| (*carrier, case)));
+    let each: Vec<(Carrier, &Case, String)> = each
+        .map(|(carrier, case)| (carrier, case, format!("over {carrier:?}: {}", case.rule)))
+        .collect();
+    let trials = each.iter().map(|(carrier, case, sentence)| Trial {
         section: &case.section,
-        sentence: &case.rule,
-        check: Box::new(|site: &Site| try_one(site, case)),
+        sentence,
+        check: Box::new(|site: &Site| try_one(site, *carrier, case)),
     });
     run_on(&site, rfc, &trials.collect::<Vec<_>>(), &[]);
     neighbour.was_served();
 }
 
-fn try_one(site: &Site, case: &Case) -> Verdict {
-    let mut pair = Pair::sign_in(site)?;
+fn try_one(site: &Site, carrier: Carrier, case: &Case) -> Verdict {
+    let mut pair = Pair::sign_in(site, carrier)?;
     if case.is_response() {
         pair.answer(case)
     } else {
@@ -50,24 +55,31 @@ fn try_one(site: &Site, case: &Case) -> Verdict {
     }
 }
 
-/// Two users of a Director.
+/// Two users of one server.
 struct Pair {
     caller: Agent,
     callee: Agent,
     users: [User; 2],
+    carrier: Carrier,
 }
 
 impl Pair {
-    fn sign_in(site: &Site) -> Result<Self, Fault> {
+    fn sign_in(site: &Site, carrier: Carrier) -> Result<Self, Fault> {
         let users = [site.user(), site.user()];
         let agent = |user| {
-            let agent = site.at_director()?.acting_for(user).with_patience(PATIENCE);
-            Ok::<_, Fault>(agent)
+            let agent = match carrier {
+                Carrier::Tls => site.at_director()?,
+                Carrier::Tcp => site.over_tcp()?,
+                Carrier::Udp => site.over_udp()?,
+            };
+            Ok::<_, Fault>(agent.acting_for(user).with_patience(PATIENCE))
         };
         let mut caller = agent(&users[0])?;
         let sent = caller.registration();
         let (_, answer) = caller.prove(sent)?;
-        is(&answer, 301)?;
+        // A Director sends its phones home; who is at home already is taken in.
+        let expected = if carrier == Carrier::Tls { 301 } else { 200 };
+        is(&answer, expected)?;
         let mut callee = agent(&users[1])?;
         let sent = callee.registration().with("User-Agent", BY_PROXY);
         callee.sign_in(sent)?;
@@ -75,7 +87,23 @@ impl Pair {
             caller,
             callee,
             users,
+            carrier,
         })
+    }
+
+    /// Director, Front End, Director; or the Front End alone.
+    const fn hops(&self) -> u32 {
+        match self.carrier {
+            Carrier::Tls => 3,
+            Carrier::Tcp | Carrier::Udp => 1,
+        }
+    }
+
+    const fn server(&self) -> &'static str {
+        match self.carrier {
+            Carrier::Tls => DIR01,
+            Carrier::Tcp | Carrier::Udp => FE01,
+        }
     }
 
     /// Writes it for these two; what it was sent with is told by `attempt`.
@@ -108,16 +136,17 @@ impl Pair {
 
     /// The caller sends it as a request.
     fn ask(&mut self, case: &Case) -> Verdict {
+        let server = self.server();
         let bytes = self.request(case)?;
         self.caller.send_raw(&bytes)?;
         let mut rest = &*bytes;
-        for outcome in &case.outcomes {
+        for outcome in case.outcomes(self.carrier) {
             match outcome {
                 Outcome::Forwarded => {
                     let came = self
                         .callee
                         .take(PATIENCE, "the request", Message::is_request)?;
-                    unchanged::request(first_of(&mut rest)?, came.bytes(), HOPS)?;
+                    unchanged::request(first_of(&mut rest)?, came.bytes(), self.hops())?;
                     self.callee.answer(&came, 200)?;
                     is(&self.caller.take(PATIENCE, "200", is_final)?, 200)?;
                 }
@@ -133,11 +162,11 @@ impl Pair {
                 }
                 Outcome::Dropped => self.caller.expect_none(QUIET, "answer", |_| true)?,
                 Outcome::Closed => return is_closed(&mut self.caller),
-                Outcome::Awaited => return is_awaited(&mut self.caller),
+                Outcome::Awaited => return is_awaited(&mut self.caller, server),
                 Outcome::Returned => return Err(Fault::new("a request does not come back")),
             }
         }
-        goes_on(&mut self.caller)?;
+        goes_on(&mut self.caller, server)?;
         Ok(self
             .callee
             .expect_none(QUIET, "request", Message::is_request)?)
@@ -145,7 +174,7 @@ impl Pair {
 
     /// The callee sends it as the answer to a request of the caller.
     fn answer(&mut self, case: &Case) -> Verdict {
-        let attempt = attempt();
+        let (attempt, server) = (attempt(), self.server());
         let request = self.question(&self.fill(case, &attempt, ""));
         self.caller.send(&request)?;
         let came = self
@@ -154,14 +183,14 @@ impl Pair {
         let via = values(&came, Name::Via).join(", ");
         let bytes = self.fill(case, &attempt, &via);
         self.callee.send_raw(&bytes)?;
-        for outcome in &case.outcomes {
+        for outcome in case.outcomes(self.carrier) {
             match outcome {
                 Outcome::Returned => {
                     let back = self.caller.take(PATIENCE, "the response", is_final)?;
                     unchanged::response(&bytes, back.bytes())?;
                 }
                 Outcome::Dropped => {
-                    goes_on(&mut self.callee)?;
+                    goes_on(&mut self.callee, server)?;
                     self.caller.expect_none(QUIET, "response", is_final)?;
                     // The request goes on as if nothing had come.
                     self.callee.answer(&came, 200)?;
@@ -172,7 +201,7 @@ impl Pair {
                 }
             }
         }
-        goes_on(&mut self.callee)
+        goes_on(&mut self.callee, server)
     }
 
     /// The request that a response answers: From, To and Call-ID are those of the response.
@@ -226,14 +255,14 @@ fn first_of<'a>(sent: &mut &'a [u8]) -> Result<&'a [u8], Fault> {
     Ok(first)
 }
 
-fn goes_on(agent: &mut Agent) -> Verdict {
-    let question = agent.request("OPTIONS", &format!("sip:{DIR01}"));
+fn goes_on(agent: &mut Agent, server: &str) -> Verdict {
+    let question = agent.request("OPTIONS", &format!("sip:{server}"));
     is(&agent.ask(&question)?, 200)
 }
 
 /// The connection is open and all that is sent is taken for the rest of the message.
-fn is_awaited(agent: &mut Agent) -> Verdict {
-    let question = agent.request("OPTIONS", &format!("sip:{DIR01}"));
+fn is_awaited(agent: &mut Agent, server: &str) -> Verdict {
+    let question = agent.request("OPTIONS", &format!("sip:{server}"));
     agent.send(&question)?;
     Ok(agent.expect_none(QUIET, "answer", |_| true)?)
 }
