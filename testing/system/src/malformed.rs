@@ -96,7 +96,8 @@ mod tests {
         let all = super::all("contoso.com");
         assert_eq!(outcomes.len(), all.len(), "lines and messages");
         for one in &all {
-            let doors = outcomes.get(&one.key()).expect(&one.key());
+            let doors = outcomes.get(&one.key());
+            let doors = doors.unwrap_or_else(|| panic!("no line for {}", one.key()));
             for (door, outcome) in super::DOORS.iter().zip(doors) {
                 let is_datagram = *door == "UDP";
                 let fate = if is_datagram {

@@ -1,7 +1,9 @@
 //! SIPp of Debian: gateways and phones that do exactly what a scenario says, many times a second.
 //!
 //! One run is one process at one address. It ends by itself when its calls are through, and its exit status says whether
-//! every one of them went as the scenario says, without a message that the scenario does not expect.
+//! every one of them went as the scenario says, without a message that the scenario does not expect. That SIPp itself was
+//! kept waiting by the machine it runs on is no fault of a call: its watchdog's warnings are passed over, and it does not
+//! give up for them.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::process::{Process, ProcessError};
 /// How long a run may take before SIPp itself gives up; far more than any of ours needs.
 const LONGEST: &str = "120s";
 const PATIENCE: Duration = Duration::from_secs(130);
+/// More often than its watchdog can be tripped in that time.
+const PATIENT: &str = "100000";
 
 /// Why a run of SIPp did not succeed.
 #[derive(Debug, Error)]
@@ -117,6 +121,8 @@ impl Sipp {
             .args(["-p", &port.to_string(), "-t", transport])
             .args(["-m", &run.calls.to_string(), "-r", &run.rate.to_string()])
             .args(["-nostdin", "-timeout", LONGEST, "-timeout_error"])
+            .args(["-watchdog_minor_maxtriggers", PATIENT])
+            .args(["-watchdog_major_maxtriggers", PATIENT])
             .arg("-trace_err")
             .args(&run.words)
             .arg(format!("{to}:{to_port}"))
@@ -138,12 +144,52 @@ impl Sipp {
         let ended = self.process.wait_end(PATIENCE).map_err(SippError::Files)?;
         let status = ended.ok_or_else(|| SippError::Endless(self.name.clone()))?;
         let errors = std::fs::read_to_string(&self.errors).unwrap_or_default();
-        if status.success() && errors.is_empty() {
+        if status.success() && faults(&errors).next().is_none() {
             return Ok(());
         }
         Err(SippError::Failed {
             tail: format!("{status}\n{errors}\n{}", self.process.tail()),
             name: self.name,
         })
+    }
+}
+
+/// Returns the lines of an error log that tell of a call: without its head, and without what the watchdog says of the
+/// machine.
+fn faults(errors: &str) -> impl Iterator<Item = &str> {
+    let of_the_machine = [
+        "The following events occurred:",
+        "Overload warning: the minor watchdog timer",
+        "Overload warning: the major watchdog timer",
+        "Resetting watchdog timer trigger counts",
+    ];
+    errors
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .filter(move |line| !of_the_machine.iter().any(|known| line.contains(known)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::faults;
+
+    const HEAD: &str = "sipp: The following events occurred:\n";
+    const WATCHDOG: &str = "2024-05-01\t10:00:00.000000\t1714557600.000000: Overload warning: the minor watchdog timer \
+                            500ms has been tripped (612), 119 trips remaining.\n";
+
+    #[test]
+    fn a_slow_machine_is_told_from_a_call_that_failed() {
+        assert_eq!(faults("").count(), 0);
+        assert_eq!(
+            faults(&[HEAD, WATCHDOG, WATCHDOG, "\n"].concat()).count(),
+            0
+        );
+        let failed = "2024-05-01\t10:00:01.000000\t1714557601.000000: Aborting call on unexpected message for Call-Id \
+                      '1-2@127.0.0.1': while expecting '200' (index 2), received 'SIP/2.0 503 Service Unavailable\n";
+        let log = [HEAD, WATCHDOG, failed, WATCHDOG].concat();
+        assert_eq!(faults(&log).collect::<Vec<_>>(), [failed.trim_end()]);
+        // That it gives up is more than a warning.
+        let gives_up = "Overload error: the watchdog timer has tripped the major threshold of 3000ms too many times\n";
+        assert_eq!(faults(gives_up).count(), 1);
     }
 }

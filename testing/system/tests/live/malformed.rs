@@ -61,9 +61,10 @@ fn suffer(door: Door<'_>, one: &Malformed, expected: Outcome) -> Result<Outcome,
     match agent.expect_final(&question) {
         Ok(answer) if answer.status() == 200 => {
             // Through another server the answer may come later than ours.
-            let wait = match expected {
-                Outcome::Dropped => Duration::ZERO,
-                _ => SERVED_WITHIN,
+            let wait = if expected == Outcome::Dropped {
+                Duration::ZERO
+            } else {
+                SERVED_WITHIN
             };
             let answer = agent.take(wait, "an answer", is_other).ok();
             Ok(answer.map_or(Outcome::Dropped, |answer| {
