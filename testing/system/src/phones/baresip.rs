@@ -134,6 +134,7 @@ fn tells(line: &str, event: &Event) -> bool {
         Event::Ended => ENDINGS.iter().any(|ending| line.contains(ending)),
         Event::Refused(status) => status_after(line, "session closed: ") == Some(*status),
         Event::Message(text) => line.contains(&format!(": \"{text}\"")),
+        Event::Line(text) => line.contains(text.as_str()),
         Event::Watching => line.starts_with("NOTIFY sip:"),
         Event::Presence(Presence::Online) => line.contains("to Online"),
         Event::Presence(Presence::Offline) => line.contains("to Offline"),

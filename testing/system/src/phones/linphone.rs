@@ -110,6 +110,7 @@ fn tells(line: &str, event: &Event) -> bool {
         // The console says only that there was an error; the answer itself is in the trace.
         Event::Refused(status) => line.contains(&format!("SIP/2.0 {status} ")),
         Event::Message(text) => line.contains("Message received from") && line.ends_with(text),
+        Event::Line(text) => line.contains(text.as_str()),
         Event::Watching => line.contains("We are notified that ["),
         Event::Presence(Presence::Online) => {
             line.contains("Friend ") && line.ends_with(" is Online")

@@ -116,6 +116,8 @@ pub enum Event {
     Watching,
     /// Whoever is watched is like this from now on.
     Presence(Presence),
+    /// A line of a message with this text, as the phone's trace shows what comes and goes.
+    Line(String),
 }
 
 /// How somebody is, as their phone shows it to others.
