@@ -22,12 +22,13 @@ mod status;
 mod watch;
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::net::{Face, Role};
 use runtime::http::Serving;
 use runtime::metrics::Kind;
-use runtime::passing::Passing;
+use runtime::passing::{Ended, Passing};
 use runtime::tls::{CredentialsError, Store};
 use runtime::worker::{Drained, Snapshot, Workers};
 use topology::{Topology, View};
@@ -184,14 +185,19 @@ impl Running {
     #[must_use]
     pub fn drain(self, grace: Duration) -> Drained {
         self.shared.watch.drains();
-        let web = self.sites.map(|sites| sites.drain(grace));
+        // All at the same time: none has to wait for what another one finishes.
+        let serving = [self.sites, self.published].into_iter().flatten();
+        let serving: Vec<_> = serving
+            .map(|serving| std::thread::spawn(move || serving.drain(grace)))
+            .collect();
         let mut drained = self
             .workers
             .map(|workers| workers.drain(grace))
             .unwrap_or_default();
-        let published = self.published.map(|serving| serving.drain(grace));
         let passed = self.passing.map(|passing| passing.drain(grace));
-        for ended in [web, published, passed].into_iter().flatten() {
+        let served = serving.into_iter().map(JoinHandle::join);
+        let served = served.map(|ended| ended.unwrap_or(Ended::FAILED));
+        for ended in served.chain(passed) {
             drained.closed += ended.finished;
             drained.cut += ended.cut;
             drained.failed += ended.failed;

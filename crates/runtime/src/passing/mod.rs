@@ -138,7 +138,7 @@ impl Ended {
     }
 
     /// A thread that had failed.
-    pub(crate) const FAILED: Self = Self {
+    pub const FAILED: Self = Self {
         finished: 0,
         cut: 0,
         failed: 1,

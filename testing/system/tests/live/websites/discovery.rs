@@ -56,20 +56,21 @@ fn a_client_outside_is_told_nothing_of_the_inside() {
     let product = site.up();
     let user = &product.facts().users[1];
     let address = user.uri.trim_start_matches("sip:");
-    let client = Client::outside(&site);
-    let start = format!("http://lyncdiscover.contoso.com/?sipuri={address}");
-    let answers = discover(&client, &start, address, &user.password);
-    assert_eq!(
-        access(&answers, "SipClientExternalAccess")["fqdn"],
-        "sip.contoso.com"
-    );
-    let others = ["/health", ROOT, "/nothing"]
-        .map(|path| client.ask(&format!("https://{WEB_OUTSIDE}{path}")));
-    for page in answers.iter().chain(&others) {
-        assert!(!format!("{page:?}").contains("contoso.net"), "{page:?}");
+    for client in [Client::outside(&site), Client::published(&site)] {
+        let start = format!("http://lyncdiscover.contoso.com/?sipuri={address}");
+        let answers = discover(&client, &start, address, &user.password);
+        let server = access(&answers, "SipClientExternalAccess");
+        assert_eq!(server["fqdn"], "sip.contoso.com");
+        let others = ["/health", ROOT, "/nothing"];
+        let others = others.map(|path| client.ask(&format!("https://{WEB_OUTSIDE}{path}")));
+        for page in answers.iter().chain(&others) {
+            assert!(!format!("{page:?}").contains("contoso.net"), "{page:?}");
+        }
+        let admin = client.ask("https://meet.contoso.com/admin");
+        assert_eq!(admin.status, 404);
+        let page = client.ask("https://meet.contoso.com/alice/4K2X");
+        assert!(page.body.contains("sip:alice@contoso.com"), "{page:?}");
     }
-    let admin = client.ask("https://meet.contoso.com/admin");
-    assert_eq!(admin.status, 404);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use system::web::curl::{Answer, Curl, CurlError};
 use super::site::{DIR01, FE01, FE02, Site};
 
 pub(super) const LB01: &str = "lb01.contoso.net";
+pub(super) const RP01: &str = "rp01.contoso.net";
 /// The names of the reference topology, and who serves them.
 pub(super) const WEB: &str = "webdir.contoso.net";
 pub(super) const WEB_OUTSIDE: &str = "webdirexternal.contoso.com";
@@ -25,6 +26,7 @@ pub(super) mod row {
     pub(crate) const INTERNAL_PLAIN: u8 = 4;
     pub(crate) const INTERNAL: u8 = 5;
     pub(crate) const FRONT_END_EXTERNAL: u8 = 11;
+    pub(crate) const PUBLISHED: u8 = 16;
     pub(crate) const FRONT_END: u8 = 23;
 }
 
@@ -115,6 +117,17 @@ impl Client {
             plain: at(site, LB01, row::EXTERNAL_PLAIN, "HTTP"),
             director: at(site, LB01, row::EXTERNAL, "HTTPS"),
             homes: [FE01, FE02].map(|home| at(site, home, row::FRONT_END_EXTERNAL, "HTTPS")),
+        }
+    }
+
+    /// Outside, by the reverse proxy, which goes on by the VIP or to the Front Ends.
+    pub(super) fn published(site: &Site) -> Self {
+        let proxy = at(site, RP01, row::PUBLISHED, "HTTPS");
+        Self {
+            curl: Asker::of(site),
+            plain: at(site, RP01, row::PUBLISHED, "HTTP"),
+            director: proxy,
+            homes: [proxy; 2],
         }
     }
 

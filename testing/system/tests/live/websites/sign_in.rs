@@ -9,7 +9,7 @@ use system::tls::Wire;
 use system::web::curl::Answer;
 
 use super::super::site::{DIR01, FE01, Site, flow};
-use super::{Asker, Client, Look, ROOT, WEB, at, row};
+use super::{Asker, Client, Look, ROOT, WEB, WEB_OUTSIDE, at, row};
 
 const TICKET: &str = "/WebTicket/Ticket";
 
@@ -67,6 +67,40 @@ fn guessing_at_the_web_is_slowed_at_the_web_and_over_sip_and_the_user_is_not_loc
     assert!(shown.contains(&bad.to_string()), "{shown}");
 }
 
+#[test]
+fn behind_the_reverse_proxy_whoever_guesses_is_slowed_and_nobody_else() {
+    if !are_met("websites::guessing_outside", &[Need::Program("curl")]) {
+        return;
+    }
+    let site = Site::new();
+    let product = site.up();
+    let user = product.facts().users[0].clone();
+    let name = user.uri.trim_start_matches("sip:").to_owned();
+    let client = Client::published(&site);
+    let try_from = |last: u8, password: &str| {
+        let from = site.block().address(last).to_string();
+        let credentials = format!("{name}:{password}");
+        let words = [
+            "--interface",
+            &from,
+            "--request",
+            "POST",
+            "--user",
+            &credentials,
+        ];
+        // What a client says of itself is not believed.
+        let words = [&words[..], &["--header", "X-Forwarded-For: 192.0.2.1"]].concat();
+        let address = format!("https://{WEB_OUTSIDE}{TICKET}");
+        client.with(&words).ask(&address).status
+    };
+    // Each request may go to either Director, and each counts for itself: enough for both.
+    let answers: Vec<u16> = (0..60).map(|_| try_from(201, "guess")).collect();
+    assert_eq!(answers[..10], [401; 10]);
+    assert_eq!(answers[58..], [503; 2], "{answers:?}");
+    assert_eq!(try_from(201, &user.password), 503);
+    assert_eq!(try_from(202, &user.password), 200);
+}
+
 fn register(site: &Site, from: IpAddr, user: &User) -> u16 {
     let director = site.address(DIR01, flow::SIGN_IN);
     let wire = Wire::connect_from(&site.phone_manner(), director, DIR01, Some(from)).unwrap();
@@ -98,7 +132,7 @@ fn a_ticket_opens_one_users_document_on_one_site_and_a_forged_one_nothing() {
     assert_eq!(user(&client, WEB, &alice, &ticket), 200);
     assert_eq!(user(&client, WEB, &bob, &ticket), 403);
     let outside = Client::outside(&site);
-    assert_eq!(user(&outside, super::WEB_OUTSIDE, &alice, &ticket), 401);
+    assert_eq!(user(&outside, WEB_OUTSIDE, &alice, &ticket), 401);
     let mut forged = ticket.clone();
     let other = if forged.ends_with('A') { "B" } else { "A" };
     forged.replace_range(forged.len() - 1.., other);
