@@ -13,6 +13,7 @@
 pub mod deployment;
 pub mod dialog;
 pub mod fuzz;
+mod gateway;
 pub mod machines;
 pub mod phone;
 mod rest;

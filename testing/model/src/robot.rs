@@ -13,7 +13,7 @@ use crate::phone::{Phone, Sent};
 use crate::walk::Choices;
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
-/// Whom a phone calls or watches: a user, somebody behind a gateway that never answers, or (to watch) all on a list.
+/// Whom a phone calls or watches: a user, or somebody behind a gateway.
 const CALLEES: [&str; 4] = ["alice", "bob", "carol", "+8210"];
 /// Where lists are subscribed to.
 const LISTS: &str = "rls";

@@ -8,6 +8,7 @@ use sip::config::{InternalSignIn, Offline};
 use testkit::HostId;
 
 use crate::deployment::{Deployment, NodeHost};
+use crate::gateway::Gateway;
 use crate::rest::nothing_is_left;
 use crate::robot::Robot;
 
@@ -49,6 +50,7 @@ pub fn walk(choices: &mut impl Choices, seed: u8, internal: InternalSignIn, what
     } else {
         Deployment::keeping(seed, internal, KEEPS)
     };
+    let mut gateway = Gateway::new(&mut d);
     let mut robots: Vec<Robot> = Vec::new();
     let mut dead = Vec::new();
     for _ in 0..STEPS {
@@ -61,6 +63,7 @@ pub fn walk(choices: &mut impl Choices, seed: u8, internal: InternalSignIn, what
         for robot in &mut robots {
             robot.react(&mut d, choices);
         }
+        gateway.react(&mut d, choices);
     }
     // Machines do not die for ever, and people hang up.
     for (id, host) in dead {
@@ -71,6 +74,7 @@ pub fn walk(choices: &mut impl Choices, seed: u8, internal: InternalSignIn, what
         for robot in &mut robots {
             robot.react(&mut d, choices);
         }
+        gateway.react(&mut d, choices);
     }
     for robot in &robots {
         if d.world.is_open(robot.phone.flow) {

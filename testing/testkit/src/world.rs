@@ -54,6 +54,13 @@ struct ClientEnd {
     open: bool,
 }
 
+/// An address at which a test itself answers.
+struct Station {
+    at: SocketAddr,
+    proves: Peer,
+    reached: Vec<ClientFlow>,
+}
+
 enum Due<I> {
     Net(End, Event),
     Own(usize, I),
@@ -65,6 +72,7 @@ pub struct World<H: Host> {
     random: Random,
     hosts: Vec<Slot<H>>,
     clients: Vec<ClientEnd>,
+    stations: Vec<Station>,
     pipes: Vec<Pipe>,
     of_end: BTreeMap<End, usize>,
     queue: BTreeMap<(Mono, u64), Due<<H::Machine as Machine>::Input>>,
@@ -84,6 +92,7 @@ impl<H: Host> World<H> {
             random: Random::new(seed),
             hosts: Vec::new(),
             clients: Vec::new(),
+            stations: Vec::new(),
             pipes: Vec::new(),
             of_end: BTreeMap::new(),
             queue: BTreeMap::new(),
@@ -171,6 +180,21 @@ impl<H: Host> World<H> {
             self.deliver(End::Client(flow), opened);
         }
         flow
+    }
+
+    /// From here on whoever connects to this address reaches the test, which proves to be this peer.
+    pub fn stand(&mut self, at: SocketAddr, proves: Peer) {
+        self.stations.push(Station {
+            at,
+            proves,
+            reached: Vec::new(),
+        });
+    }
+
+    /// Returns the connections that were made to an address where the test stands.
+    pub fn reached(&self, at: SocketAddr) -> Vec<ClientFlow> {
+        let station = self.stations.iter().find(|station| station.at == at);
+        station.map_or_else(Vec::new, |station| station.reached.clone())
     }
 
     /// Sends bytes from a client.
@@ -317,6 +341,9 @@ impl<H: Host> World<H> {
 
     fn open(&mut self, id: usize, flow: FlowId, hop: &Hop) {
         let end = End::Host(id, flow);
+        if self.open_station(end, hop) {
+            return;
+        }
         let Some((other, other_face)) = self.listener(hop.addr) else {
             let wait = self.latency();
             let at = self.now.mono.after(wait);
@@ -338,6 +365,30 @@ impl<H: Host> World<H> {
         );
         let link = Arc::new(link);
         self.deliver(end, Event::Opened { flow, link });
+    }
+
+    /// Connects a host to where the test stands, if it does there.
+    fn open_station(&mut self, end: End, hop: &Hop) -> bool {
+        let flow = ClientFlow(self.clients.len());
+        let Some(station) = self.stations.iter_mut().find(|one| one.at == hop.addr) else {
+            return false;
+        };
+        station.reached.push(flow);
+        let link = Link {
+            transport: hop.transport,
+            ..link_of(station.proves.clone(), hop.face, hop.addr, hop.addr)
+        };
+        self.clients.push(ClientEnd::default());
+        self.join(end, End::Client(flow));
+        let link = Arc::new(link);
+        for to in [End::Client(flow), end] {
+            let opened = Event::Opened {
+                flow: flow_of(to),
+                link: Arc::clone(&link),
+            };
+            self.deliver(to, opened);
+        }
+        true
     }
 
     fn accept(&mut self, host: usize, link: Link) -> FlowId {

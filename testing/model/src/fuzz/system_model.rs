@@ -1,5 +1,5 @@
 //! A deployment with phones that do what the bytes say: connect, sign in, call, cancel, answer, send, publish, subscribe to
-//! users and to their contact lists across the two pools, refresh and end it, call somebody behind a gateway, write garbage, hang up, kill and restart machines, let time pass.
+//! users and to their contact lists across the two pools, refresh and end it, call somebody behind a gateway over UDP, write garbage, hang up, kill and restart machines, let time pass.
 //!
 //! In half of the deployments messages for users who are away are kept. The properties are those of [`crate::walk`]: one final answer to each request, nothing for another user, no identity
 //! from outside, nothing left when all is over.

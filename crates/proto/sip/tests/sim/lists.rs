@@ -224,6 +224,16 @@ fn a_list_that_cannot_be_served_is_refused() {
     let cases = [
         ("rls", good.replace("Supported: eventlist\n", ""), 421),
         ("rls", good.replace("resource-lists+xml", "text"), 415),
+        (
+            "rls",
+            good.replace("Content-Type", "Content-Encoding: gzip\nContent-Type"),
+            415,
+        ),
+        (
+            "rls",
+            good.replace("Content-Type", "Content-Encoding: deflate\nContent-Type"),
+            400,
+        ),
         ("rls", good.replace("Require: ", "Require: nonsense, "), 420),
         ("rls", format!("Accept: application/pidf+xml\n{good}"), 406),
         ("rls", good.replace("</list>", "<list/></list>"), 400),
@@ -234,6 +244,9 @@ fn a_list_that_cannot_be_served_is_refused() {
     for (to, lines, status) in cases {
         let refused = ask(d, &mut alice, "SUBSCRIBE", to, &lines);
         assert_eq!(refused.status(), status, "{to} {lines}");
+        if status == 415 {
+            assert_eq!(refused.text(Name::AcceptEncoding), Some("deflate"));
+        }
         if status == 421 {
             assert_eq!(refused.text(Name::Require), Some("eventlist"));
         }
