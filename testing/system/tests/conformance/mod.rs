@@ -23,8 +23,8 @@
 //!
 //! `system::agent` tells what an agent can do; [`Site`] has users, doors and agents. Cases of one RFC share a running
 //! deployment (`site.toml`) and run at the same time: use fresh users, never the counters of the whole machine, and do
-//! not kill anything. A case that needs another topology makes its own `live::site::Site`. A case that cannot fail when
-//! the product is wrong is none.
+//! not kill anything. A case about other organisations is a `Crossing` on [`abroad::Abroad`]. A case that needs another
+//! topology makes its own `live::site::Site`. A case that cannot fail when the product is wrong is none.
 
 mod abroad;
 mod fault;
