@@ -73,6 +73,11 @@ const CASES: &[Case] = &[
         sentence: "a flow that is bound again replaces the old one of the same reg-id",
         check: same_flow,
     },
+    Case {
+        section: "5.3",
+        sentence: "a request for a phone whose only flow is gone is answered 480",
+        check: no_flow_left,
+    },
 ];
 
 const SKIPPED: &[Skipped] = &[
@@ -274,4 +279,14 @@ fn stun(site: &Site) -> Verdict {
     let is_there = came.windows(mapped.len()).any(|part| part == mapped);
     ensure!(is_there, "the port is not there: {came:?}");
     Ok(())
+}
+
+fn no_flow_left(site: &Site) -> Verdict {
+    let user = site.user();
+    let (mut phone, mut caller) = (bound(site, &user, 1)?, site.inside()?);
+    reaches(site, &user.uri, &mut phone)?;
+    drop(phone);
+    let request = caller.request("MESSAGE", &user.uri);
+    let (_, answer) = caller.prove(request)?;
+    is(&answer, 480)
 }

@@ -3,6 +3,7 @@
 use sip::auth::Challenge;
 use sip::msg::{Message, Name};
 use system::agent::{Agent, Draft};
+use system::deployment::User;
 
 use crate::conformance::{Case, Fault, Site, Skipped, Verdict, ensure, is};
 
@@ -56,6 +57,41 @@ pub(crate) const CASES: &[Case] = &[
         section: "2.4",
         sentence: "credentials of an algorithm that was not offered bring a new challenge",
         check: another_algorithm,
+    },
+    Case {
+        section: "7616/3.3",
+        sentence: "a wrong response is refused without another challenge, so that no phone goes on guessing",
+        check: wrong_response,
+    },
+    Case {
+        section: "7616/3.4",
+        sentence: "a nonce is good for further requests with a rising count",
+        check: used_again,
+    },
+    Case {
+        section: "7616/3.4",
+        sentence: "credentials without nc or cnonce are not taken where qop was offered",
+        check: without_count,
+    },
+    Case {
+        section: "7616/3.4",
+        sentence: "credentials without an algorithm mean MD5, which was not offered",
+        check: no_algorithm,
+    },
+    Case {
+        section: "3261/22.3",
+        sentence: "credentials of another realm are passed over, and those of ours are taken",
+        check: two_realms,
+    },
+    Case {
+        section: "3261/22",
+        sentence: "a user who proves who they are does not speak for another in From",
+        check: for_another,
+    },
+    Case {
+        section: "3261/26",
+        sentence: "a name that does not exist is challenged, and refused, as one that does",
+        check: no_such_user,
     },
 ];
 
@@ -212,4 +248,104 @@ fn basic(site: &Site) -> Verdict {
 fn another_algorithm(site: &Site) -> Verdict {
     let answer = changed(site, |line, _| line.replace("SHA-256", "MD5"))?;
     is(&answer, 401)
+}
+
+fn wrong_response(site: &Site) -> Verdict {
+    let answer = changed(site, |line, _| {
+        let (before, after) = line.split_once("response=\"").unwrap_or((&line, ""));
+        let flipped = if after.starts_with('0') { '1' } else { '0' };
+        format!(
+            "{before}response=\"{flipped}{}",
+            after.get(1..).unwrap_or("")
+        )
+    })?;
+    is(&answer, 403)?;
+    ensure!(challenges(&answer).is_empty(), "there is a challenge");
+    Ok(())
+}
+
+fn used_again(site: &Site) -> Verdict {
+    let mut phone = site.at_front_end()?.acting_for(&site.user());
+    let register = phone.registration();
+    let (first, answer) = phone.prove(register)?;
+    is(&answer, 200)?;
+    let again = phone.registration();
+    let again = phone.begin(again)?;
+    is(&phone.expect_final(&again)?, 200)?;
+    let nonce = |draft: &Draft| {
+        let line = draft.get("Authorization").unwrap_or_default().to_owned();
+        let rest = line.split_once("nonce=\"").map(|(_, rest)| rest.to_owned());
+        rest.and_then(|rest| rest.split('"').next().map(str::to_owned))
+    };
+    ensure!(nonce(&first) == nonce(&again), "another nonce was used");
+    Ok(())
+}
+
+/// The line without this parameter.
+fn lacking(line: &str, name: &str) -> String {
+    let parts = line.split(',').filter(|part| {
+        let own = part.trim().strip_prefix(name);
+        own.is_none_or(|rest| !rest.starts_with('='))
+    });
+    parts.collect::<Vec<_>>().join(",")
+}
+
+fn without_count(site: &Site) -> Verdict {
+    for name in ["nc", "cnonce"] {
+        let answer = changed(site, |line, _| lacking(&line, name))?;
+        let refused = matches!(answer.status(), 400 | 401);
+        ensure!(refused, "without {name}: {}", answer.status());
+    }
+    Ok(())
+}
+
+fn no_algorithm(site: &Site) -> Verdict {
+    is(&changed(site, |line, _| lacking(&line, "algorithm"))?, 401)
+}
+
+fn two_realms(site: &Site) -> Verdict {
+    let (mut phone, register, answer) = challenged(site)?;
+    let right = phone.answer_challenge(&register, &answer)?;
+    let other = "Digest username=\"x\",realm=\"elsewhere.example\",nonce=\"n\",uri=\"sip:x\",response=\"0\"";
+    is(&phone.ask(&right.first("Authorization", other))?, 200)
+}
+
+fn for_another(site: &Site) -> Verdict {
+    let (mut phone, register, answer) = challenged(site)?;
+    let other = site.user().uri;
+    let register = register
+        .set("From", format_args!("<{other}>;tag=1"))
+        .set("To", format_args!("<{other}>"));
+    let proven = phone.answer_challenge(&register, &answer)?;
+    let refusal = phone.ask(&proven)?;
+    ensure!(
+        matches!(refusal.status(), 401 | 403),
+        "{} for another",
+        refusal.status()
+    );
+    Ok(())
+}
+
+fn no_such_user(site: &Site) -> Verdict {
+    let real = site.user();
+    let nobody = User {
+        uri: "sip:nobody-at-all@contoso.com".to_owned(),
+        password: "guessed".to_owned(),
+    };
+    let guessed = User {
+        uri: real.uri,
+        password: "guessed".to_owned(),
+    };
+    let mut answers = Vec::new();
+    for user in [nobody, guessed] {
+        let mut phone = site.at_front_end()?.acting_for(&user);
+        let register = phone.registration();
+        let challenge = phone.ask(&register)?;
+        let again = phone.answer_challenge(&register, &challenge)?;
+        let refusal = phone.ask(&again)?;
+        let words = String::from_utf8_lossy(refusal.reason()).into_owned();
+        answers.push((challenge.status(), refusal.status(), words));
+    }
+    ensure!(answers[0] == answers[1], "{answers:?}");
+    Ok(())
 }
