@@ -74,6 +74,7 @@ enum Command {
     Limits(limits::Limits),
     Reload(operate::Reload),
     Drain(operate::Drain),
+    Undrain(operate::Undrain),
     Schema(schema::Schema),
 }
 
@@ -92,6 +93,7 @@ impl Command {
             Self::Limits(command) => command.run(output),
             Self::Reload(command) => command.run(output),
             Self::Drain(command) => command.run(output),
+            Self::Undrain(command) => command.run(output),
             Self::Schema(command) => command.run(output),
         }
     }

@@ -1,12 +1,12 @@
-//! `vestibule reload` and `vestibule drain`: what an operator tells running machines, over the sockets in their state
-//! directories.
+//! `vestibule reload`, `vestibule drain` and `vestibule undrain`: what an operator tells running machines, over the
+//! sockets in their state directories.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use pki::State;
-use roles::machine::{CONTROL_SOCKET, Reply, Request};
+use roles::machine::{CONTROL_SOCKET, MachineStatus, Reply, Request};
 use runtime::control::{ControlError, call};
 
 use crate::output::{Outcome, Output};
@@ -32,12 +32,32 @@ pub(crate) struct Reload {
     scope: Scope,
 }
 
-/// Have running machines finish what they began, then end.
+/// Have running machines finish what they began, then end; or have balancers give a member nothing new.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 No new connections are taken; what was begun is finished, for at most 10 s. Machines of one process (`up`) end
-together, whichever of them is named.")]
+together, whichever of them is named.
+
+With a MEMBER nothing ends: the balancers that hold a VIP of its pool give it no new connections, and those that it has
+go on. `vestibule status` shows how many are left. A balancer that is restarted has forgotten it.
+
+Examples:
+  vestibule drain --machine dir01.contoso.net   that machine finishes and ends
+  vestibule drain dir01.contoso.net             its balancers leave it alone; run where they run")]
 pub(crate) struct Drain {
+    /// The member that balancers leave alone.
+    #[arg(value_name = "MEMBER")]
+    member: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
+}
+
+/// Have balancers give a drained member its share again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Undrain {
+    /// The member.
+    #[arg(value_name = "MEMBER")]
+    member: String,
     #[command(flatten)]
     scope: Scope,
 }
@@ -52,7 +72,25 @@ impl Reload {
 impl Drain {
     /// Tells the machines.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
-        self.scope.tell(&Request::Drain, "drains", output)
+        match self.member {
+            None => self.scope.tell(&Request::Drain, "drains", output),
+            Some(member) => {
+                let done = format!("gives {member} nothing new");
+                let drained = true;
+                self.scope
+                    .tell(&Request::Member { member, drained }, &done, output)
+            }
+        }
+    }
+}
+
+impl Undrain {
+    /// Tells the balancers.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        let Self { member, scope } = self;
+        let done = format!("gives {member} its share again");
+        let drained = false;
+        scope.tell(&Request::Member { member, drained }, &done, output)
     }
 }
 
@@ -73,14 +111,15 @@ impl Scope {
             runtime.block_on(call(&socket, request))
         };
         // Without a name only what runs is meant. It is looked for first: the machines of one process end together.
-        let runs = |name: &String| {
+        let is_meant = |name: &String| {
             self.machine.is_some()
-                || !matches!(
-                    ask(name, &Request::Status),
-                    Err(ControlError::NotRunning { .. })
-                )
+                || match ask(name, &Request::Status) {
+                    Err(ControlError::NotRunning { .. }) => false,
+                    Ok(Reply::Status(status)) => concerns(request, &status),
+                    Ok(_) | Err(_) => true,
+                }
         };
-        let names: Vec<String> = names.into_iter().filter(runs).collect();
+        let names: Vec<String> = names.into_iter().filter(is_meant).collect();
         let is_drain = matches!(request, Request::Drain);
         let mut told = Vec::new();
         let mut is_well = true;
@@ -113,6 +152,15 @@ impl Scope {
     }
 }
 
+/// Of members only the balancers know that have them behind a VIP.
+fn concerns(request: &Request, status: &MachineStatus) -> bool {
+    let Request::Member { member, .. } = request else {
+        return true;
+    };
+    let mut members = status.balanced.iter().flat_map(|pool| &pool.members);
+    members.any(|one| one.member.eq_ignore_ascii_case(member))
+}
+
 /// Tells whether the process at the other end is gone, perhaps before it could answer.
 fn has_ended(error: &ControlError) -> bool {
     match error {
@@ -134,7 +182,7 @@ fn tell_all(told: &[(String, String)], output: &Output) -> anyhow::Result<()> {
         return output.json(&all.collect::<Vec<_>>());
     }
     if told.is_empty() {
-        return output.complain("no machine is running here");
+        return output.complain("no machine that this concerns is running here");
     }
     told.iter()
         .try_for_each(|(machine, said)| output.line(format!("{machine}: {said}")))

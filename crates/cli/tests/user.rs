@@ -333,9 +333,11 @@ fn a_running_machine_is_asked_over_its_socket() {
         async move {
             match request {
                 Request::Users(request) => Reply::Users(admin.handle(base::UnixMillis(1), request)),
-                Request::Status | Request::Reload | Request::Drain | Request::Forgive { .. } => {
-                    Reply::Done
-                }
+                Request::Status
+                | Request::Reload
+                | Request::Drain
+                | Request::Member { .. }
+                | Request::Forgive { .. } => Reply::Done,
             }
         }
     };

@@ -13,7 +13,7 @@ mod switch;
 mod tests;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use runtime::clock::Clock;
@@ -33,7 +33,12 @@ pub struct Pools {
     doors: Vec<DoorPlan>,
     own: IpAddr,
     clock: Clock,
+    /// Who hears of members that did not take a connection.
+    failures: OnceLock<Told>,
 }
+
+/// Hears of the address of a member that did not take a connection.
+pub type Told = Box<dyn Fn(IpAddr) + Send + Sync>;
 
 struct Pool {
     name: String,
@@ -87,7 +92,13 @@ impl Pools {
             doors,
             own: view.machine.address,
             clock,
+            failures: OnceLock::new(),
         }
+    }
+
+    /// Has somebody hear of members that do not take connections, besides what follows from it here; the first holds.
+    pub fn tell_failures(&self, told: Told) {
+        let _already = self.failures.set(told);
     }
 
     /// Takes note of how a member of any of the pools is.

@@ -61,6 +61,10 @@ impl Switch for Pools {
             && let Some(member) = way.member.take()
         {
             pool.lock().failed(now, member);
+            let address = pool.members.get(member.0).map(|(_, address)| *address);
+            if let (Some(address), Some(told)) = (address, self.failures.get()) {
+                told(address);
+            }
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Watched {
     pub addresses: Vec<IpAddr>,
     /// Whether it expects to hear from us first whose connection it is, since we pass others on to that port.
     pub is_told: bool,
+    /// Its other ports to which we pass connections on; each must take one.
+    pub ports: Vec<u16>,
 }
 
 /// Hears of each change of a member's standing.
@@ -88,10 +90,27 @@ impl Watched {
                     .chain(member.external)
                     .collect(),
                 is_told: held(pool) && fronted(&pool.pool, Port::Sip),
+                ports: if held(pool) {
+                    web_ports(view, pool)
+                } else {
+                    Vec::new()
+                },
             })
         });
         watched.collect()
     }
+}
+
+/// The ports of a pool's web sites that its VIP takes.
+fn web_ports(view: &View, pool: &PoolView) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for listener in &view.listeners {
+        let is_web = !matches!(listener.port, Port::Sip | Port::InterServer);
+        if is_web && listener.vip_of.as_ref() == Some(&pool.pool.fqdn) {
+            ports.push(view.ports.number(listener.port));
+        }
+    }
+    ports
 }
 
 impl Board {

@@ -5,7 +5,8 @@
 //! What follows from answers is decided in [`base::health`]; what is believed of whom stands on the [`Board`], which any
 //! thread may read.
 //!
-//! A web port that answers while SIP is dead is of no use to anybody here, so SIP stands for the member as a whole.
+//! A web port that answers while SIP is dead is of no use to anybody here, so SIP stands for the member as a whole. A
+//! balancer asks the web ports behind its VIPs too: a member that takes no connection there is not up either.
 //!
 //! Bounds: as in [`base::health::Pace`]; an answer of [`options::ANSWER_MAX`] bytes; [`REPORTS`] words of those who use
 //! members wait, more are dropped.

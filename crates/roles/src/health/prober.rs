@@ -11,7 +11,7 @@ use base::{Machine as _, Step};
 use runtime::clock::Clock;
 use runtime::proxy_header;
 use runtime::tls::Store;
-use runtime::tls::stream::connect_saying;
+use runtime::tls::stream::{connect_plainly, connect_saying};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -133,8 +133,15 @@ impl Prober {
         let (hop, tls, from) = (watched.hop.clone(), Arc::clone(&self.tls), self.from);
         let first = watched.is_told.then(proxy_header::own).unwrap_or_default();
         let (patience, number) = (self.pace.patience, self.random.next_u64());
+        let ports = watched.ports.clone();
         self.under_way.spawn(async move {
-            let asked = timeout(patience, ask(&first, &hop, from, &tls, patience, number));
+            let asked = timeout(patience, async {
+                let found = ask(&first, &hop, from, &tls, patience, number).await?;
+                for port in ports {
+                    knock(&hop, port, from, patience).await?;
+                }
+                Ok(found)
+            });
             let found = asked.await.unwrap_or_else(|_| {
                 let waited = patience.as_secs_f32();
                 Err(format!("no answer within {waited} s"))
@@ -164,6 +171,17 @@ impl Prober {
             finding,
         }
     }
+}
+
+/// Sees whether a member takes connections on a port to which others are passed on; it hears that nobody is.
+async fn knock(hop: &Hop, port: u16, from: IpAddr, patience: Duration) -> Result<(), String> {
+    let mut hop = hop.clone();
+    hop.addr.set_port(port);
+    let knocked = connect_plainly(&hop, Some(from), patience).await;
+    let mut stream = knocked.map_err(|error| chain(&error))?;
+    // Whether it reads this does not matter: it has taken the connection.
+    let _ = stream.write_all(&proxy_header::own()).await;
+    Ok(())
 }
 
 /// Asks one member, as a server of the deployment.

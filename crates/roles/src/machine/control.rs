@@ -29,6 +29,13 @@ pub enum Request {
     Reload,
     /// Finish what was begun and end.
     Drain,
+    /// Give a member behind a VIP nothing new, or give it its share again.
+    Member {
+        /// Which one.
+        member: String,
+        /// Whether it is drained from here on.
+        drained: bool,
+    },
 }
 
 /// What is answered.
@@ -72,6 +79,7 @@ pub(super) async fn answer(
                 reason: "the reload was interrupted".to_owned(),
             },
         },
+        Request::Member { member, drained } => drain_member(&shared, &member, drained),
         Request::Drain => {
             drain.send_replace(true);
             Reply::Done
@@ -86,6 +94,20 @@ fn forgive(shared: &Shared, address: IpAddr) -> Reply {
         return Reply::Done;
     }
     let reason = format!("nothing is known of {address} here");
+    Reply::Failed { reason }
+}
+
+fn drain_member(shared: &Shared, member: &str, drained: bool) -> Reply {
+    let vips = shared.vips.as_ref();
+    if vips.is_some_and(|vips| vips.pools.drain(member, drained)) {
+        tracing::info!(
+            member,
+            drained,
+            "an operator drained a member, or took it back"
+        );
+        return Reply::Done;
+    }
+    let reason = format!("no VIP that is held here has a member {member}");
     Reply::Failed { reason }
 }
 

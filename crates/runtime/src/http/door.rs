@@ -168,7 +168,8 @@ impl<S: Site> Porter<S> {
         } = guest;
         let begun = Instant::now();
         let limit = self.limits.handshake;
-        let Ok(Ok(ends)) = timeout(limit, ends(&mut stream, source, &door)).await else {
+        let told = timeout(limit, ends(&mut stream, source, &door)).await;
+        let Ok(Ok((ends, is_question))) = told else {
             return self.stats.strangers.add(1);
         };
         if !place.of(Source::of(ends.source.ip()), door.per_source) {
@@ -193,7 +194,8 @@ impl<S: Site> Porter<S> {
                 let config = door.ready.borrow_mut().config(secured);
                 let shaken = TlsAcceptor::from(config).accept(stream);
                 let Ok(Ok(stream)) = timeout_at(begun + limit, shaken).await else {
-                    return self.stats.handshakes_failed.add(1);
+                    // A balancer that speaks for itself wants to know whether the door opens, and goes.
+                    return self.stats.handshakes_failed.add(u64::from(!is_question));
                 };
                 let session = stream.get_ref().1;
                 caller.server_name = session.server_name().map(str::to_ascii_lowercase);
@@ -208,23 +210,23 @@ impl<S: Site> Porter<S> {
     }
 }
 
-/// Between whom a connection is.
+/// Between whom a connection is, and whether a balancer speaks for itself.
 async fn ends(
     stream: &mut TcpStream,
     from: SocketAddr,
     door: &Door,
-) -> io::Result<proxy_header::Ends> {
+) -> io::Result<(proxy_header::Ends, bool)> {
     socket::prepare(stream)?;
     let own = proxy_header::Ends {
         source: from,
         destination: stream.local_addr()?,
     };
     if !door.balancers.contains(&from.ip()) {
-        return Ok(own);
+        return Ok((own, false));
     }
     match proxy_header::receive(stream).await? {
-        Header::Passed(ends) => Ok(ends),
-        Header::Own => Ok(own),
+        Header::Passed(ends) => Ok((ends, false)),
+        Header::Own => Ok((own, true)),
     }
 }
 

@@ -111,17 +111,20 @@ impl Builder<'_> {
             // Who has just begun must not take a deployment away: all are up until something else is found out.
             pools.found(&member.hop.name, web::balance::Health::Up);
         }
-        let pools = Arc::clone(pools);
-        let tell = move |member: &str, standing| pools.found(member, balanced::health(standing));
+        let held = Arc::clone(pools);
+        let tell = move |member: &str, standing| held.found(member, balanced::health(standing));
         let board = Arc::new(Board::new(watched).telling(Box::new(tell)));
-        Ok(Some(Prober::new(
+        let prober = Prober::new(
             board,
             health::Pace::default(),
             Arc::clone(store),
             self.view.machine.address,
             self.options.clock,
             self.random()?,
-        )))
+        );
+        let reporter = prober.reporter();
+        pools.tell_failures(Box::new(move |address| reporter.failed(address)));
+        Ok(Some(prober))
     }
 
     pub(super) fn bind(
