@@ -31,7 +31,7 @@ pub(super) struct Watch {
     /// The mailboxes of its SIP workers, which close when a worker ends.
     pub(super) workers: Option<Vec<Mailbox<sip::Input>>>,
     pub(super) clock: Clock,
-    pub(super) draining: AtomicBool,
+    pub(super) draining: Arc<AtomicBool>,
     /// What was found out about the disk last, and when.
     pub(super) disk: Mutex<Option<(Mono, DiskFacts)>>,
 }

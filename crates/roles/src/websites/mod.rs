@@ -18,6 +18,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base::Source;
@@ -87,6 +88,8 @@ pub struct Ground {
     pub guard: Arc<Guard>,
     /// How the machine is.
     pub witness: Witness,
+    /// Whether it is about to end.
+    pub draining: Arc<AtomicBool>,
     /// The clock of the process.
     pub clock: Clock,
 }
@@ -172,6 +175,7 @@ impl Opened {
             },
             places: self.places.into(),
             proxies: Arc::new(self.proxies),
+            draining: ground.draining,
             counters: Arc::clone(&counters),
         };
         let sites = (0..self.workers).map(|_| desk.clone()).collect();
@@ -195,6 +199,7 @@ struct Desk {
     /// The site of each door, and whether it has TLS.
     places: Arc<[(Location, bool)]>,
     proxies: Arc<BTreeSet<IpAddr>>,
+    draining: Arc<AtomicBool>,
     counters: Arc<Counters>,
 }
 
@@ -204,7 +209,13 @@ impl http::Site for Desk {
         caller: Rc<Caller>,
         request: Request<Incoming>,
     ) -> Response<Body> {
-        self.respond(&caller, request).await
+        let mut response = self.respond(&caller, request).await;
+        if self.draining.load(Ordering::Relaxed) {
+            // Whoever goes on asking has another connection, with another member, before this one is closed.
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 }
 

@@ -1,7 +1,6 @@
 //! The web sites: their listeners first, their threads when users, guard and health are known.
 
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use pki::Secret;
@@ -50,7 +49,7 @@ impl Builder<'_> {
             stores,
             workers: workers.map(|workers| workers.mailboxes().to_vec()),
             clock: self.options.clock,
-            draining: AtomicBool::new(false),
+            draining: Arc::default(),
             disk: Mutex::default(),
         })
     }
@@ -65,12 +64,14 @@ impl Builder<'_> {
         let (Some(opened), Some(users), Some(node)) = (opened, users, node) else {
             return Ok(None);
         };
+        let draining = Arc::clone(&watch.draining);
         let watch = Arc::clone(watch);
         let ground = Ground {
             secret: self.secret(Secret::Ticket)?,
             users: users.log.directory().clone(),
             guard: Arc::clone(node.guard()),
             witness: Arc::new(move || watch.facts()),
+            draining,
             clock: self.options.clock,
         };
         let started = opened.start(ground);
