@@ -12,10 +12,10 @@
 
 mod balanced;
 mod control;
+mod enrolment;
 mod flows;
 mod metrics;
 mod published;
-mod publishing;
 mod services;
 mod start;
 mod status;
@@ -67,7 +67,7 @@ struct Shared {
     /// The outside certificate with the authorities of partners, on an Edge with federation.
     partners: Option<Arc<Store>>,
     directory: Option<DirectoryLog>,
-    admin: Option<Admin>,
+    admin: Option<Arc<Admin>>,
     follower: Option<StatusHandle>,
     bindings: Option<Arc<Bindings>>,
     /// The messages that wait for their users, if it keeps some.
@@ -146,7 +146,7 @@ impl Running {
     /// Answers an operator's request about users; `None` if this machine does not master the directory.
     #[must_use]
     pub fn admin(&self) -> Option<&Admin> {
-        self.shared.admin.as_ref()
+        self.shared.admin.as_deref()
     }
 
     /// Waits until someone asks over the control socket that the machine drain; must run within a tokio runtime.

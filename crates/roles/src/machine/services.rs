@@ -12,7 +12,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::control::{Request, answer};
-use super::{Shared, metrics};
+use super::{Shared, enrolment, metrics};
+use crate::directory_admin::Admin;
 use crate::health::Prober;
 use crate::names::{Listening, Names};
 use crate::replication::writing::Writer;
@@ -134,7 +135,7 @@ fn run_plan(shared: &Arc<Shared>, plan: Plan, tasks: &mut JoinSet<()>) {
         && let Some(listener) = asynchronous(listener)
     {
         let source = match &shared.admin {
-            Some(_) => source.writing(writer(shared)),
+            Some(admin) => source.writing(writer(shared, admin)),
             None => source,
         };
         tasks.spawn(replication::serve(listener, store, identify, source));
@@ -165,9 +166,9 @@ fn run_plan(shared: &Arc<Shared>, plan: Plan, tasks: &mut JoinSet<()>) {
 }
 
 /// Writes into the directory that this machine masters.
-fn writer(shared: &Arc<Shared>) -> Writer {
-    let shared = Arc::clone(shared);
-    Arc::new(move |publication| shared.publish(publication))
+fn writer(shared: &Shared, admin: &Arc<Admin>) -> Writer {
+    let (admin, clock) = (Arc::clone(admin), shared.clock);
+    Arc::new(move |publication| enrolment::write(&admin, clock.wall(), publication))
 }
 
 fn asynchronous(listener: TcpListener) -> Option<tokio::net::TcpListener> {

@@ -16,6 +16,7 @@ mod counters;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,8 @@ use std::time::Duration;
 
 use base::Source;
 use base::net::Role;
-use directory::Directory;
+use bytes::Bytes;
+use directory::{Aor, Directory};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
@@ -34,7 +36,7 @@ use runtime::worker::Bound;
 use sip::guard::Guard;
 use topology::{Listener, Port, View};
 use web::Location;
-use web::site::{Ask, Config, Site};
+use web::site::{Ask, Config, Enrolled, Site};
 use web::ticket::Keys;
 
 use backing::Machine;
@@ -90,9 +92,15 @@ pub struct Ground {
     pub witness: Witness,
     /// Whether it is about to end.
     pub draining: Arc<AtomicBool>,
+    /// Makes certificates of users.
+    pub enrol: Enrol,
     /// The clock of the process.
     pub clock: Clock,
 }
+
+/// Signs a user's request, given as PEM, and has the certificate published.
+pub type Enrol =
+    Arc<dyn Fn(Aor, String) -> Pin<Box<dyn Future<Output = Enrolled> + Send>> + Send + Sync>;
 
 /// Opens the sites of a machine; `None` if it has none.
 ///
@@ -166,6 +174,7 @@ impl Opened {
     pub fn start(self, ground: Ground) -> io::Result<Running> {
         let counters = Arc::new(Counters::default());
         let desk = Desk {
+            enrol: ground.enrol,
             site: Arc::new(Site::new(self.config, Keys::new(&ground.secret))),
             users: ground.users,
             machine: Machine {
@@ -193,6 +202,7 @@ impl Opened {
 /// Answers requests on one thread.
 #[derive(Clone)]
 struct Desk {
+    enrol: Enrol,
     site: Arc<Site>,
     users: Directory,
     machine: Machine,
@@ -232,16 +242,17 @@ impl Desk {
             slowed.headers_mut().insert(RETRY_AFTER, PATIENCE);
             return slowed;
         }
-        if !body.is_end_stream()
-            && let Err(error) = http::collect(body, BODY_MAX, BODY_PATIENCE).await
-        {
-            self.counters.bodies_refused.add(1);
-            return refusal(match error {
-                BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-                BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
-                BodyError::Broken => StatusCode::BAD_REQUEST,
-            });
-        }
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(error) => {
+                self.counters.bodies_refused.add(1);
+                return refusal(match error {
+                    BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                    BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+                    BodyError::Broken => StatusCode::BAD_REQUEST,
+                });
+            }
+        };
         let ask = Ask {
             location,
             secure,
@@ -249,7 +260,12 @@ impl Desk {
             now: self.machine.clock.wall(),
             head: &head,
         };
-        let answer = self.site.answer(&ask, &self.users, &self.machine);
+        let mut answer = self.site.answer(&ask, &self.users, &self.machine);
+        if let Some(aor) = answer.enrol.take() {
+            let csr = String::from_utf8_lossy(&body).into_owned();
+            let outcome = (self.enrol)(aor, csr).await;
+            answer = self.site.enrolled(&ask, outcome);
+        }
         self.counters.take(&answer);
         if answer.response.status() == StatusCode::BAD_REQUEST {
             self.machine.malformed(source);
@@ -264,6 +280,13 @@ impl Desk {
         let client = passed_on.then(|| forwarded_for(headers)).flatten();
         Source::of(client.unwrap_or(direct))
     }
+}
+
+async fn read(body: Incoming) -> Result<Bytes, BodyError> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    http::collect(body, BODY_MAX, BODY_PATIENCE).await
 }
 
 /// The address that the last proxy has put down, which is ours.

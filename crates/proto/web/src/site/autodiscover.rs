@@ -86,7 +86,7 @@ impl Site {
     }
 
     /// The user whose ticket came with a request; else whether one came at all.
-    fn ticket_holder(&self, ask: &Ask<'_>, backing: &impl Backing) -> Result<Aor, bool> {
+    pub(super) fn ticket_holder(&self, ask: &Ask<'_>, backing: &impl Backing) -> Result<Aor, bool> {
         let ticket = sign_in::ticket(&ask.head.headers).ok_or(false)?;
         let claims = self.keys.verify(ask.now, ticket);
         if claims == Err(Refusal::Forged) {
@@ -97,7 +97,7 @@ impl Site {
         Aor::parse(&claims.ok_or(true)?.aor).map_err(|_| true)
     }
 
-    fn ask_for_ticket(&self, place: &Place, sent: bool) -> Reply {
+    pub(super) fn ask_for_ticket(&self, place: &Place, sent: bool) -> Reply {
         let realm = self.config.realm();
         let error = if sent {
             ", error=\"invalid_token\""

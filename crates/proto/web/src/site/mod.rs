@@ -15,6 +15,7 @@
 mod autodiscover;
 mod config;
 mod document;
+mod enrolment;
 mod health;
 mod pages;
 mod query;
@@ -37,6 +38,7 @@ use reply::{Body, Reply};
 use route::{Found, Lost};
 
 pub use config::{Config, Home, Place, Server, Short};
+pub use enrolment::Enrolled;
 pub use health::{DirectoryFacts, DiskFacts, Facts, SipFacts};
 pub use route::Resource;
 
@@ -51,7 +53,7 @@ pub struct Ask<'a> {
     pub source: Source,
     /// When.
     pub now: UnixMillis,
-    /// Its head; no resource has use for a body yet.
+    /// Its head. The body is of use to one resource only, and is not looked at here ([`Answer::enrol`]).
     pub head: &'a Parts,
 }
 
@@ -81,8 +83,10 @@ pub trait Backing {
 pub struct Answer {
     /// What it was for, if it found anything.
     pub resource: Option<Resource>,
-    /// The response.
+    /// The response; [`Site::enrolled`] makes another one where a certificate is asked for.
     pub response: Response<Vec<u8>>,
+    /// Whose certificate is asked for, by a signing request in the body.
+    pub enrol: Option<Aor>,
 }
 
 /// After how long somebody who failed too often may try again.
@@ -116,14 +120,22 @@ impl Site {
             Err(lost) => return self.finish(ask, None, lost_reply(lost)),
         };
         let resource = found.resource;
+        let mut enrol = None;
         let reply = if !resource.allows(&ask.head.method) {
             Reply::empty(StatusCode::METHOD_NOT_ALLOWED).with(header::ALLOW, resource.allow())
+        } else if ask.secure && resource == Resource::Certificates {
+            let holder = self.enrolment(ask, users, backing);
+            enrol = holder.as_ref().ok().cloned();
+            holder.map_or_else(|refusal| refusal, |_| Reply::empty(StatusCode::ACCEPTED))
         } else if ask.secure {
             self.secure(ask, &found, users, backing)
         } else {
             self.plain(ask, &found, backing)
         };
-        self.finish(ask, Some(resource), reply)
+        Answer {
+            enrol,
+            ..self.finish(ask, Some(resource), reply)
+        }
     }
 
     fn secure(
@@ -138,6 +150,8 @@ impl Site {
             Resource::Domain => self.domain(ask),
             Resource::User => self.user(ask, users, backing),
             Resource::Ticket => self.ticket(ask, users, backing),
+            // Answered by `enrolment`, which asks for a ticket first.
+            Resource::Certificates => Reply::empty(StatusCode::NOT_FOUND),
             Resource::Health => self.health(ask, backing),
             Resource::Meet => {
                 let domain = found.domain.unwrap_or_default();
@@ -159,7 +173,7 @@ impl Site {
         match found.resource {
             Resource::Root => self.plain_root(ask),
             Resource::Health => self.health(ask, backing),
-            Resource::Ticket => Reply::empty(StatusCode::FORBIDDEN),
+            Resource::Ticket | Resource::Certificates => Reply::empty(StatusCode::FORBIDDEN),
             Resource::User | Resource::Domain => self.plain_service(ask),
             Resource::Meet | Resource::Dialin | Resource::Admin => {
                 let path = ask.head.uri.path();
@@ -226,7 +240,11 @@ impl Site {
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
         }
-        Answer { resource, response }
+        Answer {
+            resource,
+            response,
+            enrol: None,
+        }
     }
 }
 

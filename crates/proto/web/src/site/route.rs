@@ -18,6 +18,8 @@ pub(super) const USER: &str = concat!("/Autodiscover/AutodiscoverService.svc/roo
 pub(super) const DOMAIN: &str = concat!("/Autodiscover/AutodiscoverService.svc/root", "/domain");
 /// Where a password is exchanged for a ticket.
 pub(super) const TICKET: &str = "/WebTicket/Ticket";
+/// Where a signing request is exchanged for a certificate.
+pub(super) const CERTIFICATES: &str = "/CertProv/Certificates";
 /// How the machine is.
 pub(super) const HEALTH: &str = "/health";
 
@@ -32,6 +34,8 @@ pub enum Resource {
     Domain,
     /// Sign-in.
     Ticket,
+    /// Certificates of users.
+    Certificates,
     /// The page of a meeting.
     Meet,
     /// The page of dial-in numbers.
@@ -44,11 +48,12 @@ pub enum Resource {
 
 impl Resource {
     /// Every resource.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Root,
         Self::User,
         Self::Domain,
         Self::Ticket,
+        Self::Certificates,
         Self::Meet,
         Self::Dialin,
         Self::Admin,
@@ -63,6 +68,7 @@ impl Resource {
             Self::User => "autodiscover_user",
             Self::Domain => "autodiscover_domain",
             Self::Ticket => "ticket",
+            Self::Certificates => "certificates",
             Self::Meet => "meet",
             Self::Dialin => "dialin",
             Self::Admin => "admin",
@@ -73,7 +79,7 @@ impl Resource {
     /// The value of Allow.
     pub(super) const fn allow(self) -> &'static str {
         match self {
-            Self::Ticket => "POST",
+            Self::Ticket | Self::Certificates => "POST",
             Self::Root
             | Self::User
             | Self::Domain
@@ -86,7 +92,7 @@ impl Resource {
 
     pub(super) fn allows(self, method: &Method) -> bool {
         match self {
-            Self::Ticket => method == Method::POST,
+            Self::Ticket | Self::Certificates => method == Method::POST,
             Self::Root
             | Self::User
             | Self::Domain
@@ -197,6 +203,7 @@ fn service(path: &str, discovers: bool) -> Option<Resource> {
         (USER, Resource::User),
         (DOMAIN, Resource::Domain),
         (TICKET, Resource::Ticket),
+        (CERTIFICATES, Resource::Certificates),
         (HEALTH, Resource::Health),
     ];
     let mut services = services.into_iter();

@@ -103,7 +103,13 @@ impl Builder<'_> {
         let faces = [&inside, &outside].into_iter().flatten();
         let watch = self.watch(users.as_ref(), workers.as_ref(), faces.cloned().collect());
         let (sites, web) = self
-            .start_sites(sites, users.as_ref(), node.as_ref(), &watch)?
+            .start_sites(
+                sites,
+                inside.as_ref(),
+                users.as_ref(),
+                node.as_ref(),
+                &watch,
+            )?
             .unzip();
         let (directory, admin, follower_task) = self.take_users(users);
         let counters = workers

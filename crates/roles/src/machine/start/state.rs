@@ -16,7 +16,8 @@ use crate::signalling::{Bindings, Durable, Messages, Table};
 /// What is known of users, and how it is kept up to date.
 pub(super) struct Users {
     pub(super) log: DirectoryLog,
-    pub(super) is_master: bool,
+    /// Who changes them, on the machine that masters the directory.
+    pub(super) admin: Option<Arc<Admin>>,
     pub(super) follower: Option<Follower>,
 }
 
@@ -47,9 +48,10 @@ impl Builder<'_> {
         } else {
             Some(self.follower(log.clone(), inside)?)
         };
+        let admin = is_master.then(|| Admin::new(log.clone(), Rules::from(&*self.topology)));
         Ok(Some(Users {
             log,
-            is_master,
+            admin: admin.map(Arc::new),
             follower,
         }))
     }
@@ -84,16 +86,15 @@ impl Builder<'_> {
     pub(super) fn take_users(
         &self,
         users: Option<Users>,
-    ) -> (Option<DirectoryLog>, Option<Admin>, Option<Follower>) {
+    ) -> (Option<DirectoryLog>, Option<Arc<Admin>>, Option<Follower>) {
         let Some(Users {
             log,
-            is_master,
+            admin,
             follower,
         }) = users
         else {
             return (None, None, None);
         };
-        let admin = is_master.then(|| Admin::new(log.clone(), Rules::from(&*self.topology)));
         (Some(log), admin, follower)
     }
 
