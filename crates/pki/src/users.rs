@@ -26,10 +26,15 @@ use crate::pem;
 /// How long a user's certificate is valid.
 pub const USER_VALIDITY: Duration = Duration::days(180);
 
-/// What the PKCS #8 form of an Ed25519 key begins with; the 32 bytes of the key follow (RFC 8410 section 7).
-const ED25519: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+/// What the PKCS #8 form of a P-256 key without its public half begins with; the 32 bytes of the key follow (RFC 5915
+/// section 3, RFC 5958). Phones read certificates of this kind; not all of them know Ed25519.
+const P256: [u8; 35] = [
+    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01,
+    0x01, 0x04, 0x20,
 ];
+/// How often a key is derived anew; one in four thousand millions is none on the curve.
+const TRIES: u8 = 4;
 const ISSUER: &str = "Users of this deployment";
 
 /// Signs certificates of users.
@@ -52,11 +57,16 @@ impl UserIssuer {
     /// # Errors
     /// When the cryptographic library refuses the key.
     pub fn of(key: &[u8; 32]) -> Result<Self, Error> {
-        let mut seed = Sha256::new();
-        seed.update(b"issuer of users' certificates");
-        seed.update(key);
-        let der = [&ED25519[..], &seed.finalize()].concat();
-        let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(der)).map_err(Error::MakeKey)?;
+        let derived = |round: u8| {
+            let mut seed = Sha256::new();
+            seed.update(b"issuer of users' certificates");
+            seed.update([round]);
+            seed.update(key);
+            let der = [&P256[..], &seed.finalize()].concat();
+            KeyPair::try_from(&PrivatePkcs8KeyDer::from(der))
+        };
+        let first = (1..TRIES).fold(derived(0), |found, round| found.or_else(|_| derived(round)));
+        let key = first.map_err(Error::MakeKey)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = profile::common_name(ISSUER);
         Ok(Self(Issuer::new(params, key)))

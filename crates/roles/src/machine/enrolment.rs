@@ -47,7 +47,7 @@ impl Enrolment {
     pub(super) async fn enrol(&self, aor: Aor, csr: &str) -> Enrolled {
         let now = self.clock.wall();
         let user = aor.as_str().trim_start_matches("sip:");
-        let signed = match date(now).and_then(|now| Some(self.issuer.sign(user, csr, now))) {
+        let signed = match date(now).map(|now| self.issuer.sign(user, csr, now)) {
             Some(Ok(signed)) => signed,
             Some(Err(Error::BadMaterial { source, .. })) => {
                 return Enrolled::Refused(source.to_string());

@@ -156,6 +156,7 @@ fn name_server(setup: &Setup<'_>) -> io::Result<(Option<Zone>, String)> {
 fn configure(setup: &Setup<'_>, server: &str) -> io::Result<()> {
     let Setup {
         account,
+        certificate,
         names,
         at,
         trust,
@@ -168,7 +169,7 @@ fn configure(setup: &Setup<'_>, server: &str) -> io::Result<()> {
     let silence = folder.join("silence.wav");
     write_silence(&silence)?;
     let config = format!(
-        "poll_method epoll\nsip_listen {at}:0\nsip_cafile {trust}\nnet_interface {at}\ndns_server {dns}\n\
+        "poll_method epoll\nsip_listen {at}:0\nsip_cafile {trust}\n{certificate}net_interface {at}\ndns_server {dns}\n\
          call_local_timeout 60\ncall_max_calls 4\nmenu_bell no\nstatmode_default off\nringback_disabled yes\n\
          audio_path {folder}\naudio_source aufile,{silence}\naudio_player aufile,{folder}/heard.wav\n\
          audio_alert aufile,{folder}/alert.wav\nmodule_path {MODULES}\nmodule stdio.so\nmodule g711.so\n\
@@ -178,6 +179,9 @@ fn configure(setup: &Setup<'_>, server: &str) -> io::Result<()> {
         } else {
             ""
         },
+        certificate = certificate
+            .map(|file| format!("sip_certificate {}\n", file.display()))
+            .unwrap_or_default(),
         trust = trust.display(),
         dns = server,
         folder = folder.display(),

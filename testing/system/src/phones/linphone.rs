@@ -145,6 +145,7 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
         folder,
         watches,
         names,
+        certificate,
     } = *setup;
     let friend = |(n, uri)| format!("[friend_{n}]\nurl=<{uri}>\npol=accept\nsubscribe=1\n");
     let watched = watches.all();
@@ -153,6 +154,10 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
         Watches::List(_) => format!("rls_uri=sip:rls@{}\n", account.domain),
         Watches::Nobody | Watches::One(_) => String::new(),
     };
+    let proof = certificate.map(|file| {
+        let file = file.display();
+        format!("client_cert_chain={file}\nclient_cert_key={file}\n")
+    });
     // Linphone does not make the folder of its own database.
     fs::create_dir_all(folder.join(".local/share/linphone"))?;
     fs::create_dir_all(folder.join(".config/linphone"))?;
@@ -166,12 +171,13 @@ fn configure(setup: &Setup<'_>) -> io::Result<()> {
     };
     let rc = format!(
         "[sip]\nsip_port=0\nsip_tcp_port=0\nsip_tls_port=-1\nbind_address={at}\nuse_ipv6=0\nguess_hostname=0\n\
-         root_ca={trust}\nverify_server_certs=1\nverify_server_cn=1\nmedia_encryption=none\ndefault_proxy=0\n{lists}\
+         root_ca={trust}\nverify_server_certs=1\nverify_server_cn=1\nmedia_encryption=none\ndefault_proxy=0\n{proof}{lists}\
          [net]\ndns_srv_enabled={by_service}\n[rtp]\naudio_rtp_port=-1\n[video]\nenabled=0\n\
          [auth_info_0]\nusername={user}\npasswd={password}\nrealm={domain}\ndomain={domain}\n\
          [proxy_0]\nreg_proxy=<sip:{server};transport=tls>\n{route}\
          reg_identity={uri}\nreg_expires=600\nreg_sendregister=1\npublish={publish}\n{friends}",
         publish = u8::from(!watched.is_empty()),
+        proof = proof.unwrap_or_default(),
         trust = trust.display(),
         user = account.user,
         password = account.password,

@@ -59,6 +59,8 @@ pub struct Setup<'a> {
     pub trust: &'a Path,
     /// An existing folder for its configuration and its log.
     pub folder: &'a Path,
+    /// The certificate, with its key, by which it proves whose it is, if it has one.
+    pub certificate: Option<&'a Path>,
     /// Whom it watches; if anybody, it publishes its own presence too.
     pub watches: Watches<'a>,
 }

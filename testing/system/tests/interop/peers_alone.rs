@@ -70,6 +70,7 @@ impl Office {
         let trust = self.authority.root();
         start(&Setup {
             account,
+            certificate: None,
             names: Resolver::Table(&self.names),
             at,
             trust: &trust,

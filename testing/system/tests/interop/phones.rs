@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use system::block::Block;
 use system::deployment::{Deployment, Entrance, NameServers};
-use system::names::Resolver;
+use system::names::{Names, Resolver};
 use system::needs::{Need, are_met};
+use system::operator::Operator;
 use system::phones::{Account, Baresip, Event, Linphone, Phone, Registration, Setup, Watches};
 
 use super::scenario::{cancel, message, reject, talk};
@@ -64,6 +65,22 @@ impl Trial {
         &self.product.facts().outside
     }
 
+    pub(crate) fn names(&self) -> Names {
+        self.product.names()
+    }
+
+    pub(crate) fn operator(&self) -> Operator {
+        Operator::of(&self.product.state())
+    }
+
+    /// A Baresip of a user, at an entrance.
+    pub(crate) fn baresip_of(&self, user: usize, entrance: &Entrance, last: u8) -> Baresip {
+        let account = self.account(user, entrance);
+        self.with(&account, last, Watches::Nobody, |setup| {
+            Baresip::start(setup).unwrap()
+        })
+    }
+
     pub(crate) fn name_servers(&self) -> NameServers {
         self.product.facts().name_servers
     }
@@ -111,6 +128,7 @@ impl Trial {
         start(&Setup {
             account,
             names,
+            certificate: None,
             at,
             trust: &trust,
             folder: &folder,

@@ -31,17 +31,17 @@ impl Site {
         ask: &Ask<'_>,
         users: &Directory,
         backing: &impl Backing,
-    ) -> Result<Aor, Reply> {
+    ) -> Result<Aor, Box<Reply>> {
         let Some(place) = self.config.place(ask.location) else {
-            return Err(Reply::empty(StatusCode::NOT_FOUND));
+            return Err(Box::new(Reply::empty(StatusCode::NOT_FOUND)));
         };
         let aor = match self.ticket_holder(ask, backing) {
             Ok(aor) => aor,
-            Err(sent) => return Err(self.ask_for_ticket(place, sent)),
+            Err(sent) => return Err(Box::new(self.ask_for_ticket(place, sent))),
         };
         let user = users.find(aor.as_str()).filter(|user| user.enabled);
         user.map(|_| aor)
-            .ok_or_else(|| Reply::empty(StatusCode::FORBIDDEN))
+            .ok_or_else(|| Box::new(Reply::empty(StatusCode::FORBIDDEN)))
     }
 
     /// Answers whoever asked for a certificate.

@@ -126,7 +126,7 @@ impl Site {
         } else if ask.secure && resource == Resource::Certificates {
             let holder = self.enrolment(ask, users, backing);
             enrol = holder.as_ref().ok().cloned();
-            holder.map_or_else(|refusal| refusal, |_| Reply::empty(StatusCode::ACCEPTED))
+            holder.map_or_else(|refusal| *refusal, |_| Reply::empty(StatusCode::ACCEPTED))
         } else if ask.secure {
             self.secure(ask, &found, users, backing)
         } else {

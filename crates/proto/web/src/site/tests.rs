@@ -1,6 +1,7 @@
 //! A pool with two sites, and what requests get there.
 
 mod discovery;
+mod enrolment;
 mod refused;
 mod signing_in;
 
@@ -84,15 +85,13 @@ impl Fixture {
     }
 
     pub(super) fn send(&self, to: (Location, bool), request: Request<()>) -> Response<Vec<u8>> {
+        self.answer(to, request).response
+    }
+
+    pub(super) fn answer(&self, to: (Location, bool), request: Request<()>) -> Answer {
         let (head, ()) = request.into_parts();
-        let ask = Ask {
-            location: to.0,
-            secure: to.1,
-            source: Source::of(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            now: NOON,
-            head: &head,
-        };
-        self.site.answer(&ask, &self.users, &self.backing).response
+        self.site
+            .answer(&ask(to, &head), &self.users, &self.backing)
     }
 
     /// A GET of an address without its scheme, by TLS.
@@ -103,6 +102,16 @@ impl Fixture {
     pub(super) fn ticket_of(&self, location: Location, user: &str) -> String {
         let aor = format!("sip:{user}@contoso.com");
         self.site.keys.mint(NOON, &aor, location)
+    }
+}
+
+pub(super) fn ask((location, secure): (Location, bool), head: &Parts) -> Ask<'_> {
+    Ask {
+        location,
+        secure,
+        source: Source::of(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        now: NOON,
+        head,
     }
 }
 
