@@ -14,9 +14,9 @@ use super::{LB01, ROOT, WEB, at, row};
 
 const SOON: Duration = Duration::from_secs(60);
 /// Clients that keep their connections, and as many that open one for each request.
-const CLIENTS: usize = 3;
+const CLIENTS: usize = 6;
 /// One request of each client in this time: together a few hundred a second.
-const PACE: Duration = Duration::from_millis(15);
+const PACE: Duration = Duration::from_millis(30);
 
 /// Clients that ask by the VIP until they are told to stop.
 struct Crowd {
