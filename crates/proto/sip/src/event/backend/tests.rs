@@ -1,5 +1,6 @@
 use super::*;
 use base::net::WorkerId;
+use bytes::Bytes;
 
 const FLOW: FlowId = FlowId::opened(WorkerId(0), 1);
 
