@@ -137,3 +137,45 @@ fn assert_towards(partner: &Partner, request: &Message) -> Assert {
 fn host_of(uri: Option<&str>) -> Option<&str> {
     Uri::parse(uri?).ok().map(|uri| uri.host)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::msg::Limits;
+
+    #[test]
+    fn who_is_told_an_asserted_identity() {
+        let towards = |trusted: bool, privacy: &str| {
+            let partner = Partner {
+                domain: Arc::from("fabrikam.com"),
+                servers: Vec::new(),
+                trusted,
+                requests: 1,
+                connections: 1,
+            };
+            let text = format!(
+                "MESSAGE sip:bob@fabrikam.com SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+                 To: <sip:bob@fabrikam.com>\r\nCall-ID: 1\r\nCSeq: 1 MESSAGE\r\n{privacy}Content-Length: 0\r\n\r\n"
+            );
+            let request = Message::parse(text.into_bytes().into(), &Limits::SERVER).unwrap();
+            matches!(assert_towards(&partner, &request), Assert::Keep)
+        };
+        for privacy in [
+            "",
+            "Privacy: id\r\n",
+            "Privacy: none\r\n",
+            "Privacy: \"\r\n",
+        ] {
+            assert!(towards(true, privacy), "trusted, {privacy:?}");
+        }
+        assert!(towards(false, "Privacy: none\r\n"));
+        for privacy in [
+            "",
+            "Privacy: id\r\n",
+            "Privacy: none;id\r\n",
+            "Privacy: \"\r\n",
+        ] {
+            assert!(!towards(false, privacy), "not trusted, {privacy:?}");
+        }
+    }
+}
