@@ -12,6 +12,7 @@ mod published;
 mod reload;
 pub(crate) mod site;
 mod status;
+mod steady;
 mod trust;
 mod users;
 mod vip;

@@ -1,7 +1,6 @@
 //! The web sites of Directors and Front Ends, asked with Debian's curl, by the VIP and directly.
 
 mod discovery;
-mod draining;
 mod health;
 mod hostile;
 mod sign_in;
