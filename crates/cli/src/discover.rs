@@ -12,6 +12,7 @@ use dns::client::{Kind, Question};
 use dns::discover::{Leads, Try, order, servers};
 use roles::health::options;
 use roles::names::ask::ask;
+use roles::websites::ask as web_ask;
 use runtime::tls::stream::Visitor;
 use serde::Serialize;
 use topology::Port;
@@ -68,7 +69,13 @@ impl Discover {
         let server = bare.or_else(|_| self.server.parse());
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).context("the system has no randomness")?;
+        let web = match self.from {
+            View::Inside => Port::WebHttp,
+            View::Outside => Port::PublishedHttp,
+        };
         let mut walk = Walk {
+            user: user.to_owned(),
+            web: web.default_number(),
             domain: domain.to_ascii_lowercase(),
             server: server.with_context(|| format!("{} is not an address", self.server))?,
             visitor: Visitor::believing(&self.ca).context("the authorities cannot be read")?,
@@ -84,7 +91,10 @@ impl Discover {
 }
 
 struct Walk {
+    user: String,
     domain: String,
+    /// The port of web services without TLS.
+    web: u16,
     server: SocketAddr,
     visitor: Visitor,
     random: Random,
@@ -103,16 +113,7 @@ impl Walk {
                 }
             };
             if step.leads == Leads::Web {
-                let addresses: Vec<String> = found.data.iter().map(crate::dns::told).collect();
-                let text = if addresses.is_empty() {
-                    format!("{}: nothing of this name", found.code)
-                } else {
-                    format!(
-                        "a web service at {}; phones that speak SIP alone go on",
-                        addresses.join(", ")
-                    )
-                };
-                self.tell(&step, None, text);
+                self.try_web(&step, &found).await;
                 continue;
             }
             match servers(&step, &self.domain, &found) {
@@ -127,6 +128,30 @@ impl Walk {
             }
         }
         Ok(None)
+    }
+
+    /// Asks every address of a web service where it leads, and goes on in any case, as phones that speak SIP alone do.
+    async fn try_web(&mut self, step: &Try, found: &dns::client::Found) {
+        let addresses = found.data.iter().filter_map(|data| match data {
+            Data::Address(address) => Some(SocketAddr::new(*address, self.web)),
+            Data::Service { .. } | Data::Alias(_) | Data::Text(_) => None,
+        });
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        if addresses.is_empty() {
+            self.tell(step, None, format!("{}: nothing of this name", found.code));
+        }
+        for address in addresses {
+            let asked = web_ask::root(address, &step.name, &self.user, PATIENCE).await;
+            let text = match asked {
+                Ok(link) => format!("a web service: it leads to {link}"),
+                Err(error) => format!("a web service: {:#}", anyhow::Error::new(error)),
+            };
+            self.tell(
+                step,
+                Some(address),
+                format!("{text}; phones that speak SIP alone go on"),
+            );
+        }
     }
 
     fn asked(&mut self, name: &str, kind: Kind) -> anyhow::Result<dns::client::Found> {

@@ -4,7 +4,6 @@ mod check;
 mod export;
 
 use base::net::Face;
-pub(crate) use check::told;
 use clap::{Subcommand, ValueEnum};
 
 use crate::output::{Outcome, Output};

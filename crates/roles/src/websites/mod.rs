@@ -7,8 +7,11 @@
 //! - A reverse proxy of the topology says whose request it passes on (`X-Forwarded-For`); from anybody else, and on the
 //!   internal site, that header is not read.
 //!
+//! [`ask`] is the other side: what a client asks first.
+//!
 //! Bounds: [`BODY_MAX`] bytes of a body in [`BODY_PATIENCE`]; those of `runtime::http::Limits`.
 
+pub mod ask;
 mod backing;
 mod config;
 mod counters;

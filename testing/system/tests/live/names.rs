@@ -261,6 +261,11 @@ fn the_way_of_a_phone_is_told_step_by_step() {
         "_sipinternaltls._tcp.contoso.com",
     ];
     assert_eq!(names, expected);
+    let web = told["steps"][0]["found"].as_str().unwrap();
+    assert!(
+        web.starts_with("a web service: it leads to https://webdir.contoso.net"),
+        "{web}"
+    );
 
     let (code, told) = discover("alice@elsewhere.example");
     assert_eq!(code, Some(1));
