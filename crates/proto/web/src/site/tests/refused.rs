@@ -1,6 +1,7 @@
 //! Requests that get nothing: other hosts, tricks in paths, other methods.
 
 use http::{Method, Version};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -131,4 +132,24 @@ fn services_without_tls_begin_again_with_tls() {
     assert_eq!(response.status(), 301);
     let expected = format!("https://webdir.contoso.net:10443{ROOT}?sipuri=sip:alice@contoso.com");
     assert_eq!(header(&response, "location"), expected);
+}
+
+proptest! {
+    #[test]
+    fn any_request_is_answered_and_none_by_a_fault_of_ours(
+        target in "(/[!-~]{0,30}|/Autodiscover/AutodiscoverService.svc/root(/user|/domain)?)(\\?(sipuri=)?[!-~]{0,30})?",
+        host in "(webdir.contoso.net|meet.contoso.com|lync.contoso.com|lyncdiscover.contoso.com|[!-~]{0,20})",
+        name in "(authorization|accept|x-ms-webticket)",
+        value in "(Basic |Bearer |opaque=)?[ -~]{0,40}",
+        secure in any::<bool>(),
+        outside in any::<bool>(),
+    ) {
+        let request = Request::get(&target).header("host", &host).header(&name, &value).body(());
+        prop_assume!(request.is_ok());
+        let location = if outside { Outside } else { Inside };
+        let response = Fixture::director().send((location, secure), request.unwrap());
+        prop_assert!(response.status().as_u16() < 500, "{}", response.status());
+        let text = String::from_utf8_lossy(response.body()).into_owned();
+        prop_assert!(!outside || !text.contains("contoso.net"), "{}", text);
+    }
 }
