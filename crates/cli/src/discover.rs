@@ -20,6 +20,8 @@ use topology::Port;
 use crate::dns::View;
 use crate::output::{Outcome, Output, Table};
 
+/// Where a system names its name servers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// How long connecting and the handshake, and then the answer, may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -29,16 +31,17 @@ const PATIENCE: Duration = Duration::from_secs(4);
 Ends with 1 if no server is found. A phone that has signed in before goes first where it was then.
 
 Example:
-  vestibule discover alice@contoso.com --server 10.0.0.53")]
+  vestibule discover alice@contoso.com                       as this machine would find it
+  vestibule discover alice@contoso.com --server 10.0.0.53    by another name server")]
 pub(crate) struct Discover {
     /// The user, as user@domain.
     user: String,
-    /// Where the phone is; it says which name server to ask by --server.
+    /// Where the phone is; the name server must be one that is asked from there.
     #[arg(long, value_enum, default_value = "inside")]
     from: View,
-    /// The name server, as ADDRESS or ADDRESS:PORT.
+    /// The name server, as ADDRESS or ADDRESS:PORT; the first of this system if left out.
     #[arg(long, value_name = "ADDRESS")]
-    server: String,
+    server: Option<String>,
     /// The file of the authorities that the phone believes.
     #[arg(long, value_name = "FILE", default_value = "vestibule-state/ca/ca.pem")]
     ca: PathBuf,
@@ -54,6 +57,28 @@ struct Line {
     usable: bool,
 }
 
+fn read_server(text: &str) -> Option<SocketAddr> {
+    let bare = text.parse::<IpAddr>();
+    let bare = bare.map(|ip| SocketAddr::new(ip, Port::Dns.default_number()));
+    bare.or_else(|_| text.parse()).ok()
+}
+
+/// The first name server of this system, as resolv.conf(5) names it.
+fn own_server() -> anyhow::Result<SocketAddr> {
+    let text = std::fs::read_to_string(RESOLV_CONF)
+        .with_context(|| format!("cannot read {RESOLV_CONF}; name a server by --server"))?;
+    named_server(&text)
+        .with_context(|| format!("{RESOLV_CONF} names no server; name one by --server"))
+}
+
+fn named_server(text: &str) -> Option<SocketAddr> {
+    let mut servers = text.lines().filter_map(|line| {
+        let (word, address) = line.trim().split_once(char::is_whitespace)?;
+        read_server(address.trim()).filter(|_| word == "nameserver")
+    });
+    servers.next()
+}
+
 impl Discover {
     /// Tries one name after the other.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
@@ -61,12 +86,10 @@ impl Discover {
         let (_, domain) = user
             .split_once('@')
             .context("write the user as user@domain")?;
-        let port = Port::Dns.default_number();
-        let bare = self
-            .server
-            .parse::<IpAddr>()
-            .map(|ip| SocketAddr::new(ip, port));
-        let server = bare.or_else(|_| self.server.parse());
+        let server = match &self.server {
+            Some(text) => read_server(text).with_context(|| format!("{text} is not an address"))?,
+            None => own_server()?,
+        };
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).context("the system has no randomness")?;
         let web = match self.from {
@@ -77,7 +100,7 @@ impl Discover {
             user: user.to_owned(),
             web: web.default_number(),
             domain: domain.to_ascii_lowercase(),
-            server: server.with_context(|| format!("{} is not an address", self.server))?,
+            server,
             visitor: Visitor::believing(&self.ca).context("the authorities cannot be read")?,
             random: Random::new(seed),
             lines: Vec::new(),
@@ -249,4 +272,25 @@ fn print(
     } else {
         Outcome::Faults
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{named_server, read_server};
+
+    #[test]
+    fn a_name_server_is_an_address_with_or_without_a_port() {
+        let read = |text| read_server(text).map(|address| address.to_string());
+        assert_eq!(read("10.0.0.53").as_deref(), Some("10.0.0.53:53"));
+        assert_eq!(read("10.0.0.53:5353").as_deref(), Some("10.0.0.53:5353"));
+        assert_eq!(read("2001:db8::53").as_deref(), Some("[2001:db8::53]:53"));
+        assert_eq!(read("dns01"), None);
+    }
+
+    #[test]
+    fn the_systems_first_name_server_is_found() {
+        let text = "# made by hand\nsearch contoso.net\nnameserver dns01\n nameserver\t10.0.0.53\nnameserver 10.0.0.54\n";
+        assert_eq!(named_server(text), read_server("10.0.0.53"));
+        assert_eq!(named_server("options edns0\n"), None);
+    }
 }
