@@ -1,7 +1,7 @@
 //! The load driver: what a unit of SIP work costs, beside Kamailio and beside a bare TLS echo, in one run; and what a
 //! million bindings cost.
 //!
-//! `load sip`, `load bindings` and `load vip` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
+//! `load sip`, `load bindings`, `load vip` and `load web` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
 //! every run bounded in phones and time, every process stopped by its own number. `BENCHMARKS.md` says how to read it.
 
 mod actor;
@@ -13,6 +13,7 @@ mod cpu;
 mod deployment;
 mod digest;
 mod echo;
+mod figures;
 mod kamailio;
 mod machine;
 mod memory;
@@ -21,12 +22,15 @@ mod ours;
 mod pair;
 mod peer;
 mod phone;
+mod place;
 mod print;
 mod process;
 mod report;
 mod rounds;
 mod tls;
 mod vip;
+mod web;
+mod well;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -48,7 +52,22 @@ enum Command {
     /// Measures the bindings of a Front End: memory, restart, look-up, refresh
     Bindings(bindings::Options),
     /// Measures the VIP: TCP passed through, beside HAProxy
-    Vip(vip::Options),
+    Vip(figures::Options),
+    /// Measures the reverse proxy, beside HAProxy and nginx
+    Web(figures::Options),
+    /// Answers as a member that is well, until it is ended
+    #[command(hide = true)]
+    Well {
+        /// Where
+        #[arg(long)]
+        at: SocketAddr,
+        /// PEM file of the certificate
+        #[arg(long)]
+        certificate: PathBuf,
+        /// PEM file of its key
+        #[arg(long)]
+        key: PathBuf,
+    },
     /// One phase of `bindings`, in a process of its own
     #[command(hide = true)]
     BindingsPhase {
@@ -81,18 +100,14 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Sip(options) => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(bench::run(options))
-        }
-        Command::Vip(options) => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(vip::run(options))
-        }
+        Command::Sip(options) => on_one_thread(bench::run(options)),
+        Command::Vip(options) => on_one_thread(vip::run(options)),
+        Command::Web(options) => on_one_thread(web::run(options)),
+        Command::Well {
+            at,
+            certificate,
+            key,
+        } => on_one_thread(well::run(at, tls::Files { certificate, key })),
         Command::Bindings(options) => bindings::run(&options),
         Command::BindingsPhase {
             phase,
@@ -109,4 +124,11 @@ fn main() -> anyhow::Result<()> {
             )
         }
     }
+}
+
+fn on_one_thread(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(work)
 }

@@ -7,32 +7,13 @@
 mod peers;
 mod wrk;
 
-use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use serde::Serialize;
-
+use crate::figures::{Figures, Options, Round, Row};
 use crate::machine::Machine;
-use crate::print::{note, say};
-use crate::report;
-use peers::{Balancer, Place};
-use wrk::Counted;
-
-/// How long to measure, and where the figures go.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// Three short rounds
-    #[arg(long)]
-    quick: bool,
-    /// Print JSON instead of words
-    #[arg(long)]
-    json: bool,
-    /// Write the figures between the markers of this file too
-    #[arg(long, value_name = "FILE")]
-    markdown: Option<PathBuf>,
-}
+use crate::place::Place;
+use crate::print::note;
+use peers::Balancer;
 
 /// What is passed through.
 #[derive(Clone, Copy, Debug)]
@@ -65,26 +46,6 @@ const WORKS: [Work; 3] = [
     },
 ];
 
-/// The figures of one balancer at one kind of work.
-#[derive(Clone, Debug, Serialize)]
-struct Row {
-    work: &'static str,
-    balancer: &'static str,
-    /// Processor time for one unit, microseconds: the median of the rounds, the lowest, the highest.
-    cpu_us: f64,
-    low: f64,
-    high: f64,
-    per_second: f64,
-    failures: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Figures {
-    machine: Machine,
-    rows: Vec<Row>,
-    faults: Vec<String>,
-}
-
 /// Measures and reports.
 ///
 /// # Errors
@@ -93,11 +54,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let machine = Machine::look();
     let folder = tempfile::tempdir()?;
     let mut faults = Vec::new();
-    let place = Place::make(folder.path())?;
-    let members = place.members()?;
+    let place = Place::make(folder.path(), &peers::PORTS)?;
+    let members = peers::members(&place)?;
     let mut balancers = Vec::new();
     for name in peers::NAMES {
-        match place.start(name).await? {
+        match peers::start(&place, name).await? {
             Some(balancer) => {
                 wrk::until_answered(balancer.address(), WORKS[0]).await?;
                 balancers.push(balancer);
@@ -105,23 +66,21 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             None => faults.push(format!("SKIPPED: {name}: not installed, or not built")),
         }
     }
-    let (rounds, window) = if options.quick { (3, 1) } else { (5, 4) };
+    let (rounds, window) = options.rounds();
     let mut rows = Vec::new();
     for work in WORKS {
-        rows.extend(measure(work, &balancers, rounds, Duration::from_secs(window)).await?);
+        rows.extend(measure(work, &balancers, rounds, window).await?);
     }
     for balancer in balancers {
         balancer.stop().await;
     }
     members.stop().await;
-    print(
-        &Figures {
-            machine,
-            rows,
-            faults,
-        },
-        &options,
-    )
+    let figures = Figures {
+        machine,
+        rows,
+        faults,
+    };
+    figures.print("vip", &[peers::HAPROXY], &options)
 }
 
 async fn measure(
@@ -130,74 +89,18 @@ async fn measure(
     rounds: usize,
     window: Duration,
 ) -> anyhow::Result<Vec<Row>> {
-    let mut all: Vec<Vec<(f64, Counted)>> = balancers.iter().map(|_| Vec::new()).collect();
+    let mut all: Vec<Vec<Round>> = balancers.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
         note(&format!("{}: round {round} of {rounds}", work.title));
         for (balancer, found) in balancers.iter().zip(&mut all) {
             let before = balancer.used()?;
             let counted = wrk::run(balancer.address(), work, window).await?;
             let used = balancer.used()?.saturating_sub(before);
-            found.push((used.as_secs_f64() * 1e6 / counted.units(work), counted));
+            found.push(counted.round(work, used));
         }
     }
     let rows = balancers.iter().zip(&all);
     Ok(rows
-        .map(|(one, found)| row(work, one.name, found))
+        .map(|(one, found)| Row::of(work.title, one.name, found))
         .collect())
-}
-
-fn row(work: Work, balancer: &'static str, found: &[(f64, Counted)]) -> Row {
-    let mut cpu: Vec<f64> = found.iter().map(|(cpu, _)| *cpu).collect();
-    cpu.sort_unstable_by(f64::total_cmp);
-    let mut rates: Vec<f64> = found.iter().map(|(_, one)| one.per_second(work)).collect();
-    rates.sort_unstable_by(f64::total_cmp);
-    let middle = |all: &[f64]| all.get(all.len() / 2).copied().unwrap_or(f64::NAN);
-    Row {
-        work: work.title,
-        balancer,
-        cpu_us: middle(&cpu),
-        low: cpu.first().copied().unwrap_or(f64::NAN),
-        high: cpu.last().copied().unwrap_or(f64::NAN),
-        per_second: middle(&rates),
-        failures: found.iter().map(|(_, one)| one.failures).sum(),
-    }
-}
-
-fn print(figures: &Figures, options: &Options) -> anyhow::Result<()> {
-    let text = markdown(figures);
-    if let Some(file) = &options.markdown {
-        let page = std::fs::read_to_string(file)?;
-        let page = report::place(&page, "vip", &text)
-            .with_context(|| format!("{} has no place for these figures", file.display()))?;
-        std::fs::write(file, page)?;
-    }
-    if options.json {
-        say(&serde_json::to_string_pretty(figures)?)?;
-    } else {
-        say(&text)?;
-    }
-    Ok(())
-}
-
-fn markdown(figures: &Figures) -> String {
-    let mut text = report::on(&figures.machine);
-    text.push_str("\n\n| unit | balancer | CPU us | low-high | x haproxy | units/s | failed |\n");
-    text.push_str("|---|---|---:|---:|---:|---:|---:|\n");
-    for row in &figures.rows {
-        let mut rows = figures.rows.iter();
-        let peer = rows.find(|one| one.work == row.work && one.balancer == peers::HAPROXY);
-        let ratio = peer.map_or_else(String::new, |peer| {
-            format!("{:.2}", row.cpu_us / peer.cpu_us)
-        });
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "| {} | {} | {:.1} | {:.1}-{:.1} | {ratio} | {:.0} | {} |",
-            row.work, row.balancer, row.cpu_us, row.low, row.high, row.per_second, row.failures
-        );
-    }
-    for fault in &figures.faults {
-        let _ = writeln!(text, "\n{fault}");
-    }
-    text
 }

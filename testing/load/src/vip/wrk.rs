@@ -8,9 +8,9 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::Work;
+use crate::figures::Round;
+use crate::place::LARGE;
 
-/// Bytes of a large answer.
-pub(super) const LARGE: usize = 4 << 20;
 const MIB: f64 = 1_048_576.0;
 /// How much longer than its window a run may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,12 +23,22 @@ const TRIES: u32 = 30;
 pub(super) struct Counted {
     requests: f64,
     seconds: f64,
-    pub(super) failures: u64,
+    failures: u64,
 }
 
 impl Counted {
+    /// What a round of this work found.
+    pub(super) fn round(&self, work: Work, used: Duration) -> Round {
+        Round {
+            used,
+            units: self.units(work),
+            seconds: self.seconds,
+            failures: self.failures,
+        }
+    }
+
     /// Units of the work that were done.
-    pub(super) fn units(&self, work: Work) -> f64 {
+    fn units(&self, work: Work) -> f64 {
         if work.path == "/large" {
             #[expect(clippy::cast_precision_loss, reason = "some MiB")]
             let each = LARGE as f64 / MIB;
@@ -36,10 +46,6 @@ impl Counted {
         } else {
             self.requests
         }
-    }
-
-    pub(super) fn per_second(&self, work: Work) -> f64 {
-        self.units(work) / self.seconds
     }
 }
 
