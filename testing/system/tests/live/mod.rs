@@ -4,6 +4,7 @@ mod abuse;
 pub(crate) mod bad_input;
 mod durability;
 mod failover;
+mod frames;
 mod kill;
 mod malformed;
 mod messages;

@@ -1,8 +1,14 @@
 //! What strangers try at the reverse proxy; after each family a browser beside them is served.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Instant;
+
 use system::needs::{Need, are_met};
 use system::stranger::{Door, Outcome, knock};
+use system::tls::{Manner, PATIENCE, Wire};
 
+use super::super::frames;
 use super::place::{DIRECTORS, DISCOVER, FRONT_END, MEET, Place};
 
 /// Says something over TLS and returns the first status.
@@ -191,6 +197,56 @@ fn floods_of_headers_and_endless_heads_are_refused() {
     );
     assert_eq!(status(&place, &target), "414");
     is_well(&place);
+}
+
+#[test]
+fn streams_that_are_reset_at_once_and_heads_without_end_close_the_connection() {
+    let place = Place::running();
+    let site = place.site("dir01");
+    let root = place.operator().root();
+    let manner = Manner::of_a_browser(&root, &["h2"]).unwrap();
+    let floods = [
+        ("rapid reset", frames::resets(DIRECTORS, 5000)),
+        ("a head without end", frames::continuations(DIRECTORS, 5000)),
+        ("settings", frames::settings(100_000)),
+    ];
+    for (name, flood) in floods {
+        let mut wire = Wire::connect(&manner, place.https(), DIRECTORS).unwrap();
+        let bytes = [frames::hello(), flood].concat();
+        let mut pieces = bytes.chunks(16 << 10);
+        let sent = pieces.try_for_each(|piece| wire.send(piece));
+        let (answer, _) = wire.drain(Instant::now() + PATIENCE).unwrap();
+        let ended = frames::goodbye(&answer).is_some() || sent.is_err();
+        assert!(ended, "{name}: it was simply taken");
+        is_well(&place);
+    }
+    let passed = site.requests().len();
+    assert!(passed < 1000, "{passed} of 5000 reached the site");
+}
+
+#[test]
+fn nobody_outside_is_believed_to_pass_on_for_others() {
+    if !are_met("published balancers", &[Need::Program("curl")]) {
+        return;
+    }
+    let place = Place::running();
+    let site = place.plain_site("dir01");
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\0\x50\0\x50";
+    let request = format!("GET / HTTP/1.1\r\nHost: {DISCOVER}\r\n\r\n");
+    let mut stream = TcpStream::connect(place.http()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(&[&header[..], request.as_bytes()].concat())
+        .unwrap();
+    let mut heard = Vec::new();
+    let _reset = stream.read_to_end(&mut heard);
+    assert!(
+        heard.starts_with(b"HTTP/1.1 400"),
+        "{}",
+        heard.escape_ascii()
+    );
+    assert!(site.requests().is_empty());
+    assert_eq!(place.get_plainly(DISCOVER, "/").status, 200);
 }
 
 #[test]

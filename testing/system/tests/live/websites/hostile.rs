@@ -1,7 +1,6 @@
 //! Bad input at the web sites: a fitting answer or a closed connection, and a good client beside it that is served.
 
 mod cases;
-mod frames;
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -15,6 +14,7 @@ use system::needs::{Need, are_met};
 use system::tls::{Manner, PATIENCE, Wire};
 use system::wait;
 
+use super::super::frames;
 use super::super::site::{DIR01, Site};
 use super::{Asker, ROOT, WEB, at, row};
 use cases::{Case, cases};

@@ -37,14 +37,14 @@ fn head(host: &str) -> Vec<u8> {
 }
 
 /// What a client says first.
-pub(super) fn hello() -> Vec<u8> {
+pub(crate) fn hello() -> Vec<u8> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend_from_slice(&frame(kind::SETTINGS, 0, 0, &[]));
     bytes
 }
 
 /// Requests that are taken back in the next frame (CVE-2023-44487).
-pub(super) fn resets(host: &str, count: u32) -> Vec<u8> {
+pub(crate) fn resets(host: &str, count: u32) -> Vec<u8> {
     let head = head(host);
     let one = |number| {
         let stream = 2 * number + 1;
@@ -55,7 +55,7 @@ pub(super) fn resets(host: &str, count: u32) -> Vec<u8> {
 }
 
 /// A head that goes on and on.
-pub(super) fn continuations(host: &str, count: u32) -> Vec<u8> {
+pub(crate) fn continuations(host: &str, count: u32) -> Vec<u8> {
     let mut bytes = frame(kind::HEADERS, END_STREAM, 1, &head(host));
     let field = [b"\0\x06x-more\x7f\x01".as_slice(), &[b'a'; 128]].concat();
     for _ in 0..count {
@@ -65,7 +65,7 @@ pub(super) fn continuations(host: &str, count: u32) -> Vec<u8> {
 }
 
 /// Settings that each want an acknowledgement.
-pub(super) fn settings(count: usize) -> Vec<u8> {
+pub(crate) fn settings(count: usize) -> Vec<u8> {
     let mut bytes = frame(kind::SETTINGS, 0, 0, &[]).repeat(count);
     // What no peer may send ends it in any case.
     bytes.extend_from_slice(&frame(kind::SETTINGS, 0, 1, &[]));
@@ -73,19 +73,19 @@ pub(super) fn settings(count: usize) -> Vec<u8> {
 }
 
 /// A stream whose number is lower than one before.
-pub(super) fn backwards(host: &str) -> Vec<u8> {
+pub(crate) fn backwards(host: &str) -> Vec<u8> {
     let head = head(host);
     let ask = |stream| frame(kind::HEADERS, END_STREAM | END_HEADERS, stream, &head);
     [ask(5), ask(4)].concat()
 }
 
 /// A frame larger than was agreed.
-pub(super) fn large() -> Vec<u8> {
+pub(crate) fn large() -> Vec<u8> {
     frame(kind::DATA, 0, 1, &[0; DATA_MAX + 1])
 }
 
 /// The reason of the last goodbye among frames, if there is one.
-pub(super) fn goodbye(mut bytes: &[u8]) -> Option<u32> {
+pub(crate) fn goodbye(mut bytes: &[u8]) -> Option<u32> {
     let mut reason = None;
     while let Some((head, rest)) = bytes.split_at_checked(9) {
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
