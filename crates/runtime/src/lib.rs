@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod control;
 pub mod counters;
+mod crew;
 pub mod disk;
 mod doorway;
 pub mod http;

@@ -5,12 +5,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::Source;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
@@ -18,8 +16,8 @@ use super::places::{Place, Places};
 use super::serve::{Conversation, converse};
 use super::tls::Ready;
 use super::{Caller, Limits, Secured, Site, Stats};
-use crate::doorway::{self, Doorway};
-use crate::passing::Ended;
+use crate::crew::{self, Asked, Ended};
+use crate::doorway::Doorway;
 use crate::proxy_header::{self, Header};
 use crate::socket;
 use crate::tls::HTTP2;
@@ -39,7 +37,7 @@ pub(super) struct Hall {
     pub(super) stats: Arc<Stats>,
     pub(super) places: Arc<Places>,
     pub(super) limits: Limits,
-    pub(super) asked: watch::Receiver<Option<Duration>>,
+    pub(super) asked: Asked,
 }
 
 /// Serves until it is asked to end.
@@ -49,7 +47,7 @@ pub(super) async fn work<S: Site>(hall: Hall, site: S) -> Ended {
         stats,
         places,
         limits,
-        mut asked,
+        asked,
     } = hall;
     let (ending, ended) = watch::channel(false);
     let porter = Rc::new(Porter {
@@ -58,45 +56,31 @@ pub(super) async fn work<S: Site>(hall: Hall, site: S) -> Ended {
         limits,
         ended,
     });
-    let (arrivals, mut arrived) = mpsc::channel(1);
-    let mut accepting = JoinSet::new();
-    for socket in sockets {
-        let threshold = Threshold {
-            door: Rc::new(Door {
-                place: socket.place,
-                tls: socket.tls,
-                balancers: socket.balancers,
-                per_source: socket.per_source,
-                ready: RefCell::default(),
-            }),
-            places: Arc::clone(&places),
-            stats: Arc::clone(&stats),
-            arrivals: arrivals.clone(),
-        };
-        accepting.spawn_local(doorway::accept(socket.listener, threshold));
-    }
+    let (arrivals, arrived) = mpsc::channel(1);
+    let doorways: Vec<(std::net::TcpListener, Threshold)> = sockets
+        .into_iter()
+        .map(|socket| {
+            let threshold = Threshold {
+                door: Rc::new(Door {
+                    place: socket.place,
+                    tls: socket.tls,
+                    balancers: socket.balancers,
+                    per_source: socket.per_source,
+                    ready: RefCell::default(),
+                }),
+                places: Arc::clone(&places),
+                stats: Arc::clone(&stats),
+                arrivals: arrivals.clone(),
+            };
+            (socket.listener, threshold)
+        })
+        .collect();
     drop(arrivals);
-    let mut open = JoinSet::new();
-    let grace = loop {
-        tokio::select! {
-            grace = asked.wait_for(Option::is_some) => break grace.map_or(None, |grace| *grace),
-            Some(guest) = arrived.recv() => { open.spawn_local(Rc::clone(&porter).host(guest)); }
-            Some(_) = open.join_next(), if !open.is_empty() => {}
-        }
+    let host = |guest| Rc::clone(&porter).host(guest);
+    let end = || {
+        ending.send_replace(true);
     };
-    accepting.shutdown().await;
-    ending.send_replace(true);
-    let deadline = Instant::now() + grace.unwrap_or_default();
-    let before = open.len();
-    let all = async { while open.join_next().await.is_some() {} };
-    let _too_late = timeout_at(deadline, all).await;
-    let cut = open.len();
-    open.shutdown().await;
-    Ended {
-        finished: before.saturating_sub(cut),
-        cut,
-        failed: 0,
-    }
+    crew::hold(doorways, arrived, asked, host, end).await
 }
 
 /// What holds for connections by one socket.

@@ -30,14 +30,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use tokio::runtime::Builder;
-use tokio::sync::watch;
-use tokio::task::LocalSet;
 
 pub use body::{Body, BodyError, BoxError, collect, empty, full};
 pub use limits::Limits;
@@ -45,7 +41,7 @@ pub use stats::Stats;
 pub use tunnel::tunnel;
 
 use self::places::Places;
-use crate::passing::Ended;
+use crate::crew::{Crew, Ended};
 use crate::tls::Store;
 use crate::worker::Bound;
 
@@ -109,8 +105,7 @@ pub struct Setup<S> {
 /// Running threads. Dropping this ends them at once, without waiting.
 pub struct Serving {
     stats: Arc<Stats>,
-    grace: watch::Sender<Option<Duration>>,
-    threads: Vec<JoinHandle<Ended>>,
+    crew: Crew,
 }
 
 impl Serving {
@@ -123,11 +118,7 @@ impl Serving {
     /// Accepts no more, lets requests that have begun be answered, then cuts what is left; blocks until that is done.
     #[must_use]
     pub fn drain(self, grace: Duration) -> Ended {
-        self.grace.send_replace(Some(grace));
-        let ended = self.threads.into_iter().map(JoinHandle::join);
-        ended.fold(Ended::default(), |all, one| {
-            all.and(one.unwrap_or(Ended::FAILED))
-        })
+        self.crew.drain(grace)
     }
 }
 
@@ -142,12 +133,11 @@ pub fn start<S: Site + Send>(setup: Setup<S>) -> io::Result<Serving> {
         sites,
         limits,
     } = setup;
-    let (grace, asked) = watch::channel(None);
     let stats = Arc::new(Stats::default());
     let places = Arc::new(Places::new(limits.connections));
     let secured: Vec<_> = doors.iter_mut().map(|door| door.tls.take()).collect();
     let secured: Vec<_> = secured.into_iter().map(|tls| tls.map(Arc::new)).collect();
-    let mut threads = Vec::new();
+    let mut crew = Crew::new();
     for (id, site) in sites.into_iter().enumerate() {
         let sockets = doors.iter_mut().zip(&secured).enumerate();
         let sockets = sockets.filter_map(|(place, (door, tls))| {
@@ -159,22 +149,19 @@ pub fn start<S: Site + Send>(setup: Setup<S>) -> io::Result<Serving> {
                 per_source: door.per_source,
             })
         });
-        let hall = door::Hall {
-            sockets: sockets.collect(),
-            stats: Arc::clone(&stats),
-            places: Arc::clone(&places),
-            limits: limits.clone(),
-            asked: asked.clone(),
-        };
-        // Made here, so that a failure is the caller's to see.
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name(format!("{name}-{id}"));
-        let work = move || LocalSet::new().block_on(&runtime, door::work(hall, site));
-        threads.push(thread.spawn(work)?);
+        let sockets = sockets.collect();
+        let (stats, places) = (Arc::clone(&stats), Arc::clone(&places));
+        let limits = limits.clone();
+        crew.add(format!("{name}-{id}"), move |asked| {
+            let hall = door::Hall {
+                sockets,
+                stats,
+                places,
+                limits,
+                asked,
+            };
+            door::work(hall, site)
+        })?;
     }
-    Ok(Serving {
-        stats,
-        grace,
-        threads,
-    })
+    Ok(Serving { stats, crew })
 }

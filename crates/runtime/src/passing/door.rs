@@ -5,17 +5,16 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::pump::{Moved, Over, pump};
 use super::{Arrival, Ended, Onward, Stats, Switch, Times};
-use crate::doorway::{self, Doorway};
+use crate::crew::{self, Asked};
+use crate::doorway::Doorway;
 use crate::socket;
 use crate::tls::stream::dial;
 
@@ -34,7 +33,7 @@ pub(super) struct Hall<S> {
     pub(super) switch: Arc<S>,
     pub(super) stats: Arc<Stats>,
     pub(super) times: Times,
-    pub(super) asked: watch::Receiver<Option<Duration>>,
+    pub(super) asked: Asked,
 }
 
 /// Passes connections through until it is asked to end.
@@ -44,46 +43,30 @@ pub(super) async fn work<S: Switch>(hall: Hall<S>) -> Ended {
         switch,
         stats,
         times,
-        mut asked,
+        asked,
     } = hall;
     let porter = Rc::new(Porter {
         switch,
         stats,
         times,
     });
-    let (arrivals, mut arrived) = tokio::sync::mpsc::channel(1);
-    let mut accepting = JoinSet::new();
-    for socket in sockets {
-        let threshold = Threshold {
-            place: socket.place,
-            most: socket.most,
-            open: socket.open,
-            stats: Arc::clone(&porter.stats),
-            arrivals: arrivals.clone(),
-        };
-        accepting.spawn_local(doorway::accept(socket.listener, threshold));
-    }
+    let (arrivals, arrived) = mpsc::channel(1);
+    let doorways: Vec<(std::net::TcpListener, Threshold)> = sockets
+        .into_iter()
+        .map(|socket| {
+            let threshold = Threshold {
+                place: socket.place,
+                most: socket.most,
+                open: socket.open,
+                stats: Arc::clone(&porter.stats),
+                arrivals: arrivals.clone(),
+            };
+            (socket.listener, threshold)
+        })
+        .collect();
     drop(arrivals);
-    let mut open = JoinSet::new();
-    let grace = loop {
-        tokio::select! {
-            grace = asked.wait_for(Option::is_some) => break grace.map_or(None, |grace| *grace),
-            Some(one) = arrived.recv() => { open.spawn_local(Rc::clone(&porter).pass(one)); }
-            Some(_) = open.join_next(), if !open.is_empty() => {}
-        }
-    };
-    accepting.shutdown().await;
-    let deadline = Instant::now() + grace.unwrap_or_default();
-    let before = open.len();
-    let all = async { while open.join_next().await.is_some() {} };
-    let _too_late = timeout_at(deadline, all).await;
-    let cut = open.len();
-    open.shutdown().await;
-    Ended {
-        finished: before.saturating_sub(cut),
-        cut,
-        failed: 0,
-    }
+    let host = |guest| Rc::clone(&porter).pass(guest);
+    crew::hold(doorways, arrived, asked, host, || {}).await
 }
 
 /// A connection with its place at the door.
@@ -118,7 +101,7 @@ struct Threshold {
     most: usize,
     open: Arc<AtomicUsize>,
     stats: Arc<Stats>,
-    arrivals: tokio::sync::mpsc::Sender<Guest>,
+    arrivals: mpsc::Sender<Guest>,
 }
 
 impl Doorway for Threshold {

@@ -22,13 +22,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
-use tokio::sync::watch;
-use tokio::task::LocalSet;
-
+use crate::crew::Crew;
+pub use crate::crew::Ended;
 use crate::worker::Bound;
 pub use pump::Moved;
 pub use stats::Stats;
@@ -111,38 +108,7 @@ pub struct Setup<S> {
 /// Running threads. Dropping this ends them at once, without waiting.
 pub struct Passing {
     stats: Arc<Stats>,
-    grace: watch::Sender<Option<Duration>>,
-    threads: Vec<JoinHandle<Ended>>,
-}
-
-/// How the connections ended that were there when it was over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// Connections that ended on their own within the time.
-    pub finished: usize,
-    /// Connections that were cut.
-    pub cut: usize,
-    /// Threads that had failed.
-    pub failed: usize,
-}
-
-impl Ended {
-    /// Adds up.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self {
-            finished: self.finished + other.finished,
-            cut: self.cut + other.cut,
-            failed: self.failed + other.failed,
-        }
-    }
-
-    /// A thread that had failed.
-    pub const FAILED: Self = Self {
-        finished: 0,
-        cut: 0,
-        failed: 1,
-    };
+    crew: Crew,
 }
 
 impl Passing {
@@ -155,11 +121,7 @@ impl Passing {
     /// Accepts no more, gives what is there the time to end, then cuts it; blocks until that is done.
     #[must_use]
     pub fn drain(self, grace: Duration) -> Ended {
-        self.grace.send_replace(Some(grace));
-        let ended = self.threads.into_iter().map(JoinHandle::join);
-        ended.fold(Ended::default(), |all, one| {
-            all.and(one.unwrap_or(Ended::FAILED))
-        })
+        self.crew.drain(grace)
     }
 }
 
@@ -175,10 +137,9 @@ pub fn start<S: Switch>(setup: Setup<S>) -> io::Result<Passing> {
         switch,
         times,
     } = setup;
-    let (grace, asked) = watch::channel(None);
     let stats = Arc::new(Stats::default());
     let open: Vec<Arc<AtomicUsize>> = doors.iter().map(|_| Arc::default()).collect();
-    let mut threads = Vec::new();
+    let mut crew = Crew::new();
     for id in 0..workers {
         let sockets = doors.iter_mut().zip(&open).enumerate();
         let sockets = sockets.filter_map(|(place, (door, open))| {
@@ -189,21 +150,17 @@ pub fn start<S: Switch>(setup: Setup<S>) -> io::Result<Passing> {
                 open: Arc::clone(open),
             })
         });
-        let hall = door::Hall {
-            sockets: sockets.collect(),
-            switch: Arc::clone(&switch),
-            stats: Arc::clone(&stats),
-            times,
-            asked: asked.clone(),
-        };
-        // Made here, so that a failure is the caller's to see.
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name(format!("{name}-{id}"));
-        threads.push(thread.spawn(move || LocalSet::new().block_on(&runtime, door::work(hall)))?);
+        let sockets = sockets.collect();
+        let (switch, stats) = (Arc::clone(&switch), Arc::clone(&stats));
+        crew.add(format!("{name}-{id}"), move |asked| {
+            door::work(door::Hall {
+                sockets,
+                switch,
+                stats,
+                times,
+                asked,
+            })
+        })?;
     }
-    Ok(Passing {
-        stats,
-        grace,
-        threads,
-    })
+    Ok(Passing { stats, crew })
 }
