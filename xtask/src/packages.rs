@@ -15,7 +15,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 15] = [
+const WANTED: [Package; 16] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
@@ -59,6 +59,10 @@ const WANTED: [Package; 15] = [
     Package {
         name: "nginx",
         wanted_for: "benches: the members behind the VIP",
+    },
+    Package {
+        name: "libnginx-mod-stream",
+        wanted_for: "benches: nginx beside the VIP",
     },
     Package {
         name: "wrk",

@@ -12,7 +12,7 @@ use crate::print::say;
 use crate::report;
 
 /// How long to measure, and where the figures go.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
     /// Three short rounds
     #[arg(long)]

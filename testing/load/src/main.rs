@@ -51,9 +51,9 @@ enum Command {
     Sip(bench::Options),
     /// Measures the bindings of a Front End: memory, restart, look-up, refresh
     Bindings(bindings::Options),
-    /// Measures the VIP: TCP passed through, beside HAProxy
+    /// Measures the VIP: TCP passed through, beside HAProxy and nginx
     Vip(figures::Options),
-    /// Measures the reverse proxy, beside HAProxy and nginx
+    /// Measures the VIP and the reverse proxy, beside HAProxy and nginx
     Web(figures::Options),
     /// Answers as a member that is well, until it is ended
     #[command(hide = true)]
@@ -102,7 +102,11 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Sip(options) => on_one_thread(bench::run(options)),
         Command::Vip(options) => on_one_thread(vip::run(options)),
-        Command::Web(options) => on_one_thread(web::run(options)),
+        // Both in one run: what is between a browser and a site.
+        Command::Web(options) => on_one_thread(async move {
+            vip::run(options.clone()).await?;
+            web::run(options).await
+        }),
         Command::Well {
             at,
             certificate,

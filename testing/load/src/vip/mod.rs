@@ -1,7 +1,7 @@
-//! `load vip`: what passing a TCP connection through costs, beside HAProxy, in front of the same members.
+//! `load vip`: what passing a TCP connection through costs, beside HAProxy and nginx, in front of the same members.
 //!
 //! The members are nginx, the client is wrk, both from Debian; every balancer passes on to the same two members, with
-//! the PROXY header of version 2. Three kinds of work: requests on connections that stay, a connection for each request,
+//! the PROXY header. Three kinds of work: requests on connections that stay, a connection for each request,
 //! and large answers. The figure is the processor time of the balancer alone, for one unit.
 
 mod peers;
@@ -80,7 +80,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         rows,
         faults,
     };
-    figures.print("vip", &[peers::HAPROXY], &options)
+    figures.print("vip", &[peers::HAPROXY, peers::NGINX], &options)
 }
 
 async fn measure(

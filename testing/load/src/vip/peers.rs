@@ -14,9 +14,13 @@ use crate::process::Process;
 pub(super) const HAPROXY: &str = "haproxy";
 const SPLICING: &str = "haproxy, splice-auto";
 const OURS: &str = "vestibule";
-pub(super) const NAMES: [&str; 3] = [OURS, HAPROXY, SPLICING];
+pub(super) const NGINX: &str = "nginx stream";
+pub(super) const NAMES: [&str; 4] = [OURS, HAPROXY, SPLICING, NGINX];
 
-const NGINX: &str = include_str!("../../vip/nginx.conf");
+const SITES: &str = include_str!("../../vip/nginx.conf");
+const STREAM: &str = include_str!("../../vip/nginx-stream.conf");
+/// What Debian keeps apart from nginx itself.
+const MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 const HAPROXY_CFG: &str = include_str!("../../vip/haproxy.cfg");
 
 /// The ports of the topology file; the first is the one that is measured.
@@ -78,7 +82,7 @@ pub(super) fn members(place: &Place<'_>) -> anyhow::Result<Process> {
     let listens: String = addresses
         .map(|at| format!("        listen {at} proxy_protocol backlog=4096;\n"))
         .collect();
-    let config = place.write("nginx.conf", NGINX, &[("@LISTENS@", listens)])?;
+    let config = place.write("nginx.conf", SITES, &[("@LISTENS@", listens)])?;
     place.nginx(&config, "nginx.log")
 }
 
@@ -90,6 +94,7 @@ pub(super) async fn start(
     let started = match name {
         OURS => ours(place).await?,
         HAPROXY => haproxy(place, 20, "# without splicing")?,
+        NGINX => nginx(place, 22)?,
         _ => haproxy(place, 21, "option splice-auto")?,
     };
     let Some((mut process, at)) = started else {
@@ -118,19 +123,35 @@ fn haproxy(
         return Ok(None);
     }
     let at = place.at(host, MEASURED);
+    let mut words = addresses(place, at).to_vec();
+    words.push(("@SPLICE@", splice.to_owned()));
+    let config = place.write(&format!("haproxy-{host}.cfg"), HAPROXY_CFG, &words)?;
+    let process = place.haproxy(&config, &format!("haproxy-{host}.log"))?;
+    Ok(Some((process, at)))
+}
+
+fn nginx(place: &Place<'_>, host: u8) -> anyhow::Result<Option<(Process, SocketAddr)>> {
+    if fs::metadata(MODULE).is_err() {
+        return Ok(None);
+    }
+    let at = place.at(host, MEASURED);
+    let mut words = addresses(place, at).to_vec();
+    words.push(("@MODULE@", MODULE.to_owned()));
+    let config = place.write("nginx-stream.conf", STREAM, &words)?;
+    Ok(Some((place.nginx(&config, "nginx-stream.log")?, at)))
+}
+
+/// Where a peer listens, and where its members are.
+fn addresses(place: &Place<'_>, at: SocketAddr) -> [(&'static str, String); 3] {
     let member = |at: usize| {
         let member = MEMBERS.get(at).map(|(_, host)| place.at(*host, MEASURED));
         member.map(|at| at.to_string()).unwrap_or_default()
     };
-    let words = [
+    [
         ("@ADDRESS@", at.to_string()),
-        ("@SPLICE@", splice.to_owned()),
         ("@MEMBER1@", member(0)),
         ("@MEMBER2@", member(1)),
-    ];
-    let config = place.write(&format!("haproxy-{host}.cfg"), HAPROXY_CFG, &words)?;
-    let process = place.haproxy(&config, &format!("haproxy-{host}.log"))?;
-    Ok(Some((process, at)))
+    ]
 }
 
 async fn ours(place: &Place<'_>) -> anyhow::Result<Option<(Process, SocketAddr)>> {
