@@ -88,6 +88,12 @@ pub(super) fn print(
             output.line(format!("  {place}   {}", entrance.uri()))?;
         }
     }
+    if topology
+        .sign_in_pool()
+        .is_some_and(|pool| pool.web.is_some())
+    {
+        output.line(format!("  browser   {}", topology.simple_urls().dialin))?;
+    }
     let (Some(user), Some(entrance)) = (user, inside) else {
         return Ok(());
     };
