@@ -9,6 +9,7 @@ mod kill;
 mod malformed;
 mod messages;
 mod names;
+mod names_hostile;
 mod published;
 mod reload;
 pub(crate) mod site;
