@@ -213,6 +213,9 @@ fn a_slow_head_a_slow_body_and_silence_have_an_end() {
         "{heard}"
     );
     assert_eq!(silent.read(&mut [0; 1]).unwrap_or(0), 0);
+    // Who has said nothing has broken nothing off.
+    rig.counted("late", 1);
+    rig.counted("broken", 0);
 }
 
 #[test]

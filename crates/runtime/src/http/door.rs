@@ -187,9 +187,13 @@ impl<S: Site> Porter<S> {
                 converse(conversation, stream, caller, binary).await
             }
         };
-        if let Err(error) = over {
-            self.stats.broken.add(1);
-            tracing::debug!(%error, "an HTTP connection ended with an error");
+        match over {
+            Ok(()) => {}
+            Err(error) if is_late(&error) => self.stats.late.add(1),
+            Err(error) => {
+                self.stats.broken.add(1);
+                tracing::debug!(%error, "an HTTP connection ended with an error");
+            }
         }
     }
 }
@@ -212,6 +216,13 @@ async fn ends(
         Header::Passed(ends) => Ok((ends, false)),
         Header::Own => Ok((own, true)),
     }
+}
+
+/// Whether it ended by a time limit: the library's for heads, or ours for silence (`guarded`).
+fn is_late(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let ours = source.and_then(|source| source.downcast_ref::<io::Error>());
+    error.is_timeout() || ours.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Counts a connection for as long as it lives.

@@ -10,6 +10,7 @@ crate::counters! {
     handshakes_failed: Counter, "HTTP connections that ended in the TLS handshake.";
     requests: Counter, "Requests that a site was asked.";
     malformed: Counter, "Requests refused because their head can be understood in more than one way.";
-    broken: Counter, "HTTP connections that ended with an error, a time limit included.";
+    late: Counter, "HTTP connections ended because the client was silent, or did not read, for too long.";
+    broken: Counter, "HTTP connections that ended with an error.";
     accept_errors: Counter, "Failures to accept HTTP connections, mostly for want of file descriptors.";
 }
