@@ -9,7 +9,7 @@ use std::time::Duration;
 use base::net::{Face, Hop, Transport};
 use http_body_util::BodyExt as _;
 use hyper::Request;
-use runtime::http::client::{Bounds, Client, Outgoing, Reason, Stats};
+use runtime::http::client::{Bounds, Client, Origin, Outgoing, Reason, Stats};
 use runtime::tls::Store;
 use runtime::tls::stream::StreamError;
 use tokio::task::LocalSet;
@@ -74,7 +74,7 @@ fn client(authority: &Authority, hops: Vec<Hop>, bounds: Bounds) -> Rig {
     let store = Arc::new(Store::open(folder.path()).unwrap());
     let stats = Arc::<Stats>::default();
     Rig {
-        client: Client::new(hops, None, store, bounds, Arc::clone(&stats)),
+        client: Client::new(hops, Origin::default(), store, bounds, Arc::clone(&stats)),
         stats,
         _folder: folder,
     }

@@ -2,8 +2,9 @@
 //!
 //! Inside, one default certificate per machine: its subject is the pool, since peers and clients ask for the pool by
 //! name; it also carries the machine's own name, which others use to tell members apart, and the names of the web
-//! sites that it serves. An Edge and a reverse proxy have a second certificate for the outside, which carries public
-//! names only, so that nothing of the inside is told to strangers. Wildcards are never asked for.
+//! sites that it serves. A balancer that ends TLS for a pool carries the names of that pool's web sites. An Edge and a
+//! reverse proxy have a second certificate for the outside, which carries public names only, so that nothing of the
+//! inside is told to strangers. Wildcards are never asked for.
 //!
 //! Who finds its server by the records of a SIP domain, be it a phone or a partner, expects the certificate to prove
 //! that domain (RFC 5922 section 7.3). So servers where one arrives first carry the domains themselves beside the names
@@ -11,7 +12,7 @@
 
 use base::net::{Face, Role};
 
-use crate::{Fqdn, Machine, Pool, Topology};
+use crate::{Fqdn, Machine, Pool, Topology, VipMode};
 
 /// One certificate that a machine needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,15 +52,8 @@ impl Topology {
         names.push(machine.fqdn.clone());
         for pool in self.pools_at(machine) {
             names.push(pool.fqdn.clone());
-            names.extend(
-                pool.web
-                    .iter()
-                    .flat_map(|web| [web.internal.clone(), web.external.clone()]),
-            );
+            names.extend(self.web_names(pool));
             if self.is_sign_in_pool(pool) {
-                names.extend(self.simple_urls.all().map(|url| url.host.clone()));
-                names.extend(self.per_domain(DISCOVER_INSIDE));
-                names.extend(self.per_domain(DISCOVER_OUTSIDE));
                 names.extend(self.per_domain(SIP_LABEL));
                 names.extend(self.domains.iter().cloned());
                 names.extend(self.per_domain(CERTIFICATE_LABEL));
@@ -68,7 +62,31 @@ impl Topology {
                 names.push(Fqdn::below(CERTIFICATE_LABEL, pool.fqdn.as_str()));
             }
         }
+        let fronted = self
+            .pools
+            .iter()
+            .filter(|pool| self.ends_tls_for(machine, pool));
+        names.extend(fronted.flat_map(|pool| self.web_names(pool)));
         names
+    }
+
+    /// What clients call the web sites of a pool.
+    fn web_names(&self, pool: &Pool) -> Vec<Fqdn> {
+        let web = pool.web.iter();
+        let web = web.flat_map(|web| [web.internal.clone(), web.external.clone()]);
+        let mut names: Vec<Fqdn> = web.collect();
+        if self.is_sign_in_pool(pool) {
+            names.extend(self.simple_urls.all().map(|url| url.host.clone()));
+            names.extend(self.per_domain(DISCOVER_INSIDE));
+            names.extend(self.per_domain(DISCOVER_OUTSIDE));
+        }
+        names
+    }
+
+    /// Tells whether TLS of a pool's web sites ends at this machine, which holds the pool's VIP.
+    fn ends_tls_for(&self, machine: &Machine, pool: &Pool) -> bool {
+        let holder = pool.balancer.as_ref();
+        pool.vip_mode == VipMode::Http && holder.is_some_and(|it| machine.pools.contains(it))
     }
 
     fn outside_names(&self, machine: &Machine) -> Vec<Fqdn> {

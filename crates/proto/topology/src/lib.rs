@@ -36,7 +36,8 @@ pub use delegate::Delegate;
 pub use fault::{Fault, Faults, Rule};
 pub use gateway::Gateway;
 pub use model::{
-    Balancing, Machine, Network, Pool, ROLES, SimpleUrl, SimpleUrls, Topology, WebNames, role_name,
+    Balancing, Machine, Network, Pool, ROLES, SimpleUrl, SimpleUrls, Topology, VipMode, WebNames,
+    role_name,
 };
 pub use name::{Fqdn, NotAName};
 pub use ports::{FIRST_UNPRIVILEGED, Port, Ports};

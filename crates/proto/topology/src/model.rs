@@ -47,6 +47,17 @@ pub enum Balancing {
     DnsHlb,
 }
 
+/// What a VIP does with the web sites of its pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VipMode {
+    /// It passes connections through, unread.
+    #[default]
+    Tcp,
+    /// It ends TLS and gives each request to a member.
+    Http,
+}
+
 /// Machines that do one thing together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -63,6 +74,8 @@ pub struct Pool {
     pub web: Option<WebNames>,
     /// The balancer's address for it.
     pub vip: Option<IpAddr>,
+    /// What the VIP does with web sites; what else comes there is always passed through.
+    pub vip_mode: VipMode,
     /// The pool of balancers that holds the VIP; `None` if the VIP is held by a box outside the topology.
     pub balancer: Option<Fqdn>,
     /// Where an Edge sends what comes from outside.

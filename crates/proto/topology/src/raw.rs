@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
-use crate::{Balancing, Digest, FederationMode, PlainTransport, Port, SignIn};
+use crate::{Balancing, Digest, FederationMode, PlainTransport, Port, SignIn, VipMode};
 
 /// A value and where it stands in the file.
 #[derive(Clone, Debug)]
@@ -180,6 +180,9 @@ pub(crate) struct RawPool {
     pub(crate) web: Option<RawWeb>,
     /// The balancer's address for this pool (director, front_end).
     pub(crate) vip: Option<At<String>>,
+    /// What the VIP does with web sites: `tcp` passes connections through, `http` ends TLS and balances each request. Default:
+    /// `tcp`.
+    pub(crate) vip_mode: Option<At<VipMode>>,
     /// The load_balancer pool that holds the VIP. Default: the first one; without any a box outside the topology does.
     pub(crate) balancer: Option<At<String>>,
     /// Where an edge sends what comes from outside. Default: the first director pool, else the first front_end pool.

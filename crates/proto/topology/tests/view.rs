@@ -238,6 +238,29 @@ fn certificates_carry_exactly_the_names_of_their_role() {
 }
 
 #[test]
+fn a_balancer_proves_the_web_names_of_pools_whose_tls_ends_at_it() {
+    let names = |mode: &str| -> Vec<String> {
+        let vip = "vip = \"10.0.0.10\"\n";
+        let text = REFERENCE.replace(vip, &format!("{vip}vip_mode = \"{mode}\"\n"));
+        let topology = Topology::parse(&text, "sample").unwrap();
+        let view = topology.view("lb01.contoso.net").unwrap();
+        let names = view.certificates.iter().flat_map(|need| &need.names);
+        names.map(ToString::to_string).collect()
+    };
+    assert_eq!(names("tcp"), ["lb01.contoso.net"]);
+    let read = [
+        "lb01.contoso.net",
+        "webdir.contoso.net",
+        "webdirexternal.contoso.com",
+        "meet.contoso.com",
+        "dialin.contoso.com",
+        "lyncdiscoverinternal.contoso.com",
+        "lyncdiscover.contoso.com",
+    ];
+    assert_eq!(names("http"), read);
+}
+
+#[test]
 fn with_federation_an_edge_proves_the_domains_to_partners() {
     let text = format!("{REFERENCE}\n[federation]\nmode = \"open\"\n");
     let view = parse(&text).view("edge01.contoso.net").unwrap();

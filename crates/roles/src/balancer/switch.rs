@@ -7,6 +7,7 @@ use runtime::proxy_header::{self, Ends};
 use web::balance::{MemberId, Tried};
 
 use super::{DoorPlan, Pool, Pools};
+use crate::relay::Wanted;
 
 /// A connection on its way.
 pub struct Way {
@@ -35,11 +36,11 @@ impl Switch for Pools {
 
     fn next(&self, way: &mut Way) -> Option<Onward> {
         let (pool, door) = self.at(way)?;
-        let now = self.clock.now().mono;
-        let source = way.arrival.source.ip();
-        let chosen = pool
-            .lock()
-            .choose(now, source, door.persistence, &mut way.tried);
+        let wanted = Wanted {
+            source: way.arrival.source.ip(),
+            persistence: door.persistence,
+        };
+        let chosen = pool.servers.choose(wanted, &mut way.tried);
         let member = chosen
             .inspect_err(|refused| tracing::debug!(pool = pool.name, %refused, "refused"))
             .ok()?;
@@ -56,15 +57,10 @@ impl Switch for Pools {
     }
 
     fn failed(&self, way: &mut Way) {
-        let now = self.clock.now().mono;
         if let Some((pool, _)) = self.at(way)
             && let Some(member) = way.member.take()
         {
-            pool.lock().failed(now, member);
-            let address = pool.members.get(member.0).map(|(_, address)| *address);
-            if let (Some(address), Some(told)) = (address, self.failures.get()) {
-                told(address);
-            }
+            pool.servers.failed(member);
         }
     }
 
@@ -72,7 +68,7 @@ impl Switch for Pools {
         if let Some((pool, _)) = self.at(way)
             && let Some(member) = way.member
         {
-            pool.lock().taken(member);
+            pool.servers.lock().taken(member);
         }
     }
 
@@ -80,7 +76,7 @@ impl Switch for Pools {
         if let Some((pool, _)) = self.at(&way)
             && let Some(member) = way.member
         {
-            pool.lock().ended(member);
+            pool.servers.lock().ended(member);
         }
     }
 }

@@ -177,7 +177,7 @@ impl Prober {
 async fn knock(hop: &Hop, port: u16, from: IpAddr, patience: Duration) -> Result<(), String> {
     let mut hop = hop.clone();
     hop.addr.set_port(port);
-    let knocked = connect_plainly(&hop, Some(from), patience).await;
+    let knocked = connect_plainly(&[], &hop, Some(from), patience).await;
     let mut stream = knocked.map_err(|error| chain(&error))?;
     // Whether it reads this does not matter: it has taken the connection.
     let _ = stream.write_all(&proxy_header::own()).await;

@@ -67,8 +67,19 @@ const fn state(member: &MemberState) -> &'static str {
 
 /// The same for a monitoring system, with what was counted.
 pub(super) fn write(vips: &Vips, machine: &str, page: &mut Page) {
-    for (name, kind, help, value) in vips.stats.each() {
-        let name = format!("vestibule_vip_{name}");
+    let passed = vips.stats.iter().flat_map(|stats| stats.each());
+    let passed = passed.map(|figure| ("", figure));
+    let read = vips.requests.iter().flat_map(|counted| {
+        let sets = [
+            ("requests_", counted.requests.each()),
+            ("clients_", counted.clients.each()),
+            ("members_", counted.members.each()),
+        ];
+        let named = |(prefix, set): (_, Vec<_>)| set.into_iter().map(move |it| (prefix, it));
+        sets.into_iter().flat_map(named)
+    });
+    for (prefix, (name, kind, help, value)) in passed.chain(read) {
+        let name = format!("vestibule_vip_{prefix}{name}");
         page.metric(&name, kind, help)
             .value(&name, &[("machine", machine)], value);
     }

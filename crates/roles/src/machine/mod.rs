@@ -44,7 +44,7 @@ pub use status::{
     MessageStatus, PartnerStatus, SipStatus, SourceStatus, face_name,
 };
 
-use crate::balancer::Pools;
+use crate::balancer::{self, Pools};
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
 use crate::health::Board;
@@ -90,7 +90,20 @@ struct Shared {
 /// The VIPs that a balancer holds, and what is counted there.
 struct Vips {
     pools: Arc<Pools>,
-    stats: Arc<runtime::passing::Stats>,
+    /// Of connections that are passed through.
+    stats: Option<Arc<runtime::passing::Stats>>,
+    /// Of requests that are read.
+    requests: Option<balancer::Counted>,
+}
+
+impl Vips {
+    fn of(running: &balancer::Balancing) -> Self {
+        Self {
+            pools: Arc::clone(&running.pools),
+            stats: running.passing.as_ref().map(Passing::stats),
+            requests: running.serving.as_ref().map(|(_, counted)| counted.clone()),
+        }
+    }
 }
 
 /// What is counted at the web sites of a machine: requests, and connections beneath them.
@@ -110,9 +123,8 @@ pub struct Running {
     shared: Arc<Shared>,
     workers: Option<Workers<sip::Input>>,
     passing: Option<Passing>,
-    sites: Option<Serving>,
-    /// The reverse proxy's threads.
-    published: Option<Serving>,
+    /// The threads that speak HTTP: web sites, reverse proxy, VIPs that read requests.
+    serving: [Option<Serving>; 3],
     services: Services,
 }
 
@@ -186,7 +198,7 @@ impl Running {
     pub fn drain(self, grace: Duration) -> Drained {
         self.shared.watch.drains();
         // All at the same time: none has to wait for what another one finishes.
-        let serving = [self.sites, self.published].into_iter().flatten();
+        let serving = self.serving.into_iter().flatten();
         let serving: Vec<_> = serving
             .map(|serving| std::thread::spawn(move || serving.drain(grace)))
             .collect();

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::http::client::{self, Bounds, Client};
+use runtime::http::client::{self, Bounds, Client, Origin};
 use runtime::http::{Door, Limits, Secured, Serving, Setup};
 use runtime::tls::Store;
 use runtime::worker::Bound;
@@ -122,7 +122,10 @@ impl Opened {
             secured: self.secured.clone(),
             client: Client::new(
                 publishing.hops().to_vec(),
-                Some(publishing.own()),
+                Origin {
+                    from: Some(publishing.own()),
+                    is_balancer: false,
+                },
                 Arc::clone(&stores.inside),
                 Bounds::default(),
                 Arc::clone(&inside),

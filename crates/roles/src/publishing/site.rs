@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
-use runtime::http::client::{Client, Outgoing};
+use runtime::http::client::Client;
 use runtime::http::{Body, Caller, Site};
+use web::balance::Persistence;
 use web::check::Fault;
-use web::publish::{Arrival, BODY_MAX, Refusal, Way, outward};
+use web::publish::{Arrival, Refusal, Way};
 
 use super::{Publishing, Stats};
-use crate::relay::{self, Trouble};
+use crate::relay::{self, Errand, Trouble, Wanted};
 
 /// The reverse proxy on one thread.
 pub(super) struct Proxy {
@@ -63,16 +63,18 @@ impl Proxy {
     ) -> Result<Response<Body>, Trouble> {
         let target = self.publishing.target_at(target);
         let target = target.ok_or(Trouble::NoServer(None))?;
-        let (mut parts, body) = request.into_parts();
-        let client = parts.extensions.remove::<OnUpgrade>();
-        let client = client.filter(|_| websocket);
-        outward(&mut parts, arrival, websocket);
-        let request = Request::from_parts(parts, Outgoing::of(body, BODY_MAX));
-        let first = target.first(arrival.secured);
-        let choice = target.servers.choice(arrival.source, first);
-        let response = relay::send(&self.client, choice, request).await?;
-        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        let answer = relay::answer(response, client, self.idle)?;
+        let errand = Errand {
+            arrival,
+            websocket,
+            first: target.first(arrival.secured),
+            idle: self.idle,
+        };
+        let choice = target.servers.choice(Wanted {
+            source: arrival.source,
+            persistence: Persistence::None,
+        });
+        let answer = relay::pass(&self.client, choice, errand, request).await?;
+        let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         self.stats.passed.add(1);
         self.stats.websockets.add(u64::from(switched));
         Ok(answer)

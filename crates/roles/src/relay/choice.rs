@@ -1,11 +1,11 @@
-//! Which server gets a request, and what is known of those that got others.
+//! Which server gets a request or a connection, and what is known of those that got others.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use runtime::clock::Clock;
 use runtime::http::client::Reason;
-use web::balance::{Balancer, MemberId, Persistence, Refused, Tried};
+use web::balance::{Balancer, Health, MemberId, MemberState, Persistence, Refused, Tried};
 
 use super::Trouble;
 
@@ -13,14 +13,26 @@ use super::Trouble;
 pub struct Servers {
     balancer: Mutex<Balancer>,
     clock: Clock,
+    /// Who hears of servers that were not reached.
+    failures: OnceLock<Told>,
 }
 
-/// The servers that one request goes to, one after the other. Dropping this ends the request.
+/// Hears of a server that was not reached.
+type Told = Box<dyn Fn(MemberId) + Send + Sync>;
+
+/// For whom servers are chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The client.
+    pub source: IpAddr,
+    /// Whether it stays with its server.
+    pub persistence: Persistence,
+}
+
+/// The servers that one request or connection goes to, one after the other. Dropping this ends it there.
 pub struct Choice<'a> {
     servers: &'a Servers,
-    source: IpAddr,
-    /// The place of the first server in the client's list.
-    first: usize,
+    wanted: Wanted,
     tried: Tried,
     at: Option<MemberId>,
 }
@@ -32,37 +44,72 @@ impl Servers {
         Self {
             balancer: Mutex::new(balancer),
             clock,
+            failures: OnceLock::new(),
         }
     }
 
-    /// Begins with a request; the servers stand in the client's list from `first` on.
+    /// Begins with a request.
     #[must_use]
-    pub fn choice(&self, source: IpAddr, first: usize) -> Choice<'_> {
+    pub fn choice(&self, wanted: Wanted) -> Choice<'_> {
         Choice {
             servers: self,
-            source,
-            first,
+            wanted,
             tried: Tried::default(),
             at: None,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Balancer> {
+    /// Has somebody hear of servers that are not reached, besides what follows from it here; the first holds.
+    pub fn tell_failures(&self, told: Told) {
+        let _already = self.failures.set(told);
+    }
+
+    /// Chooses the next server for a connection, and counts it there.
+    ///
+    /// # Errors
+    /// When there is nobody to ask, or nobody left.
+    pub fn choose(&self, wanted: Wanted, tried: &mut Tried) -> Result<MemberId, Refused> {
+        let now = self.clock.now().mono;
+        let mut balancer = self.lock();
+        balancer.choose(now, wanted.source, wanted.persistence, tried)
+    }
+
+    /// A server was not reached.
+    pub fn failed(&self, member: MemberId) {
+        let now = self.clock.now().mono;
+        self.lock().failed(now, member);
+        if let Some(told) = self.failures.get() {
+            told(member);
+        }
+    }
+
+    /// Takes note of how a server is.
+    pub fn found(&self, name: &str, health: Health) {
+        let now = self.clock.now().mono;
+        self.lock().found(now, name, health);
+    }
+
+    /// Returns how the servers are.
+    #[must_use]
+    pub fn states(&self) -> Vec<MemberState> {
+        let now = self.clock.now().mono;
+        self.lock().members(now)
+    }
+
+    /// What is known of the servers, for as long as this is held.
+    pub fn lock(&self) -> MutexGuard<'_, Balancer> {
         self.balancer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Choice<'_> {
     /// Chooses the next server; `last` is why the one before was not reached.
-    pub(super) fn next(&mut self, last: Option<Reason>) -> Result<usize, Trouble> {
-        let now = self.servers.clock.now().mono;
-        let mut balancer = self.servers.lock();
-        let chosen = balancer.choose(now, self.source, Persistence::None, &mut self.tried);
-        drop(balancer);
+    pub(super) fn next(&mut self, last: Option<Reason>) -> Result<MemberId, Trouble> {
+        let chosen = self.servers.choose(self.wanted, &mut self.tried);
         match chosen {
             Ok(member) => {
                 self.at = Some(member);
-                Ok(self.first + member.0)
+                Ok(member)
             }
             Err(Refused::NoMember) => Err(Trouble::NoServer(last)),
             Err(Refused::Full) => Err(Trouble::Full),
@@ -72,8 +119,7 @@ impl Choice<'_> {
     /// The server was not reached.
     pub(super) fn failed(&mut self) {
         if let Some(member) = self.at.take() {
-            let now = self.servers.clock.now().mono;
-            self.servers.lock().failed(now, member);
+            self.servers.failed(member);
         }
     }
 

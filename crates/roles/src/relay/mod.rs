@@ -14,13 +14,15 @@ mod choice;
 mod own;
 
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version, header};
 use runtime::http::client::{Answer, Client, Failed, Outgoing, Reason};
 use runtime::http::{Body, empty, tunnel};
 use std::time::Duration;
+use web::publish::{Arrival, BODY_MAX, outward};
 
-pub use choice::{Choice, Servers};
+pub use choice::{Choice, Servers, Wanted};
 pub use own::{redirect, refuse};
 
 /// How long one end of a tunnel may leave a piece unread.
@@ -62,19 +64,47 @@ impl Trouble {
     }
 }
 
-/// Sends a request to the first server that takes it.
+/// One request, judged and ready to go on.
+pub struct Errand<'a> {
+    /// How it came in.
+    pub arrival: Arrival<'a>,
+    /// Whether a WebSocket is asked for.
+    pub websocket: bool,
+    /// The place of the first server in the client's list.
+    pub first: usize,
+    /// How long a WebSocket may be silent.
+    pub idle: Duration,
+}
+
+/// Sends a request to the first server that takes it and returns its answer, as it goes to the client.
 ///
 /// # Errors
 /// See [`Trouble`].
-pub async fn send(
+pub async fn pass(
+    client: &Client,
+    choice: Choice<'_>,
+    errand: Errand<'_>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Trouble> {
+    let (mut parts, body) = request.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let upgrade = upgrade.filter(|_| errand.websocket);
+    outward(&mut parts, errand.arrival, errand.websocket);
+    let request = Request::from_parts(parts, Outgoing::of(body, BODY_MAX));
+    let response = send(client, choice, errand.first, request).await?;
+    answer(response, upgrade, errand.idle)
+}
+
+async fn send(
     client: &Client,
     mut choice: Choice<'_>,
+    first: usize,
     mut request: Request<Outgoing>,
 ) -> Result<Response<Answer>, Trouble> {
     let mut last = None;
     loop {
         let server = choice.next(last)?;
-        match client.send(server, request).await {
+        match client.send(first + server.0, request).await {
             Ok(response) => {
                 choice.taken();
                 return Ok(response);
@@ -95,10 +125,7 @@ pub async fn send(
 
 /// Makes of a server's answer that of ours; `client` is set if a WebSocket was asked for, and is joined with the server
 /// if it agreed.
-///
-/// # Errors
-/// [`Trouble::Switched`]
-pub fn answer(
+fn answer(
     response: Response<Answer>,
     client: Option<OnUpgrade>,
     idle: Duration,

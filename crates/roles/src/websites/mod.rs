@@ -4,8 +4,8 @@
 //!
 //! - [`open`] opens what the flow table names; [`Opened::start`] answers from then on.
 //! - On which site a request came is known from the door by which it came, and whether there was TLS as well.
-//! - A reverse proxy of the topology says whose request it passes on (`X-Forwarded-For`); from anybody else, and on the
-//!   internal site, that header is not read.
+//! - A reverse proxy of the topology says whose request it passes on (`X-Forwarded-For`), on the external site; a balancer
+//!   that ends TLS for the pool says it on both. From anybody else that header is not read.
 //!
 //! [`ask`] is the other side: what a client asks first.
 //!
@@ -37,8 +37,9 @@ use runtime::http::{self, Body, BodyError, Caller, Door, Limits, Secured, Servin
 use runtime::tls::Store;
 use runtime::worker::Bound;
 use sip::guard::Guard;
-use topology::{Listener, Port, View};
+use topology::{Listener, Port, View, VipMode};
 use web::Location;
+use web::publish::forwarded_for;
 use web::site::{Ask, Config, Enrolled, Site};
 use web::ticket::Keys;
 
@@ -77,6 +78,8 @@ pub struct Opened {
     doors: Vec<Door>,
     places: Vec<(Location, bool)>,
     proxies: BTreeSet<IpAddr>,
+    /// Balancers that end TLS for this pool.
+    balancers: BTreeSet<IpAddr>,
     name: String,
     workers: u8,
     /// Where.
@@ -119,6 +122,7 @@ pub fn open(view: &View, store: &Arc<Store>, workers: u8) -> Result<Option<Opene
         doors: Vec::new(),
         places: Vec::new(),
         proxies: proxies.map(|member| member.address).collect(),
+        balancers: balancers(view),
         name: view.machine.fqdn.as_str().to_owned(),
         workers,
         addresses: Vec::new(),
@@ -150,6 +154,16 @@ pub fn open(view: &View, store: &Arc<Store>, workers: u8) -> Result<Option<Opene
         });
     }
     Ok(Some(opened))
+}
+
+/// The balancers that pass requests on to here and not connections.
+fn balancers(view: &View) -> BTreeSet<IpAddr> {
+    let own = view
+        .web_pool()
+        .filter(|own| own.pool.vip_mode == VipMode::Http);
+    let holder = own.and_then(|own| view.pool(own.pool.balancer.as_ref()?.as_str()));
+    let members = holder.into_iter().flat_map(|holder| &holder.members);
+    members.map(|member| member.address).collect()
 }
 
 /// Which site a listener is of, and whether it has TLS; `None` if it is of none, as at a VIP.
@@ -187,6 +201,7 @@ impl Opened {
             },
             places: self.places.into(),
             proxies: Arc::new(self.proxies),
+            balancers: Arc::new(self.balancers),
             draining: ground.draining,
             counters: Arc::clone(&counters),
         };
@@ -212,6 +227,7 @@ struct Desk {
     /// The site of each door, and whether it has TLS.
     places: Arc<[(Location, bool)]>,
     proxies: Arc<BTreeSet<IpAddr>>,
+    balancers: Arc<BTreeSet<IpAddr>>,
     draining: Arc<AtomicBool>,
     counters: Arc<Counters>,
 }
@@ -276,10 +292,11 @@ impl Desk {
         answer.response.map(http::full)
     }
 
-    /// Whose request it is: the client's, also behind a reverse proxy of ours.
+    /// Whose request it is: the client's, also behind a reverse proxy or balancer of ours.
     fn source(&self, caller: &Caller, location: Location, headers: &HeaderMap) -> Source {
         let direct = caller.source.ip();
-        let passed_on = location == Location::Outside && self.proxies.contains(&direct);
+        let by_proxy = location == Location::Outside && self.proxies.contains(&direct);
+        let passed_on = by_proxy || self.balancers.contains(&direct);
         let client = passed_on.then(|| forwarded_for(headers)).flatten();
         Source::of(client.unwrap_or(direct))
     }
@@ -292,12 +309,6 @@ async fn read(body: Incoming) -> Result<Bytes, BodyError> {
     http::collect(body, BODY_MAX, BODY_PATIENCE).await
 }
 
-/// The address that the last proxy has put down, which is ours.
-fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all("x-forwarded-for").into_iter().next_back()?;
-    last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
-}
-
 /// An answer without content, after which the connection ends.
 fn refusal(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(http::empty());
@@ -305,30 +316,4 @@ fn refusal(status: StatusCode) -> Response<Body> {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(CONNECTION, close);
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_word_about_whose_request_it_is_counts() {
-        let read = |lines: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append("x-forwarded-for", line.parse().unwrap());
-            }
-            forwarded_for(&headers).map(|address| address.to_string())
-        };
-        assert_eq!(read(&["192.0.2.1"]).as_deref(), Some("192.0.2.1"));
-        assert_eq!(read(&["10.0.0.1, 192.0.2.1"]).as_deref(), Some("192.0.2.1"));
-        assert_eq!(
-            read(&["10.0.0.1", "192.0.2.1"]).as_deref(),
-            Some("192.0.2.1")
-        );
-        assert_eq!(read(&["2001:db8::1"]).as_deref(), Some("2001:db8::1"));
-        for lines in [&[][..], &["unknown"], &["192.0.2.1, x"], &[""]] {
-            assert_eq!(read(lines), None, "{lines:?}");
-        }
-    }
 }

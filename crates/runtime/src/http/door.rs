@@ -153,10 +153,16 @@ impl<S: Site> Porter<S> {
         let begun = Instant::now();
         let limit = self.limits.handshake;
         let told = timeout(limit, ends(&mut stream, source, &door)).await;
-        let Ok(Ok((ends, is_question))) = told else {
+        let Ok(Ok((ends, for_itself))) = told else {
             return self.stats.strangers.add(1);
         };
-        if !place.of(Source::of(ends.source.ip()), door.per_source) {
+        // A balancer that speaks for itself brings requests of many clients: its connections are bounded with all others.
+        let most = if for_itself {
+            self.limits.connections
+        } else {
+            door.per_source
+        };
+        if !place.of(Source::of(ends.source.ip()), most) {
             return self.stats.crowded.add(1);
         }
         let mut caller = Caller {
@@ -178,8 +184,8 @@ impl<S: Site> Porter<S> {
                 let config = door.ready.borrow_mut().config(secured);
                 let shaken = TlsAcceptor::from(config).accept(stream);
                 let Ok(Ok(stream)) = timeout_at(begun + limit, shaken).await else {
-                    // A balancer that speaks for itself wants to know whether the door opens, and goes.
-                    return self.stats.handshakes_failed.add(u64::from(!is_question));
+                    // A balancer that only wants to know whether the door opens goes again.
+                    return self.stats.handshakes_failed.add(u64::from(!for_itself));
                 };
                 let session = stream.get_ref().1;
                 caller.server_name = session.server_name().map(str::to_ascii_lowercase);
@@ -198,7 +204,8 @@ impl<S: Site> Porter<S> {
     }
 }
 
-/// Between whom a connection is, and whether a balancer speaks for itself.
+/// Between whom a connection is, and whether a balancer speaks for itself: it asks whether somebody is there, or brings
+/// requests of which it says one by one whose they are.
 async fn ends(
     stream: &mut TcpStream,
     from: SocketAddr,

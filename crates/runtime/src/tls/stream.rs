@@ -134,32 +134,39 @@ pub async fn connect_saying(
         .map_err(|_| StreamError::Timeout)?
 }
 
-/// Does what [`connect`] does and says in the hello that HTTP/1.1 will be spoken, as web sites want it (RFC 7301).
+/// Does what [`connect_saying`] does and says in the hello that HTTP/1.1 will be spoken, as web sites want it (RFC 7301).
 ///
 /// # Errors
 /// See [`StreamError`].
 pub async fn connect_web(
+    first: &[u8],
     hop: &Hop,
     from: Option<IpAddr>,
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
     let config = store.current().web_client();
-    timeout(limit, connect_patiently(&[], hop, from, config))
+    timeout(limit, connect_patiently(first, hop, from, config))
         .await
         .map_err(|_| StreamError::Timeout)?
 }
 
-/// Connects without TLS, where nobody proves anything.
+/// Connects without TLS, where nobody proves anything, and says `first`.
 ///
 /// # Errors
 /// See [`StreamError`].
 pub async fn connect_plainly(
+    first: &[u8],
     hop: &Hop,
     from: Option<IpAddr>,
     limit: Duration,
 ) -> Result<TcpStream, StreamError> {
-    let dialled = timeout(limit, dial(hop.addr, from)).await;
+    let dialled = async {
+        let mut tcp = dial(hop.addr, from).await?;
+        tcp.write_all(first).await?;
+        Ok(tcp)
+    };
+    let dialled = timeout(limit, dialled).await;
     let dialled = dialled.map_err(|_| StreamError::Timeout)?;
     dialled.map_err(|source| StreamError::Connect {
         addr: hop.addr,

@@ -10,7 +10,7 @@ use super::machines::{Machines, address};
 use super::pools::{Draft, Known};
 use crate::fault::{Rule, Sink};
 use crate::raw::{At, Raw};
-use crate::{Balancing, Fqdn, Pool, WebNames, role_name};
+use crate::{Balancing, Fqdn, Pool, VipMode, WebNames, role_name};
 
 /// The most members that a pool of a SIP role has; what the topology was sized for.
 const MEMBERS_MAX: usize = 12;
@@ -50,6 +50,7 @@ impl Links<'_, '_> {
         let vip = draft.raw.vip.as_ref().and_then(|text| address(text, sink));
         let balancing = self.balancing(draft, members, sink);
         let vip = vip.filter(|_| matches!(draft.role, Role::Director | Role::FrontEnd));
+        let balancer = self.balancer(draft, sink).filter(|_| vip.is_some());
         Pool {
             fqdn: draft.fqdn.clone(),
             role: draft.role,
@@ -57,7 +58,8 @@ impl Links<'_, '_> {
             balancing,
             web: self.web(draft, sink),
             vip,
-            balancer: self.balancer(draft, sink).filter(|_| vip.is_some()),
+            vip_mode: super::vips::mode(draft, balancer.is_some(), sink),
+            balancer,
             next_hop: self.next_hop(draft, sink),
             backup: self.backup(draft, sink),
             masters_directory: master == Some(&draft.fqdn),
@@ -344,9 +346,14 @@ fn web_names(drafts: &[Draft<'_>], pools: &[Pool], sink: &mut Sink) {
             let of_other = pools
                 .iter()
                 .any(|other| other.fqdn == *name && other.fqdn != pool.fqdn);
-            if of_other || (*name == pool.fqdn && pool.balancing == Balancing::DnsHlb) {
+            let apart = pool.balancing == Balancing::DnsHlb || pool.vip_mode == VipMode::Http;
+            if of_other || (*name == pool.fqdn && apart) {
                 let message = format!("web name {name} is the name of a pool");
-                let help = "with dns+hlb a pool needs two names: its own leads to the members, the web name to the VIP";
+                let help = if pool.balancing == Balancing::Hlb {
+                    "where TLS ends at the VIP, the balancer proves the web names and never that of the pool"
+                } else {
+                    "with dns+hlb a pool needs two names: its own leads to the members, the web name to the VIP"
+                };
                 sink.report(at, Rule::WebName, message, help);
             }
         }

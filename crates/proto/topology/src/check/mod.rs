@@ -13,6 +13,7 @@ mod links;
 mod machines;
 mod pools;
 mod settings;
+mod vips;
 
 use std::ops::Range;
 

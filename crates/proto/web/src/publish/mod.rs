@@ -17,6 +17,7 @@
 //!
 //! Bounds: [`BODY_MAX`] bytes of a request's body whose length is told; who counts the others is told the same number.
 
+mod forwarded;
 mod headers;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode, Version};
 
+pub use forwarded::forwarded_for;
 pub use headers::{inward, outward};
 
 use crate::check::{self, Fault, Host};

@@ -22,8 +22,8 @@ use topology::{Topology, View};
 
 use super::services::{Plan, Services};
 use super::status::face_name;
-use super::{ListenerStatus, Running, Shared};
-use crate::balancer::Pools;
+use super::{ListenerStatus, Running, Shared, Vips};
+use crate::balancer::{Balancing, Pools};
 use crate::replication::Follower;
 use crate::signalling::Stores;
 
@@ -87,10 +87,11 @@ impl Builder<'_> {
             partners: partners.clone(),
         });
         let sip = self.open_sip(stores, &mut opened)?;
-        let pools = Pools::of(&self.view, self.random()?, self.options.clock);
-        let pools = Arc::new(pools);
+        let pools = Pools::of(&self.view, self.random()?, self.options.clock).into();
         let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
-        let (passing, vips) = self.vips(pools, &mut opened)?.unzip();
+        let balancing = self.vips(pools, inside.as_ref(), &mut opened)?;
+        let vips = balancing.as_ref().map(Vips::of);
+        let (passing, balanced) = balancing.map_or((None, None), Balancing::threads);
         let faces = (inside.as_ref(), outside.as_ref());
         let (published, proxy) = self.published(faces, &mut opened)?.unzip();
         let sites = self.open_sites(inside.as_ref(), &mut opened)?;
@@ -151,8 +152,7 @@ impl Builder<'_> {
             shared,
             workers,
             passing,
-            sites,
-            published,
+            serving: [sites, published, balanced],
             services,
         })
     }

@@ -13,7 +13,7 @@ use super::super::balanced;
 use super::super::services::{NamePlan, Plan, SourcePlan};
 use super::state::Users;
 use super::{Builder, StartError};
-use crate::balancer::Pools;
+use crate::balancer::{Pools, Told};
 use crate::health::{Board, Prober, Watched};
 use crate::identify::TrustList;
 use crate::names::{self, Names};
@@ -123,7 +123,8 @@ impl Builder<'_> {
             self.random()?,
         );
         let reporter = prober.reporter();
-        pools.tell_failures(Box::new(move |address| reporter.failed(address)));
+        let told: Told = Arc::new(move |address| reporter.failed(address));
+        pools.tell_failures(&told);
         Ok(Some(prober))
     }
 

@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use runtime::passing::Passing;
+use runtime::tls::Store;
 
-use super::super::Vips;
 use super::{Builder, StartError};
-use crate::balancer::{self, Pools};
+use crate::balancer::{self, Balancing, Pools};
 use crate::signalling::BindError;
 
 impl Builder<'_> {
@@ -15,9 +14,13 @@ impl Builder<'_> {
     pub(super) fn vips(
         &self,
         pools: Arc<Pools>,
+        inside: Option<&Arc<Store>>,
         opened: &mut Vec<SocketAddr>,
-    ) -> Result<Option<(Passing, Vips)>, StartError> {
-        let open = balancer::open(&self.view, pools, self.options.workers);
+    ) -> Result<Option<Balancing>, StartError> {
+        let Some(store) = inside else {
+            return Ok(None);
+        };
+        let open = balancer::open(&self.view, pools, store, self.options.workers);
         let open = open.map_err(|error| StartError::Listen {
             machine: self.machine.clone(),
             source: BindError::of(error.address, error.source),
@@ -26,12 +29,10 @@ impl Builder<'_> {
             return Ok(None);
         };
         opened.extend(&open.addresses);
-        let started = open.start().map_err(|source| StartError::System {
+        let started = open.start(store).map_err(|source| StartError::System {
             machine: self.machine.clone(),
             source,
-        });
-        let (passing, pools) = started?;
-        let stats = passing.stats();
-        Ok(Some((passing, Vips { pools, stats })))
+        })?;
+        Ok(Some(started))
     }
 }

@@ -42,6 +42,7 @@ pub use answer::Answer;
 pub use outgoing::Outgoing;
 pub use stats::Stats;
 
+use crate::proxy_header;
 use crate::tls::Store;
 use crate::tls::stream::{self, StreamError};
 
@@ -128,6 +129,16 @@ impl From<Fault> for Reason {
     }
 }
 
+/// As whom a client comes.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// From which address; `None` leaves it to the system.
+    pub from: Option<IpAddr>,
+    /// Whether servers know it as their balancer and want to hear first for whom it speaks: for itself, since a
+    /// connection carries requests of many clients ([`crate::proxy_header`]).
+    pub is_balancer: bool,
+}
+
 /// Sends requests to a list of servers.
 #[derive(Clone)]
 pub struct Client(Arc<Shared>);
@@ -135,7 +146,7 @@ pub struct Client(Arc<Shared>);
 /// What bodies, connections and the sweep share; all of them on one thread.
 struct Shared {
     servers: Vec<Server>,
-    from: Option<IpAddr>,
+    origin: Origin,
     store: Arc<Store>,
     bounds: Bounds,
     sweeping: AtomicBool,
@@ -162,12 +173,19 @@ struct Home {
     sender: SendRequest<Outgoing>,
 }
 
+impl Origin {
+    fn first_words(&self) -> Vec<u8> {
+        let own = self.is_balancer.then(proxy_header::own);
+        own.unwrap_or_default()
+    }
+}
+
 impl Client {
-    /// Makes a client for these servers, which are named by their places from then on. Connections come from `from`.
+    /// Makes a client for these servers, which are named by their places from then on.
     #[must_use]
     pub fn new(
         servers: Vec<Hop>,
-        from: Option<IpAddr>,
+        origin: Origin,
         store: Arc<Store>,
         bounds: Bounds,
         stats: Arc<Stats>,
@@ -179,7 +197,7 @@ impl Client {
         };
         Self(Arc::new(Shared {
             servers: servers.into_iter().map(server).collect(),
-            from,
+            origin,
             store,
             bounds,
             sweeping: AtomicBool::new(false),
@@ -305,12 +323,13 @@ impl Shared {
             return Err(Reason::Crowded);
         };
         let place = Place::of(&server.open, self.bounds.open).ok_or(Reason::Crowded)?;
-        let (hop, limit) = (&server.hop, self.bounds.connect);
+        let (hop, limit, from) = (&server.hop, self.bounds.connect, self.origin.from);
+        let first = self.origin.first_words();
         let connected = if hop.transport == Transport::Tls {
-            let stream = stream::connect_web(hop, self.from, &self.store, limit).await;
+            let stream = stream::connect_web(&first, hop, from, &self.store, limit).await;
             begin(stream.map_err(Reason::Unreachable)?, place).await
         } else {
-            let stream = stream::connect_plainly(hop, self.from, limit).await;
+            let stream = stream::connect_plainly(&first, hop, from, limit).await;
             begin(stream.map_err(Reason::Unreachable)?, place).await
         };
         if connected.is_ok() {

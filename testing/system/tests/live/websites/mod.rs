@@ -3,6 +3,7 @@
 mod discovery;
 mod health;
 mod hostile;
+mod requests;
 mod sign_in;
 
 use std::net::SocketAddr;
