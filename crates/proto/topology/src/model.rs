@@ -76,6 +76,8 @@ pub struct Pool {
     pub vip: Option<IpAddr>,
     /// What the VIP does with web sites; what else comes there is always passed through.
     pub vip_mode: VipMode,
+    /// Whether a VIP that ends TLS keeps clients from outside with their member by a cookie.
+    pub vip_cookie: bool,
     /// The pool of balancers that holds the VIP; `None` if the VIP is held by a box outside the topology.
     pub balancer: Option<Fqdn>,
     /// Where an Edge sends what comes from outside.

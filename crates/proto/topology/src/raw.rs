@@ -183,6 +183,8 @@ pub(crate) struct RawPool {
     /// What the VIP does with web sites: `tcp` passes connections through, `http` ends TLS and balances each request. Default:
     /// `tcp`.
     pub(crate) vip_mode: Option<At<VipMode>>,
+    /// Whether a VIP of mode `http` keeps clients from outside with their member by a cookie. Default: false.
+    pub(crate) vip_cookie: Option<At<bool>>,
     /// The load_balancer pool that holds the VIP. Default: the first one; without any a box outside the topology does.
     pub(crate) balancer: Option<At<String>>,
     /// Where an edge sends what comes from outside. Default: the first director pool, else the first front_end pool.

@@ -11,8 +11,10 @@
 
 #![warn(clippy::expect_used, clippy::indexing_slicing)]
 
+pub mod affinity;
 pub mod balance;
 pub mod check;
+mod keyed;
 mod location;
 pub mod publish;
 pub mod site;

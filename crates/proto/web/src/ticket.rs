@@ -12,10 +12,11 @@ use std::time::Duration;
 use base::UnixMillis;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 use crate::Location;
+use crate::keyed::keyed;
 
 /// How long a ticket is good: as long as a client needs to find its server and to ask for a certificate.
 pub const LIFE: Duration = Duration::from_secs(600);
@@ -143,15 +144,6 @@ fn epochs(now: UnixMillis) -> impl Iterator<Item = u64> {
     let first = now.0.saturating_sub(life + SKEW_MILLIS) / EPOCH_MILLIS;
     let last = now.0.saturating_add(SKEW_MILLIS) / EPOCH_MILLIS;
     (first..=last).rev()
-}
-
-/// HMAC fills a key up to the block with zeros (RFC 2104 2).
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    let mut block = [0; 64];
-    if let Some(front) = block.first_chunk_mut() {
-        *front = *key;
-    }
-    Hmac::new(&block.into())
 }
 
 const fn letter(location: Location) -> u8 {

@@ -51,7 +51,8 @@ struct Pool {
 }
 
 impl Pools {
-    /// The pools behind the VIPs of a machine; `seed` decides among members that are equally busy.
+    /// The pools behind the VIPs of a machine; `seed` decides among members that are equally busy, and makes
+    /// cookies.
     #[must_use]
     pub fn of(view: &View, seed: [u8; 32], clock: Clock) -> Self {
         let mut pools = Self {
@@ -64,7 +65,7 @@ impl Pools {
         for (listener, found) in vips(view) {
             let pool = pools.place(found, seed, clock);
             if is_read(listener, found) {
-                let site = SitePlan::of(view, listener, found, pool, &mut pools.hops);
+                let site = SitePlan::of(view, listener, found, (pool, &seed), &mut pools.hops);
                 pools.sites.extend(site);
             } else {
                 pools.doors.push(DoorPlan {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use base::net::{Face, Hop, Transport};
 use topology::{Fqdn, Listener, PoolView, Port, View, VipMode};
+use web::affinity::Cookies;
 use web::balance::Persistence;
 use web::publish::{Publication, Published};
 
@@ -30,6 +31,8 @@ pub(super) struct SitePlan {
     pub(super) secured: bool,
     /// The place of its first member among the servers of the client.
     pub(super) first: usize,
+    /// By which clients come back to their member, if that is asked for here.
+    pub(super) cookies: Option<Cookies>,
 }
 
 /// The listeners at VIPs that this machine holds, each with its pool.
@@ -64,12 +67,12 @@ pub(super) const fn persistence(port: Port) -> Persistence {
 }
 
 impl SitePlan {
-    /// The site at a listener. Its members are added to `hops`; each proves the web name of the pool there.
+    /// The site at a listener; `key` makes its cookies. Its members are added to `hops`; each proves the web name of the pool there.
     pub(super) fn of(
         view: &View,
         listener: &Listener,
         found: &PoolView,
-        pool: usize,
+        (pool, key): (usize, &[u8; 32]),
         hops: &mut Vec<Hop>,
     ) -> Option<Self> {
         let web = found.pool.web.as_ref()?;
@@ -105,6 +108,10 @@ impl SitePlan {
             outside,
             secured,
             first,
+            cookies: (found.pool.vip_cookie && outside && secured).then(|| {
+                let members = found.members.iter().map(|member| member.fqdn.as_str());
+                Cookies::new(key, found.pool.fqdn.as_str(), members)
+            }),
         })
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A request is read once here, as every element of ours reads it (`web::check`), and given to a member over a kept
 //! connection, so members hear of the client in `X-Forwarded-For` and `Forwarded`, and of nobody before the first byte.
-//! Behind a reverse proxy of the topology the client is whom that one names.
+//! Behind a reverse proxy of the topology the client is whom that one names. Where cookies are asked for, a client that
+//! brings one is with its member, and every other answer sets one (`web::affinity`).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,9 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::SET_COOKIE;
 use hyper::{Request, Response};
 use runtime::http::client::Client;
 use runtime::http::{self, Body, Caller};
+use web::balance::Persistence;
 use web::check::Fault;
 use web::publish::{Arrival, Refusal, Way, forwarded_for};
 
@@ -112,11 +115,20 @@ impl Site {
             first: site.first,
             idle: self.idle,
         };
-        let choice = pool.servers.choice(Wanted {
+        let named = site
+            .cookies
+            .as_ref()
+            .and_then(|all| all.named(&parts.headers));
+        let mut choice = pool.servers.choice(Wanted {
             source: arrival.source,
-            persistence: site.persistence,
+            persistence: named.map_or(site.persistence, Persistence::Member),
         });
         let request = Request::from_parts(parts, body);
-        Ok(relay::pass(&self.client, choice, errand, request).await?)
+        let mut response = relay::pass(&self.client, &mut choice, errand, request).await?;
+        let set = site.cookies.as_ref().zip(choice.member());
+        if let Some(cookie) = set.and_then(|(all, member)| all.set(member, named)) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 }

@@ -69,11 +69,11 @@ impl Proxy {
             first: target.first(arrival.secured),
             idle: self.idle,
         };
-        let choice = target.servers.choice(Wanted {
+        let mut choice = target.servers.choice(Wanted {
             source: arrival.source,
             persistence: Persistence::None,
         });
-        let answer = relay::pass(&self.client, choice, errand, request).await?;
+        let answer = relay::pass(&self.client, &mut choice, errand, request).await?;
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         self.stats.passed.add(1);
         self.stats.websockets.add(u64::from(switched));

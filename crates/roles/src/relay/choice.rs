@@ -116,6 +116,12 @@ impl Choice<'_> {
         }
     }
 
+    /// Returns the server that was chosen last and not lost.
+    #[must_use]
+    pub const fn member(&self) -> Option<MemberId> {
+        self.at
+    }
+
     /// The server was not reached.
     pub(super) fn failed(&mut self) {
         if let Some(member) = self.at.take() {

@@ -82,7 +82,7 @@ pub struct Errand<'a> {
 /// See [`Trouble`].
 pub async fn pass(
     client: &Client,
-    choice: Choice<'_>,
+    choice: &mut Choice<'_>,
     errand: Errand<'_>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Trouble> {
@@ -97,7 +97,7 @@ pub async fn pass(
 
 async fn send(
     client: &Client,
-    mut choice: Choice<'_>,
+    choice: &mut Choice<'_>,
     first: usize,
     mut request: Request<Outgoing>,
 ) -> Result<Response<Answer>, Trouble> {

@@ -59,6 +59,7 @@ impl Links<'_, '_> {
             web: self.web(draft, sink),
             vip,
             vip_mode: super::vips::mode(draft, balancer.is_some(), sink),
+            vip_cookie: super::vips::cookie(draft, sink),
             balancer,
             next_hop: self.next_hop(draft, sink),
             backup: self.backup(draft, sink),

@@ -34,7 +34,7 @@ struct Key {
     at: Option<Range<usize>>,
 }
 
-fn keys_of(raw: &RawPool) -> [Key; 9] {
+fn keys_of(raw: &RawPool) -> [Key; 10] {
     const WEB: &[Role] = &[Role::Director, Role::FrontEnd];
     const SIP: &[Role] = &[Role::Director, Role::FrontEnd, Role::Edge];
     const HOME: &[Role] = &[Role::FrontEnd];
@@ -45,6 +45,7 @@ fn keys_of(raw: &RawPool) -> [Key; 9] {
         key("web", WEB, web_span(raw)),
         key("vip", WEB, span(&raw.vip)),
         key("vip_mode", WEB, span(&raw.vip_mode)),
+        key("vip_cookie", WEB, span(&raw.vip_cookie)),
         key("balancer", WEB, span(&raw.balancer)),
         key("next_hop", EDGE, span(&raw.next_hop)),
         key("backup", HOME, span(&raw.backup)),

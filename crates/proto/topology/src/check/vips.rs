@@ -30,3 +30,18 @@ pub(super) fn mode(draft: &Draft<'_>, held: bool, sink: &mut Sink) -> VipMode {
     }
     written.value
 }
+
+/// Whether the VIP of a pool sets cookies.
+pub(super) fn cookie(draft: &Draft<'_>, sink: &mut Sink) -> bool {
+    let Some(written) = &draft.raw.vip_cookie else {
+        return false;
+    };
+    let mode = draft.raw.vip_mode.as_ref().map(|mode| mode.value);
+    let reads = mode == Some(VipMode::Http);
+    if written.value && !reads {
+        let message = "a VIP that passes connections through cannot set cookies";
+        let help = "write `vip_mode = \"http\"`, or remove `vip_cookie`";
+        sink.report(&written.span, Rule::Balancing, message, help);
+    }
+    written.value && reads
+}

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! - **Persistence**: by the client's address inside, so that a client stays with its member ([`share`]); none for what
-//!   comes by the reverse proxy, where the member with the fewest connections is next.
+//!   comes by the reverse proxy, where the member with the fewest connections is next, or by the cookie that a client brings
+//!   ([`crate::affinity`]).
 //! - **Health** comes from outside ([`Balancer::found`]); on top of it, members that fail to take connections rest.
 //! - **Slow start**: a member that was down gets its part of the sources bit by bit, each of them once.
 //! - When none is known to be up, those of which nothing is known are tried: better a try than a refusal.
@@ -67,6 +68,8 @@ impl Default for Rules {
 pub enum Persistence {
     /// By their address.
     Source,
+    /// By what they bring: with this member while it takes anything, else as without.
+    Member(MemberId),
     /// Not at all.
     None,
 }
@@ -159,13 +162,18 @@ impl Balancer {
             .copied()
             .filter(|&at| self.has_room(at))
             .collect();
+        let named = match persistence {
+            // Who was there before is not part of what it warms up with.
+            Persistence::Member(member) => fit.iter().copied().find(|&at| at == member.0),
+            Persistence::Source | Persistence::None => None,
+        };
         let mut warm = fit.clone();
         warm.retain(|&at| self.is_warm_for(now, at, source));
         // Where everybody warms up, as after a start, nobody need hold back.
         let among = if warm.is_empty() { fit } else { warm };
         let chosen = match persistence {
             Persistence::Source => self.by_lot(&among, source),
-            Persistence::None => self.least_busy(&among),
+            Persistence::Member(_) | Persistence::None => named.or_else(|| self.least_busy(&among)),
         };
         let Some(at) = chosen else {
             return Err(if open.is_empty() {

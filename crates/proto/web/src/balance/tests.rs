@@ -225,3 +225,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_client_that_names_its_member_is_there_while_the_member_takes_anything() {
+    let mut pool = pool(Rules::default());
+    let goes = |pool: &mut Balancer, tried: &mut Tried| {
+        let wanted = Persistence::Member(MemberId(2));
+        let member = pool.choose(at(1), source(1), wanted, tried).unwrap();
+        pool.ended(member);
+        member.0
+    };
+    // Busy as it is, and others idle.
+    for _ in 0..5 {
+        let mut tried = Tried::default();
+        let wanted = Persistence::Member(MemberId(2));
+        let member = pool.choose(at(1), source(1), wanted, &mut tried);
+        assert_eq!(member, Ok(MemberId(2)));
+    }
+    let mut tried = Tried::default();
+    assert_eq!(goes(&mut pool, &mut tried), 2);
+    assert_ne!(goes(&mut pool, &mut tried), 2, "it did not take it");
+    assert!(pool.drain(NAMES[2], true));
+    assert_ne!(goes(&mut pool, &mut Tried::default()), 2);
+    assert!(pool.drain(NAMES[2], false));
+    pool.found(at(1), NAMES[2], Health::Down);
+    assert_ne!(goes(&mut pool, &mut Tried::default()), 2);
+    // While it warms up it has its own clients again at once.
+    pool.found(at(1), NAMES[2], Health::Up);
+    assert_eq!(goes(&mut pool, &mut Tried::default()), 2);
+}

@@ -1,7 +1,7 @@
 //! A VIP that ends TLS: each request is given to a member, whatever connection it came by, and members know whose it is.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use system::deployment::Deployment;
@@ -9,6 +9,7 @@ use system::names::{Names, Resolver};
 use system::needs::{Need, are_met, program};
 use system::tls::{Manner, Wire};
 use system::wait;
+use system::web::curl::Answer;
 
 use super::super::site::{DIR01, DIR02, FE01, Site, topology};
 use super::sign_in::whoever_guesses_is_slowed_and_nobody_else;
@@ -161,31 +162,97 @@ fn members_count_the_client_and_not_the_balancer() {
     whoever_guesses_is_slowed_and_nobody_else(&site, &user, &published, WEB_OUTSIDE, 203);
 }
 
+/// Directors, a Front End and the balancer as processes of their own.
+struct Apart {
+    directors: [Deployment; 2],
+    _others: [Deployment; 2],
+    vip: SocketAddr,
+}
+
+impl Apart {
+    fn new(site: &Site, file: &Path) -> Self {
+        let operator = site.operator();
+        operator.done(&["certs", "init"], "").unwrap();
+        let words = ["certs", "issue", file.to_str().unwrap()];
+        operator.done(&words, "").unwrap();
+        let run =
+            |machine: &str| Deployment::run(file, machine, site.block(), site.folder()).unwrap();
+        let [front_end, dir01, dir02, balancer] = [FE01, DIR01, DIR02, LB01].map(run);
+        Self {
+            directors: [dir01, dir02],
+            _others: [front_end, balancer],
+            vip: at(site, LB01, row::EXTERNAL, "HTTPS"),
+        }
+    }
+}
+
 #[test]
 fn a_member_that_is_killed_is_left_by_the_next_request() {
     if !are_met("requests::killed", &[Need::Program("curl")]) {
         return;
     }
     let site = Site::new();
-    let file = reading(&site, "");
-    let operator = site.operator();
-    operator.done(&["certs", "init"], "").unwrap();
-    operator
-        .done(&["certs", "issue", file.to_str().unwrap()], "")
-        .unwrap();
-    let run = |machine: &str| Deployment::run(&file, machine, site.block(), site.folder()).unwrap();
-    let [_front_end, mut dir01, _dir02, _balancer] = [FE01, DIR01, DIR02, LB01].map(run);
-    let vip = at(&site, LB01, row::EXTERNAL, "HTTPS");
+    let mut apart = Apart::new(&site, &reading(&site, ""));
     let url = format!("https://{WEB_OUTSIDE}{ROOT}");
     let curl = Asker::of(&site);
     let both = || {
-        let _ = curl.ask(vip, &url).ok()?;
+        let _ = curl.ask(apart.vip, &url).ok()?;
         served(&site).iter().all(|count| *count >= 2).then_some(())
     };
     wait::until(SOON, both).expect("both members are asked");
-    dir01.kill().unwrap();
-    let answers: Vec<u16> = (0..20)
-        .map(|_| curl.ask(vip, &url).unwrap().status)
-        .collect();
+    apart.directors[0].kill().unwrap();
+    let ask = |_| curl.ask(apart.vip, &url).unwrap().status;
+    let answers: Vec<u16> = (0..20).map(ask).collect();
     assert_eq!(answers, [200; 20]);
+}
+
+#[test]
+fn a_cookie_keeps_a_client_with_its_member_until_the_member_is_gone() {
+    if !are_met("requests::cookies", &[Need::Program("curl")]) {
+        return;
+    }
+    let site = Site::new();
+    let file = reading(&site, "");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(
+        "vip_mode = \"http\"",
+        "vip_mode = \"http\"\nvip_cookie = true",
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut apart = Apart::new(&site, &file);
+    let (vip, curl) = (apart.vip, Asker::of(&site));
+    let url = format!("https://{WEB_OUTSIDE}{ROOT}");
+    // Every answer on a connection, not the first alone.
+    let twice = curl.with(&["--http1.1", &url]).ask(vip, &url).unwrap();
+    assert!(twice.header("set-cookie").is_some(), "{twice:?}");
+    assert!(twice.body.contains("set-cookie: MS-WSMAN="), "{twice:?}");
+
+    let answer = wait::until(SOON, || curl.ask(vip, &url).ok()).unwrap();
+    let cookie = |answer: &Answer| {
+        let set = answer.header("set-cookie")?;
+        set.split(';').next().map(str::to_owned)
+    };
+    let first = cookie(&answer).unwrap();
+    let bringing = curl.with(&["--cookie", &first]);
+    let begun = served(&site);
+    for way in ["--http1.1", "--http2"] {
+        for _ in 0..5 {
+            let answer = bringing.with(&[way]).ask(vip, &url).unwrap();
+            assert_eq!((answer.status, cookie(&answer)), (200, None));
+        }
+    }
+    let now = served(&site);
+    let rose = [now[0] - begun[0], now[1] - begun[1]];
+    assert!(rose == [10, 0] || rose == [0, 10], "{rose:?}");
+
+    apart.directors[usize::from(rose[1] > 0)].kill().unwrap();
+    let moved = bringing.ask(vip, &url).unwrap();
+    let second = cookie(&moved).expect("a cookie of the other member");
+    assert_eq!(moved.status, 200);
+    assert_ne!(second, first);
+    let stays = curl.with(&["--cookie", &second]).ask(vip, &url).unwrap();
+    assert_eq!((stays.status, cookie(&stays)), (200, None));
+    // One that is made up is nobody's.
+    let made_up = curl.with(&["--cookie", "MS-WSMAN=dir01"]).ask(vip, &url);
+    assert_eq!(cookie(&made_up.unwrap()), Some(second));
 }
