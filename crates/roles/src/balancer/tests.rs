@@ -39,6 +39,33 @@ fn with_hlb_alone_the_vip_takes_sip_too() {
 }
 
 #[test]
+fn where_tls_ends_at_the_vip_web_sites_are_read_and_sip_is_passed_through() {
+    let text = REFERENCE.replace("\"dns+hlb\"", "\"hlb\"").replace(
+        "vip = \"10.0.0.10\"",
+        "vip = \"10.0.0.10\"\nvip_mode = \"http\"\nvip_cookie = true",
+    );
+    let pools = pools(&text);
+    let passed: Vec<u16> = pools.doors.iter().map(|door| door.port).collect();
+    assert!(passed.contains(&5061), "{passed:?}");
+    let web = [80, 443, 8080, 4443];
+    assert!(web.iter().all(|port| !passed.contains(port)), "{passed:?}");
+    assert_eq!(pools.sites.len(), web.len());
+    for site in &pools.sites {
+        let hops = &pools.hops[site.first..site.first + 2];
+        let name = if site.outside {
+            "webdirexternal.contoso.com"
+        } else {
+            "webdir.contoso.net"
+        };
+        assert!(hops.iter().all(|hop| *hop.name == *name), "{hops:?}");
+        assert!(hops.iter().all(|hop| web.contains(&hop.addr.port())));
+        assert!(site.names.names().any(|own| own == name));
+        assert!(site.names.names().all(|own| !own.contains("pool01")));
+        assert_eq!(site.cookies.is_some(), site.outside && site.secured);
+    }
+}
+
+#[test]
 fn a_client_inside_stays_with_its_member_and_the_member_hears_whose_it_is() {
     let pools = pools(REFERENCE);
     let mut places = Vec::new();
