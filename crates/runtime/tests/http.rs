@@ -178,6 +178,26 @@ fn after_a_coded_body_the_connection_is_over() {
     assert!(!heard.contains("smuggled"), "{heard}");
 }
 
+/// Whoever has more to say than is listened to still hears why it is refused.
+#[test]
+fn an_answer_is_not_lost_under_what_the_client_still_sends() {
+    let rig = plain();
+    for _ in 0..10 {
+        let mut stream = rig.connect();
+        let mut writer = stream.try_clone().unwrap();
+        let sending = std::thread::spawn(move || {
+            let large = vec![b'a'; 900 << 10];
+            writer
+                .write_all(b"GET / HTTP/1.1\nHost: a\r\n")
+                .and_then(|()| writer.write_all(&large))
+        });
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        assert!(heard.starts_with("HTTP/1.1 400"), "{heard:?}");
+        sending.join().unwrap().unwrap();
+    }
+}
+
 #[test]
 fn a_head_has_bounds() {
     let rig = plain();

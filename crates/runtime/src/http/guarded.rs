@@ -1,4 +1,7 @@
 //! The bytes of a connection, watched: malformed heads are not passed on, and silence and stalling have an end.
+//!
+//! A connection that we end while the client still sends is read on for a moment ([`LINGER`], [`LINGER_BYTES`]): closing
+//! with bytes unread makes the kernel reset it, and the answer that says why is lost with it (RFC 9112 section 9.6).
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +15,11 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::heads::Heads;
 use super::{Limits, Stats};
+
+/// How long we listen after our last word.
+const LINGER: Duration = Duration::from_secs(2);
+/// And how much is listened to.
+const LINGER_BYTES: usize = 1 << 20;
 
 /// How many requests of a connection are unanswered; shared with whoever serves them.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +53,10 @@ pub(super) struct Guarded<S> {
     /// None where heads are not text (HTTP/2), and once one was refused.
     heads: Option<Heads>,
     refused: bool,
+    /// The client has said that it sends no more.
+    ended: bool,
+    /// We have; so many bytes of what still comes are passed over.
+    parting: Option<usize>,
     begun: Begun,
     watch: Watch,
     stats: Arc<Stats>,
@@ -71,6 +83,8 @@ impl<S> Guarded<S> {
             inner,
             heads: text.then(|| Heads::new(most)),
             refused: false,
+            ended: false,
+            parting: None,
             begun: Begun::default(),
             watch: Watch {
                 quiet: limits.head,
@@ -136,6 +150,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         }
         this.watch.moved();
         let new = buf.filled().get(before..).unwrap_or_default();
+        this.ended |= new.is_empty();
         let looked = this.heads.as_mut().map_or(Ok(()), |heads| heads.look(new));
         if let Err((good, fault)) = looked {
             tracing::debug!(%fault, "a request was refused");
@@ -163,7 +178,28 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    /// Passes over what still comes until the client ends too, or for as long and as much as is listened to.
+    fn poll_parting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut room = [0; 4096];
+        while !self.ended {
+            let mut buf = ReadBuf::new(&mut room);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) => {
+                    let left = self.parting.unwrap_or_default();
+                    let left = left.saturating_sub(buf.filled().len());
+                    self.ended = buf.filled().is_empty() || left == 0;
+                    self.parting = Some(left);
+                }
+                Poll::Ready(Err(_gone)) => self.ended = true,
+                Poll::Pending => return self.watch.look.as_mut().poll(cx),
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -192,7 +228,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.wrote(cx, outcome)
+        if self.parting.is_none() {
+            let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
+            ready!(self.wrote(cx, outcome))?;
+            self.parting = Some(LINGER_BYTES);
+            self.watch.look.as_mut().reset(Instant::now() + LINGER);
+        }
+        self.poll_parting(cx).map(Ok)
     }
 }
