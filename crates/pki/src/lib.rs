@@ -42,5 +42,5 @@ pub use install::{Installed, Material, install};
 pub use layout::{Secret, State};
 pub use pool_key::PoolKey;
 pub use request::{Request, request};
-pub use users::{USER_VALIDITY, UserCertificate, UserIssuer, fingerprint_of};
+pub use users::{USER_VALIDITY, UserCertificate, UserIssuer};
 pub use verdict::{Expiry, Finding, Names, Need, RENEW_BEFORE, compare};

@@ -11,8 +11,7 @@ use rcgen::{
     CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
     SerialNumber,
 };
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest as _, Sha256};
 use time::{Duration, OffsetDateTime};
 use x509_parser::certification_request::X509CertificationRequest;
@@ -163,19 +162,11 @@ fn address<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     None
 }
 
-/// Returns the fingerprint of the first certificate in a PEM text.
-///
-/// # Errors
-/// When there is none.
-pub fn fingerprint_of(pem: &str) -> Result<[u8; 32], CertError> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes());
-    let der = der.map_err(|_| CertError::NoCertificate)?;
-    Ok(Sha256::digest(&der).into())
-}
-
 #[cfg(test)]
 mod tests {
     use rcgen::DnType;
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject as _;
     use x509_parser::prelude::X509Certificate;
 
     use super::*;
@@ -208,7 +199,7 @@ mod tests {
         let usage = parsed.extended_key_usage().unwrap().unwrap().value;
         assert!(usage.client_auth && !usage.server_auth);
         assert!(signed.pem.starts_with("-----BEGIN CERTIFICATE-----"));
-        assert_eq!(fingerprint_of(&signed.pem).unwrap(), signed.fingerprint);
+        assert_eq!(<[u8; 32]>::from(Sha256::digest(&der)), signed.fingerprint);
         assert_eq!(signed.not_after - now, USER_VALIDITY);
     }
 

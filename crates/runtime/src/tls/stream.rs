@@ -95,12 +95,7 @@ impl Visitor {
         hop: &Hop,
         limit: Duration,
     ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-        timeout(
-            limit,
-            connect_patiently(&[], hop, None, Arc::clone(&self.0)),
-        )
-        .await
-        .map_err(|_| StreamError::Timeout)?
+        connect_within(limit, &[], hop, None, Arc::clone(&self.0)).await
     }
 }
 
@@ -128,10 +123,7 @@ pub async fn connect_saying(
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    let config = store.current().client();
-    timeout(limit, connect_patiently(first, hop, from, config))
-        .await
-        .map_err(|_| StreamError::Timeout)?
+    connect_within(limit, first, hop, from, store.current().client()).await
 }
 
 /// Does what [`connect_saying`] does and says in the hello that HTTP/1.1 will be spoken, as web sites want it (RFC 7301).
@@ -145,10 +137,7 @@ pub async fn connect_web(
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    let config = store.current().web_client();
-    timeout(limit, connect_patiently(first, hop, from, config))
-        .await
-        .map_err(|_| StreamError::Timeout)?
+    connect_within(limit, first, hop, from, store.current().web_client()).await
 }
 
 /// Connects without TLS, where nobody proves anything, and says `first`.
@@ -172,6 +161,18 @@ pub async fn connect_plainly(
         addr: hop.addr,
         source,
     })
+}
+
+async fn connect_within(
+    limit: Duration,
+    first: &[u8],
+    hop: &Hop,
+    from: Option<IpAddr>,
+    config: Arc<ClientConfig>,
+) -> Result<client::TlsStream<TcpStream>, StreamError> {
+    timeout(limit, connect_patiently(first, hop, from, config))
+        .await
+        .map_err(|_| StreamError::Timeout)?
 }
 
 async fn connect_patiently(

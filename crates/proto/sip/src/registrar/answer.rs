@@ -9,7 +9,7 @@
 
 use super::{contact_value, flow_number};
 use crate::location::Binding;
-use crate::msg::{Message, Name, Reply};
+use crate::msg::{Message, Name, Reply, date};
 use crate::role::{gruu, route, secure};
 use crate::token::Key;
 use base::UnixMillis;
@@ -20,11 +20,6 @@ use std::time::Duration;
 
 /// How often a client with a flow is asked to give a sign of life (RFC 5626 4.4.1 recommends 120 s for streams).
 pub(crate) const FLOW_TIMER: Duration = Duration::from_secs(120);
-
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 /// What the answer to a REGISTER is made of.
 pub(crate) struct Answer<'a> {
@@ -38,7 +33,7 @@ pub(crate) struct Answer<'a> {
 impl Answer<'_> {
     /// Writes the answer.
     pub(crate) fn write<'m>(&self, request: &'m Message, random: &mut Random) -> Reply<'m> {
-        let mut reply = Reply::to(request, 200).header(Name::Date, date(self.now));
+        let mut reply = Reply::to(request, 200).header(Name::Date, date(self.now.as_secs()));
         let wants_gruu = request.has_token(Name::Supported, "gruu");
         for binding in self.bindings {
             let mut contact = contact_value(binding, self.now);
@@ -101,30 +96,6 @@ fn service_route(request: &Message) -> Option<String> {
     Some(format!("<{scheme}{face};transport=tls;lr>"))
 }
 
-/// RFC 3261 20.17: `Sat, 13 Nov 2010 23:29:00 GMT`.
-fn date(now: UnixMillis) -> String {
-    let seconds = now.as_secs();
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    // Years begin in March, so that the leap day is the last (days since 1 March of the year 0).
-    let since = days + 719_468;
-    let (era, of_era) = (since / 146_097, since % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let year = era * 400 + year_of_era + u64::from(month >= 10);
-    let name = |names: &[&'static str], at: u64| {
-        let at = usize::try_from(at).unwrap_or(0) % names.len();
-        names.get(at).copied().unwrap_or_default()
-    };
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!(
-        "{}, {day:02} {} {year} {hour:02}:{minute:02}:{second:02} GMT",
-        name(&DAYS, days),
-        name(&MONTHS, month + 2),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +109,7 @@ mod tests {
             (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
             (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
         ] {
-            assert_eq!(date(UnixMillis(seconds * 1000)), expected);
+            assert_eq!(date(seconds).to_string(), expected);
         }
     }
 }
