@@ -15,7 +15,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 16] = [
+const WANTED: [Package; 19] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
@@ -78,7 +78,19 @@ const WANTED: [Package; 16] = [
     },
     Package {
         name: "iproute2",
-        wanted_for: "tests in a network namespace of their own",
+        wanted_for: "tests in network namespaces of their own",
+    },
+    Package {
+        name: "nftables",
+        wanted_for: "the kernel that the rendered rules are loaded into",
+    },
+    Package {
+        name: "iptables",
+        wanted_for: "rule sets of other people's making",
+    },
+    Package {
+        name: "tshark",
+        wanted_for: "a reader of the captures that we write",
     },
 ];
 

@@ -16,11 +16,13 @@ enum May {
     UseAll,
 }
 
-const ALLOWED: [(&str, May); 16] = [
+const ALLOWED: [(&str, May); 18] = [
     ("base", May::Use(&[])),
     ("topology", May::Use(&["base"])),
     ("directory", May::Use(&["base"])),
     ("dns", May::Use(&["base"])),
+    ("firewall", May::Use(&["base", "topology"])),
+    ("logs", May::Use(&["base"])),
     ("sip", May::Use(&["base", "directory"])),
     ("web", May::Use(&["base", "directory"])),
     ("store", May::Use(&[])),
@@ -33,6 +35,8 @@ const ALLOWED: [(&str, May); 16] = [
             "topology",
             "directory",
             "dns",
+            "firewall",
+            "logs",
             "sip",
             "web",
             "store",

@@ -1,0 +1,10 @@
+//! The firewall of a deployment as data: what must pass, what passes, and the difference.
+//!
+//! [`plan`] derives from a topology what each machine and each boundary has to let through. Everything else here reads
+//! that plan or is compared with it. Nothing does I/O: rule sets of the system come in as text and go out as text.
+#![warn(clippy::expect_used, clippy::indexing_slicing)]
+
+pub mod addresses;
+pub mod plan;
+
+pub use addresses::{AddressSet, Family};
