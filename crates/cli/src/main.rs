@@ -7,6 +7,7 @@ mod certs;
 mod check;
 mod discover;
 mod dns;
+mod firewall;
 mod limits;
 mod loopback;
 mod operate;
@@ -62,6 +63,8 @@ enum Command {
     Check(check::Check),
     Ports(ports::Ports),
     #[command(subcommand)]
+    Firewall(firewall::Firewall),
+    #[command(subcommand)]
     Dns(dns::Dns),
     Discover(discover::Discover),
     #[command(subcommand)]
@@ -84,6 +87,7 @@ impl Command {
             Self::Up(command) => command.run(output),
             Self::Check(command) => command.run(output),
             Self::Ports(command) => command.run(output),
+            Self::Firewall(command) => command.run(output),
             Self::Dns(command) => command.run(output),
             Self::Discover(command) => command.run(output),
             Self::Certs(command) => command.run(output),

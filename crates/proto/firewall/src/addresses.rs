@@ -219,6 +219,22 @@ impl AddressSet {
         }
     }
 
+    /// Returns a word for each range: an address, a network, or first and last address with a hyphen between.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let word = |(first, last): &(u128, u128)| {
+            let mut networks = Vec::new();
+            split(self.family, *first, *last, &mut networks);
+            let (first, last) = (self.family.address(*first), self.family.address(*last));
+            match networks.as_slice() {
+                _ if first == last => first.to_string(),
+                [network] => network.to_string(),
+                _ => format!("{first}-{last}"),
+            }
+        };
+        self.ranges.iter().map(word).collect()
+    }
+
     /// Returns the least list of networks whose union is the set.
     #[must_use]
     pub fn networks(&self) -> Vec<Network> {

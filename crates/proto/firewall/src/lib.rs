@@ -6,5 +6,6 @@
 
 pub mod addresses;
 pub mod plan;
+pub mod render;
 
 pub use addresses::{AddressSet, Family};

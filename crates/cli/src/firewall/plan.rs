@@ -1,0 +1,130 @@
+//! `vestibule firewall plan`: what every machine and boundary has to let through, rule by rule.
+
+use std::path::PathBuf;
+
+use firewall::plan::{Admit, Direction, Rules};
+use serde_json::json;
+use topology::flows::{Carrier, TABLE};
+
+use super::Where;
+use crate::output::{Outcome, Output, Table};
+use crate::topology_file;
+
+/// Print what machines and boundaries have to let through; everything else is dropped.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  vestibule firewall plan topology.toml                                every machine and both boundaries
+  vestibule firewall plan topology.toml --machine edge01.contoso.net   one machine
+  vestibule firewall plan topology.toml --boundary inside --json       between perimeter and inside, for programs")]
+pub(crate) struct Plan {
+    /// The topology file.
+    topology: PathBuf,
+    #[command(flatten)]
+    place: Where,
+}
+
+impl Plan {
+    /// Prints the plan.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        let Some(topology) = topology_file::load(&self.topology, output)? else {
+            return Ok(Outcome::Faults);
+        };
+        let plan = firewall::plan::Plan::of(&topology);
+        let places: Vec<&Rules> = match self.place.place(&topology)? {
+            Some(place) => vec![super::rules(&plan, &place)?],
+            None => plan.places().iter().collect(),
+        };
+        if output.is_json() {
+            let places: Vec<serde_json::Value> = places.into_iter().map(as_json).collect();
+            output.json(&json!({ "places": places }))?;
+        } else {
+            output.table(&table(&places, output.lang().into()))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn table(places: &[&Rules], lang: topology::flows::Lang) -> Table {
+    let mut table = Table::new([
+        "Place",
+        "",
+        "Flow",
+        "Sources",
+        "Destinations",
+        "Ports",
+        "For",
+    ])
+    .right(2);
+    for rules in places {
+        let mut place = rules.place.to_string();
+        for chain in &rules.chains {
+            for admit in &chain.admits {
+                let purpose = TABLE.iter().find(|flow| flow.id == admit.flow);
+                table.row([
+                    std::mem::take(&mut place),
+                    direction(chain.direction).to_owned(),
+                    admit.flow.to_string(),
+                    words(&admit.sources).join("\n"),
+                    words(&admit.destinations).join("\n"),
+                    ports(admit),
+                    purpose.map_or("", |flow| flow.purpose.get(lang)).to_owned(),
+                ]);
+            }
+        }
+    }
+    table
+}
+
+const fn direction(direction: Direction) -> &'static str {
+    direction.name()
+}
+
+fn ports(admit: &Admit) -> String {
+    let ports: Vec<String> = admit.ports.iter().map(ToString::to_string).collect();
+    format!("{} {}", carrier(admit.carrier), ports.join(", "))
+}
+
+const fn carrier(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Tcp => "TCP",
+        Carrier::Udp => "UDP",
+    }
+}
+
+/// The ranges of a set; of a set that is nearly everything, what is not in it.
+fn words(set: &firewall::AddressSet) -> Vec<String> {
+    let others = set.complement();
+    if others.is_empty() {
+        return vec!["any".to_owned()];
+    }
+    if others.ranges().len() < set.ranges().len() {
+        return others
+            .words()
+            .into_iter()
+            .map(|word| format!("not {word}"))
+            .collect();
+    }
+    set.words()
+}
+
+fn as_json(rules: &Rules) -> serde_json::Value {
+    let chains = rules.chains.iter().map(|chain| {
+        let admits: Vec<serde_json::Value> = chain.admits.iter().map(admit_json).collect();
+        json!({ "direction": chain.direction, "admits": admits })
+    });
+    json!({ "place": rules.place, "chains": chains.collect::<Vec<_>>() })
+}
+
+fn admit_json(admit: &Admit) -> serde_json::Value {
+    json!({
+        "flow": admit.flow,
+        "also": admit.also,
+        "family": admit.family,
+        "sources": admit.sources.words(),
+        "destinations": admit.destinations.words(),
+        "carrier": admit.carrier,
+        "ports": admit.ports,
+        "rate": admit.rate,
+    })
+}

@@ -1,0 +1,3 @@
+//! The rules of a place in the words of packet filters.
+
+pub mod nft;

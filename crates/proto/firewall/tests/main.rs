@@ -1,0 +1,5 @@
+//! The firewall as its callers see it: plans of real topologies and what they say.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod plan;
+mod topologies;
