@@ -10,6 +10,7 @@
 
 pub mod agent;
 pub mod authority;
+pub mod bed;
 pub mod block;
 pub mod callers;
 pub mod deployment;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
 
@@ -25,20 +25,20 @@ pub enum Resolver<'a> {
 
 /// A table of names and their addresses, in the order they are to be tried.
 #[derive(Debug, Clone, Default)]
-pub struct Names(BTreeMap<String, Vec<Ipv4Addr>>);
+pub struct Names(BTreeMap<String, Vec<IpAddr>>);
 
 impl Names {
     /// Adds an address to a name.
-    pub fn add(&mut self, name: &str, address: Ipv4Addr) {
+    pub fn add(&mut self, name: &str, address: impl Into<IpAddr>) {
         self.0
             .entry(name.to_ascii_lowercase())
             .or_default()
-            .push(address);
+            .push(address.into());
     }
 
     /// Returns the addresses of a name; none when the name is not in the table.
     #[must_use]
-    pub fn addresses(&self, name: &str) -> &[Ipv4Addr] {
+    pub fn addresses(&self, name: &str) -> &[IpAddr] {
         self.0
             .get(&name.to_ascii_lowercase())
             .map(Vec::as_slice)
@@ -53,7 +53,7 @@ impl Names {
         let zone = Zone::start(at)?;
         for (name, addresses) in &self.0 {
             for address in addresses {
-                zone.host(name, (*address).into());
+                zone.host(name, *address);
             }
         }
         Ok(zone)

@@ -1,11 +1,13 @@
 //! Debian's `curl` as a browser: HTTP/1.1 and HTTP/2, with names of the test's own and an authority that it believes.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use thiserror::Error;
+
+use crate::names::Resolver;
 
 /// How long a transfer may take, in seconds.
 const PATIENCE: &str = "20";
@@ -58,6 +60,7 @@ impl Answer {
 pub struct Curl {
     root: PathBuf,
     names: Vec<(String, SocketAddr)>,
+    server: Option<(Ipv4Addr, PathBuf)>,
 }
 
 impl Curl {
@@ -67,7 +70,15 @@ impl Curl {
         Self {
             root: root.to_path_buf(),
             names: Vec::new(),
+            server: None,
         }
+    }
+
+    /// Asks this name service for what it does not know; needs root, and a folder for its configuration.
+    #[must_use]
+    pub fn asking(mut self, server: Ipv4Addr, folder: &Path) -> Self {
+        self.server = Some((server, folder.to_path_buf()));
+        self
     }
 
     /// Learns where a name is served.
@@ -82,7 +93,7 @@ impl Curl {
     /// # Errors
     /// See [`CurlError`]; an answer with whatever status is none.
     pub fn fetch(&self, words: &[&str], url: &str) -> Result<Answer, CurlError> {
-        let mut command = Command::new("curl");
+        let mut command = self.command().map_err(CurlError::Run)?;
         command.args(["--silent", "--show-error", "--include", "--noproxy", "*"]);
         command.args(["--path-as-is", "--max-time", PATIENCE, "--cacert"]);
         command.arg(&self.root).args(words);
@@ -100,6 +111,13 @@ impl Curl {
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         read(&text).ok_or(CurlError::NoAnswer(text))
+    }
+
+    fn command(&self) -> io::Result<Command> {
+        match &self.server {
+            Some((server, folder)) => Resolver::Server(*server).command("curl".as_ref(), folder),
+            None => Ok(Command::new("curl")),
+        }
     }
 }
 

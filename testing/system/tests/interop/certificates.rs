@@ -1,7 +1,7 @@
 //! A phone that has a certificate and no password: enrolled at a web site with curl and openssl, good for its user, and of
 //! no use once it is revoked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,7 +31,7 @@ impl Desk {
     fn at(trial: &Trial) -> Self {
         let site = trial.names().addresses(SITE)[0];
         let root = trial.operator().root();
-        let at = SocketAddr::new(IpAddr::V4(site), HTTPS);
+        let at = SocketAddr::new(site, HTTPS);
         Self {
             curl: Curl::believing(&root).knowing(SITE, at),
             folder: tempfile::tempdir().unwrap(),

@@ -2,7 +2,7 @@
 //! inside.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use sip::msg::Name;
 use system::agent::{Agent, Dialog};
@@ -17,7 +17,7 @@ const DESK: &str = "sip:desk@10.20.30.40:5060";
 fn inner(trial: &Trial) -> Vec<String> {
     let names = trial.product.names();
     let machines = ["edge01", "dir01", "dir02", "fe01", "fe02"];
-    let addresses: BTreeSet<Ipv4Addr> = machines
+    let addresses: BTreeSet<IpAddr> = machines
         .iter()
         .flat_map(|machine| names.addresses(&format!("{machine}.contoso.net")).to_vec())
         .collect();

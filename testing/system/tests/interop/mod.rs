@@ -8,5 +8,5 @@ mod hiding;
 mod peers_alone;
 mod phones;
 mod presence;
-mod scenario;
+pub(crate) mod scenario;
 mod sipp;

@@ -1,0 +1,4 @@
+//! The topology on real kernels: a namespace for each machine, its real addresses and ports, its own rules.
+
+mod paths;
+mod site;
