@@ -24,6 +24,10 @@ pub(crate) struct Plan {
     place: Where,
 }
 
+/// What a default of dropping means where nobody is named.
+const LOCKED: &str = "\nNobody may administer these machines over the network: \
+                      `[firewall] admin_networks` names none.";
+
 impl Plan {
     /// Prints the plan.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
@@ -37,9 +41,13 @@ impl Plan {
         };
         if output.is_json() {
             let places: Vec<serde_json::Value> = places.into_iter().map(as_json).collect();
-            output.json(&json!({ "places": places }))?;
+            let locked = topology.firewall().admin_networks.is_empty();
+            output.json(&json!({ "places": places, "nobody_administers": locked }))?;
         } else {
             output.table(&table(&places, output.lang().into()))?;
+            if topology.firewall().admin_networks.is_empty() {
+                output.line(LOCKED)?;
+            }
         }
         Ok(Outcome::Done)
     }

@@ -22,7 +22,7 @@ fn attempt(source: &str, destination: &str, carrier: Carrier, port: u16) -> Atte
     }
 }
 
-/// Hosts in the networks of clients that are no machines: one whom nobody names, and gateways.
+/// Hosts in the networks of clients that are no machines: one whom nobody names, gateways, and who is beside.
 fn clients(topology: &Topology) -> Vec<IpAddr> {
     let inside = |ip: &IpAddr| {
         topology
@@ -32,7 +32,16 @@ fn clients(topology: &Topology) -> Vec<IpAddr> {
     };
     let gateways = topology.gateways().iter().map(|gateway| gateway.address);
     let unnamed = ["10.9.8.7", "192.168.10.77"].map(ip).into_iter();
-    unnamed.chain(gateways).filter(inside).collect()
+    let all = unnamed.chain(gateways).chain(beside(topology));
+    all.filter(inside).collect()
+}
+
+/// One administrator of each network, and the servers that are no machines.
+fn beside(topology: &Topology) -> Vec<IpAddr> {
+    let named = topology.firewall();
+    let administrators = named.admin_networks.iter().map(|network| network.address);
+    let servers = named.time_servers.iter().chain(&named.revocation_servers);
+    administrators.chain(servers.copied()).collect()
 }
 
 /// What the flow table admits between named hosts, clients and a stranger: found the slow way.
@@ -43,6 +52,14 @@ fn wanted(topology: &Topology, clients: &[IpAddr]) -> BTreeSet<Attempt> {
         let mut all: Vec<IpAddr> = hosts.collect();
         if party.end == End::Outside {
             all.push(ip(STRANGER));
+            all.extend(
+                beside(topology)
+                    .into_iter()
+                    .filter(|ip| !clients.contains(ip)),
+            );
+        }
+        if party.end != End::Clients {
+            all.extend(party.networks.iter().map(|network| network.address));
         }
         if matches!(party.end, End::Clients | End::Anyone) {
             all.extend(clients);
@@ -80,6 +97,7 @@ fn tried(topology: &Topology, clients: &[IpAddr]) -> Vec<Attempt> {
     let vips = topology.pools().iter().map(|pool| pool.vip);
     let mut all: BTreeSet<IpAddr> = own.chain(vips).flatten().collect();
     all.extend(clients);
+    all.extend(beside(topology));
     all.insert(ip(STRANGER));
     let known = topology
         .flows()

@@ -2,8 +2,9 @@
 //!
 //! Listeners, trust, certificate names, the printed port summary and whatever filters packets are derived from
 //! [`TABLE`]; a port that no flow names is not opened. Rows 1 to 9 are those of the Director's port table, in its
-//! order; rows 10 to 19 complete it; rows from 20 on are needed by this product's own parts. A row says which kind
-//! of party speaks to which; [`resolve`](crate::resolve) finds the machines.
+//! order; rows 10 to 19 complete it; rows from 20 on are needed by this product's own parts, and the last three by the
+//! machines under it: other programs listen there ([`Port::is_ours`]), and they exist only where `[firewall]` names who
+//! is meant. A row says which kind of party speaks to which; [`resolve`](crate::resolve) finds the machines.
 
 mod table;
 
@@ -75,6 +76,12 @@ pub enum End {
     Gateways,
     /// The Front Ends of the pools that speak with gateways.
     GatewayPools,
+    /// The servers that machines ask for the time.
+    TimeServers,
+    /// The servers of lists of revoked certificates.
+    RevocationServers,
+    /// The networks from which machines are administered.
+    Administrators,
 }
 
 /// What is spoken.
@@ -93,6 +100,10 @@ pub enum Protocol {
     Dns,
     /// The store's own protocol.
     Store,
+    /// Time.
+    Ntp,
+    /// Administration.
+    Ssh,
 }
 
 impl Protocol {
@@ -106,6 +117,8 @@ impl Protocol {
             Self::Logging => "LOG",
             Self::Dns => "DNS",
             Self::Store => "STORE",
+            Self::Ntp => "NTP",
+            Self::Ssh => "SSH",
         }
     }
 }
@@ -122,6 +135,8 @@ pub enum Security {
     Mutual,
     /// TLS; the other side may prove its name. Servers do, clients do not.
     Either,
+    /// By the protocol's own means, without TLS.
+    Own,
 }
 
 /// The layer below TLS.

@@ -15,6 +15,7 @@ mod certificates;
 mod check;
 mod delegate;
 mod fault;
+mod firewall;
 pub mod flows;
 mod gateway;
 mod loopback;
@@ -34,6 +35,7 @@ mod websites;
 pub use certificates::{CERTIFICATE_LABEL, CertificateNeed};
 pub use delegate::Delegate;
 pub use fault::{Fault, Faults, Rule};
+pub use firewall::Firewall;
 pub use gateway::Gateway;
 pub use model::{
     Balancing, Machine, Network, Pool, ROLES, SimpleUrl, SimpleUrls, Topology, VipMode, WebNames,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::flows::Carrier;
-use crate::{Fqdn, Machine, Network, Port, Topology};
+use crate::{Firewall, Fqdn, Machine, Network, Port, Topology};
 
 /// The network of loopback and how many bits of an address are its host's.
 const LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 0);
@@ -14,7 +14,8 @@ impl Topology {
     /// Returns the same topology with each machine, VIP and gateway on its own loopback address, from `base` on.
     ///
     /// Addresses are given in the order of the file: machines first, each with its inside and then its outside ones,
-    /// then the VIPs, then the gateways. The first and the last address of 127.0.0.0/8 are left out. All clients are inside.
+    /// then the VIPs, then the gateways. The first and the last address of 127.0.0.0/8 are left out. All clients are inside,
+    /// and nobody is named for packet filters: there is nothing to filter between machines of one kernel.
     #[must_use]
     pub fn on_loopback(&self, base: Ipv4Addr) -> Self {
         let mut next = Addresses {
@@ -34,6 +35,7 @@ impl Topology {
             address: IpAddr::V4(LOOPBACK),
             prefix: 8,
         }];
+        moved.firewall = Firewall::default();
         moved
     }
 

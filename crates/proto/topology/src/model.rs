@@ -10,7 +10,7 @@ use base::net::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Delegate, Dns, Federation, Fqdn, Gateway, Limits, Ports, Sip};
+use crate::{Delegate, Dns, Federation, Firewall, Fqdn, Gateway, Limits, Ports, Sip};
 
 /// A whole deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub struct Topology {
     pub(crate) limits: Limits,
     pub(crate) federation: Federation,
     pub(crate) dns: Dns,
+    pub(crate) firewall: Firewall,
 }
 
 /// How clients and servers are spread over the members of a pool.
@@ -126,6 +127,16 @@ pub struct Network {
 }
 
 impl Network {
+    /// Returns the network of one address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        let prefix = match address {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        Self { address, prefix }
+    }
+
     /// Tells whether an address lies in the network.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

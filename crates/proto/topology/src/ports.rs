@@ -43,11 +43,17 @@ pub enum Port {
     Store,
     /// Metrics and health, on loopback.
     Metrics,
+    /// Time servers; other programs listen there.
+    Ntp,
+    /// Where lists of revoked certificates are fetched; other programs listen there.
+    Revocation,
+    /// Administration; other programs listen there.
+    Ssh,
 }
 
 impl Port {
     /// Every port, in the order of their listing.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Sip,
         Self::SipPlain,
         Self::EdgeAccess,
@@ -65,6 +71,9 @@ impl Port {
         Self::LogTail,
         Self::Store,
         Self::Metrics,
+        Self::Ntp,
+        Self::Revocation,
+        Self::Ssh,
     ];
 
     /// Returns the name under `[ports]`.
@@ -88,20 +97,23 @@ impl Port {
             Self::LogTail => "log_tail",
             Self::Store => "store",
             Self::Metrics => "metrics",
+            Self::Ntp => "ntp",
+            Self::Revocation => "revocation",
+            Self::Ssh => "ssh",
         }
     }
 
     /// Returns the number used where the file names none.
     ///
-    /// All but the last two are the numbers of the Director topology. `store` is the client port of etcd, `metrics`
-    /// the usual one of OpenTelemetry's Prometheus exporters.
+    /// Up to `log_tail` they are the numbers of the Director topology. `store` is the client port of etcd, `metrics`
+    /// the usual one of OpenTelemetry's Prometheus exporters, and the last three are registered for what they name.
     #[must_use]
     pub const fn default_number(self) -> u16 {
         match self {
             Self::Sip | Self::EdgeFederation => 5061,
             Self::SipPlain => 5060,
             Self::EdgeAccess | Self::WebHttps | Self::PublishedHttps => 443,
-            Self::WebHttp | Self::PublishedHttp => 80,
+            Self::WebHttp | Self::PublishedHttp | Self::Revocation => 80,
             Self::WebExternalHttp => 8080,
             Self::WebExternalHttps => 4443,
             Self::InterServer => 444,
@@ -111,7 +123,15 @@ impl Port {
             Self::LogTail => 50003,
             Self::Store => 2379,
             Self::Metrics => 9464,
+            Self::Ntp => 123,
+            Self::Ssh => 22,
         }
+    }
+
+    /// Tells whether this product listens there; other ports are in the table because a firewall has to know of them.
+    #[must_use]
+    pub const fn is_ours(self) -> bool {
+        !matches!(self, Self::Ntp | Self::Revocation | Self::Ssh)
     }
 }
 

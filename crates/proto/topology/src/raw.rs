@@ -97,6 +97,9 @@ pub(crate) struct Raw {
     /// How the name service answers.
     #[serde(default)]
     pub(crate) dns: RawDns,
+    /// Who is beside the deployment and has to pass its packet filters.
+    #[serde(default)]
+    pub(crate) firewall: RawFirewall,
 }
 
 /// Numbers by the names of ports.
@@ -411,6 +414,19 @@ pub(crate) struct RawDns {
     /// Services (SRV). Default: 300s.
     #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
     pub(crate) service_ttl: Option<At<String>>,
+}
+
+/// Who is beside the deployment and has to pass its packet filters.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Firewall")]
+pub(crate) struct RawFirewall {
+    /// The networks, in CIDR form, from which machines are administered by SSH. Default: none, so that nobody may.
+    pub(crate) admin_networks: Option<Vec<At<String>>>,
+    /// The addresses of the servers that machines ask for the time. Default: none.
+    pub(crate) time_servers: Option<Vec<At<String>>>,
+    /// The addresses of the servers from which edges fetch lists of revoked certificates. Default: none.
+    pub(crate) revocation_servers: Option<Vec<At<String>>>,
 }
 
 /// Returns the schema of the file.

@@ -4,13 +4,15 @@
 //! is not listened for. A pool whose VIP takes a port is reached at the VIP, everything else at the members
 //! ([`fronted`]).
 
+mod beside;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use base::net::{Face, Role};
 
 use crate::flows::{Carrier, End, Flow, Leg, Service, TABLE};
-use crate::{Balancing, FederationMode, Fqdn, Gateway, Machine, Pool, Port, Topology};
+use crate::{Balancing, FederationMode, Fqdn, Gateway, Machine, Network, Pool, Port, Topology};
 
 /// An address at which somebody speaks or listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub struct Host {
     pub vip_of: Option<Fqdn>,
 }
 
-/// One kind of party to a leg, with its hosts; networks of clients have none.
+/// One kind of party to a leg: hosts that have a name, networks and servers that have none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Party {
@@ -40,6 +42,8 @@ pub struct Party {
     pub face: Face,
     /// The hosts.
     pub hosts: Vec<Host>,
+    /// Networks, and servers beside the deployment as networks of one address.
+    pub networks: Vec<Network>,
 }
 
 /// One service of one leg of one flow, with the parties found.
@@ -79,10 +83,11 @@ impl Topology {
         let mut found = Vec::new();
         for flow in TABLE {
             for service in flow.services {
+                let legs = flow.legs.iter();
+                let sides =
+                    legs.flat_map(|leg| beside::faces(leg).iter().map(move |face| (leg, *face)));
                 found.extend(
-                    flow.legs
-                        .iter()
-                        .filter_map(|leg| self.instance(flow, leg, *service)),
+                    sides.filter_map(|(leg, face)| self.instance(flow, leg, *service, face)),
                 );
             }
         }
@@ -105,15 +110,16 @@ impl Topology {
         hosts
     }
 
-    fn instance(&self, flow: &'static Flow, leg: &Leg, service: Service) -> Option<Instance> {
+    fn instance(
+        &self,
+        flow: &'static Flow,
+        leg: &Leg,
+        service: Service,
+        face: Face,
+    ) -> Option<Instance> {
         if !self.is_offered(leg, service) {
             return None;
         }
-        let face = if leg.from.contains(&End::Outside) || leg.to.contains(&End::Outside) {
-            Face::Outside
-        } else {
-            Face::Inside
-        };
         let sources: Vec<Party> = leg
             .from
             .iter()
@@ -168,12 +174,16 @@ impl Topology {
             vip: false,
             face,
             hosts: hosts.collect(),
+            networks: self.networks_of(end),
         }]
     }
 
     fn listeners_at(&self, end: End, service: Service, face: Face) -> Vec<Party> {
         if end == End::Gateways {
             return vec![self.gateway_party(service.carrier)];
+        }
+        if matches!(end, End::TimeServers | End::RevocationServers) {
+            return vec![self.servers(end, face)];
         }
         let port = service.port;
         let pools = self.pools_of_end(end, service.carrier);
@@ -190,7 +200,10 @@ impl Topology {
             | End::OtherFrontEnds
             | End::Store
             | End::Gateways
-            | End::GatewayPools => (Vec::new(), pools),
+            | End::GatewayPools
+            | End::TimeServers
+            | End::RevocationServers
+            | End::Administrators => (Vec::new(), pools),
         };
         let at_vip: Vec<Host> = vips.iter().filter_map(|pool| self.vip_host(pool)).collect();
         let machines = if matches!(end, End::EveryMachine | End::Itself) {
@@ -209,6 +222,7 @@ impl Topology {
                 vip,
                 face,
                 hosts,
+                networks: Vec::new(),
             })
             .collect()
     }
@@ -216,7 +230,14 @@ impl Topology {
     fn machines_of(&self, end: End, carrier: Carrier) -> Vec<&Machine> {
         match end {
             End::EveryMachine | End::Itself => self.machines.iter().collect(),
-            End::Outside | End::Clients | End::Anyone | End::Store | End::Gateways => Vec::new(),
+            End::Outside
+            | End::Clients
+            | End::Anyone
+            | End::Store
+            | End::Gateways
+            | End::TimeServers
+            | End::RevocationServers
+            | End::Administrators => Vec::new(),
             End::GatewayPools
             | End::Of(_)
             | End::Behind(_)
@@ -250,7 +271,10 @@ impl Topology {
             | End::EveryMachine
             | End::Itself
             | End::Store
-            | End::Gateways => Vec::new(),
+            | End::Gateways
+            | End::TimeServers
+            | End::RevocationServers
+            | End::Administrators => Vec::new(),
         }
     }
 
@@ -268,6 +292,7 @@ impl Topology {
             vip: false,
             face: Face::Inside,
             hosts: self.gateways_over(carrier).map(host).collect(),
+            networks: Vec::new(),
         }
     }
 
@@ -331,8 +356,8 @@ fn loopback_of(machine: &Machine) -> IpAddr {
 }
 
 fn is_somebody(party: &Party) -> bool {
-    let network = matches!(party.end, End::Outside | End::Clients | End::Anyone);
-    network || !party.hosts.is_empty()
+    let anybody = matches!(party.end, End::Outside | End::Clients | End::Anyone);
+    anybody || !party.hosts.is_empty() || !party.networks.is_empty()
 }
 
 fn is_one_machine(sources: &[Party], destinations: &[Party]) -> bool {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::flows::{Carrier, End, Lang, Origin, Protocol, Security, Text};
 use crate::resolve::{Host, Instance, Party};
-use crate::{Port, Topology};
+use crate::{Network, Port, Topology};
 
 /// What of the summary is wanted; everything unless narrowed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,7 +55,7 @@ pub struct Line {
 pub struct HostLine {
     /// Its name; for a VIP that of the pool.
     pub name: String,
-    /// Its address, or the network of clients.
+    /// Its address, or a network.
     pub address: String,
 }
 
@@ -69,7 +69,7 @@ impl Line {
         };
         let words = match (self.protocol, self.security) {
             (Protocol::Logging, _) => "MTLS".to_owned(),
-            (protocol @ Protocol::Https, _) | (protocol, Security::Plain) => {
+            (protocol @ Protocol::Https, _) | (protocol, Security::Plain | Security::Own) => {
                 protocol.name().to_owned()
             }
             (protocol, Security::Tls) => format!("{}/TLS", protocol.name()),
@@ -135,13 +135,14 @@ impl Topology {
                 address: self.address_of(host, listening && party.end == End::Gateways),
             });
             lines.extend(hosts);
-            if party.end == End::Clients {
-                let networks = self.client_networks.iter();
-                lines.extend(networks.map(|n| HostLine {
-                    name: String::new(),
-                    address: n.to_string(),
-                }));
-            }
+            lines.extend(party.networks.iter().map(|network| HostLine {
+                name: String::new(),
+                address: if *network == Network::of(network.address) {
+                    network.address.to_string()
+                } else {
+                    network.to_string()
+                },
+            }));
         }
         lines
     }
@@ -203,6 +204,18 @@ fn party_name(party: &Party) -> Text {
         End::Store => Text {
             en: "Store of the pool",
             ko: "풀의 저장소",
+        },
+        End::TimeServers => Text {
+            en: "Time server",
+            ko: "시간 서버",
+        },
+        End::RevocationServers => Text {
+            en: "Server of revocation lists",
+            ko: "인증서 해지 목록 서버",
+        },
+        End::Administrators => Text {
+            en: "Administrators",
+            ko: "관리자",
         },
         End::DirectoryMaster => Text {
             en: "Front End pool that masters the directory",

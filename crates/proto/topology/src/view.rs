@@ -197,6 +197,9 @@ impl Topology {
     }
 
     fn listeners_of(&self, instance: &Instance, machine: &Machine) -> Vec<Listener> {
+        if !instance.service.port.is_ours() {
+            return Vec::new();
+        }
         let number = self.ports.number(instance.service.port);
         let hosts = self.listening(instance).into_iter();
         let own = hosts.filter(|host| host.machines.contains(&machine.fqdn));
@@ -206,7 +209,7 @@ impl Topology {
             address: SocketAddr::new(host.address, number),
             transport: match (instance.service.carrier, instance.service.security) {
                 (Carrier::Udp, _) => Transport::Udp,
-                (Carrier::Tcp, Security::Plain) => Transport::Tcp,
+                (Carrier::Tcp, Security::Plain | Security::Own) => Transport::Tcp,
                 (Carrier::Tcp, Security::Tls | Security::Mutual | Security::Either) => {
                     Transport::Tls
                 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_files;
+mod beside;
 mod examples;
 mod flow_table;
 mod loopback;

@@ -6,7 +6,7 @@ use topology::Topology;
 use crate::{REFERENCE, SHORTEST, parse};
 
 /// One text for each table of the schema, with `KEY` where a key of that table stands.
-const TABLES: [(&str, &str); 16] = [
+const TABLES: [(&str, &str); 17] = [
     ("Topology", "KEY = 1\nREST"),
     ("Site", "REST\n[[site]]\nname = \"main\"\nKEY = 1"),
     (
@@ -36,6 +36,7 @@ const TABLES: [(&str, &str); 16] = [
     ("OfflineMessages", "REST\n[sip.offline_messages]\nKEY = 1"),
     ("Limits", "REST\n[limits]\nKEY = 1"),
     ("Dns", "REST\n[dns]\nKEY = 1"),
+    ("Firewall", "REST\n[firewall]\nKEY = 1"),
     ("Federation", "REST\n[federation]\nKEY = 1"),
     (
         "Partner",

@@ -114,7 +114,7 @@ pub fn open(view: &View, stores: &Stores, workers: u8) -> Result<Opened, BindErr
         };
         let nobody = || (ClientNames::default(), ClientNames::default());
         let security = match listener.security {
-            flows::Security::Plain => Security::Plain,
+            flows::Security::Plain | flows::Security::Own => Security::Plain,
             flows::Security::Tls => secured(Auth::None, nobody()),
             flows::Security::Mutual => secured(Auth::Required, nobody()),
             flows::Security::Either => secured(Auth::Optional, names(view, listener.face)),

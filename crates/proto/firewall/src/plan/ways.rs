@@ -66,7 +66,9 @@ impl Reach {
             .flat_map(|leg| leg.from.iter().chain(leg.to));
         ends.map(|end| match end {
             End::Outside | End::Anyone => Self::Anybody,
-            End::Clients => Self::Networks,
+            End::Clients | End::TimeServers | End::RevocationServers | End::Administrators => {
+                Self::Networks
+            }
             End::EveryMachine
             | End::Itself
             | End::Of(_)
@@ -139,7 +141,7 @@ impl Finder<'_> {
                 .sources
                 .iter()
                 .any(strangers)
-                .then(|| rate(self.topology)),
+                .then(|| rate(self.topology, instance.service.carrier)),
         }
     }
 
@@ -150,27 +152,16 @@ impl Finder<'_> {
             networks: AddressSet::empty(family),
         };
         for party in parties {
-            match party.end {
-                End::Outside => {
-                    side.networks = side.networks.union(self.zones.set(Zone::Outside, family));
-                }
-                End::Clients => side.networks = side.networks.union(&self.clients(family)),
-                End::Anyone => {
-                    let machines = self.topology.machines().iter().map(|m| m.address);
-                    side.hosts = side.hosts.union(&AddressSet::of(family, machines));
-                    side.networks = side.networks.union(&self.clients(family));
-                }
-                End::EveryMachine
-                | End::Itself
-                | End::Of(_)
-                | End::Behind(_)
-                | End::Probed(_)
-                | End::Members(_)
-                | End::DirectoryMaster
-                | End::OtherFrontEnds
-                | End::Store
-                | End::Gateways
-                | End::GatewayPools => {}
+            let named = AddressSet::of_networks(family, &party.networks)
+                .difference(&self.zones.of_perimeter(family));
+            side.networks = side.networks.union(&named);
+            if party.end == End::Outside {
+                side.networks = side.networks.union(self.zones.set(Zone::Outside, family));
+            }
+            if party.end == End::Anyone {
+                let machines = self.topology.machines().iter().map(|m| m.address);
+                side.hosts = side.hosts.union(&AddressSet::of(family, machines));
+                side.networks = side.networks.union(&self.clients(family));
             }
         }
         side
@@ -225,11 +216,16 @@ impl Finder<'_> {
     }
 }
 
-/// A stranger may open as many connections as a machine would shake hands with: what is beyond is refused there anyway.
-fn rate(topology: &Topology) -> Rate {
-    /// The burst that the gate of a machine allows as well.
+/// A stranger may begin as many handshakes as the gate of a machine lets one begin, and ask as much without any: what
+/// is beyond would be refused there anyway.
+fn rate(topology: &Topology, carrier: Carrier) -> Rate {
+    /// The gate counts over so many seconds.
     const BURST: u32 = 10;
-    let per_second = topology.limits().handshakes_per_source;
+    let limits = topology.limits();
+    let per_second = match carrier {
+        Carrier::Tcp => limits.handshakes_per_source,
+        Carrier::Udp => limits.requests_per_source,
+    };
     Rate {
         per_second,
         burst: per_second.saturating_mul(BURST),

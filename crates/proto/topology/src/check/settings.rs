@@ -349,6 +349,11 @@ pub(super) fn client_networks(raw: &Raw, sink: &mut Sink) -> Vec<Network> {
     let Some(list) = &raw.client_networks else {
         return PRIVATE.into_iter().filter_map(units::network).collect();
     };
+    networks(list, sink)
+}
+
+/// Reads networks, each once, telling what is wrong with them.
+pub(super) fn networks(list: &[At<String>], sink: &mut Sink) -> Vec<Network> {
     let mut networks = Vec::new();
     for text in list {
         match units::network(&text.value) {

@@ -617,4 +617,55 @@ pub const TABLE: &[Flow] = &[
             ko: "외부 주소가 있는 이름 서비스에만 해당합니다. 외부에 알려도 되는 이름만 응답합니다.",
         },
     },
+    Flow {
+        id: 33,
+        legs: &[Leg {
+            from: &[End::EveryMachine],
+            to: &[End::TimeServers],
+        }],
+        services: &[udp(Protocol::Ntp, Security::Plain, Port::Ntp)],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "time",
+            ko: "시간 동기화",
+        },
+        note: Text {
+            en: "Tickets and certificates are judged by the clock of the machine. Only where time servers are named.",
+            ko: "티켓과 인증서는 컴퓨터의 시각으로 판정됩니다. 시간 서버를 지정한 경우에만 해당합니다.",
+        },
+    },
+    Flow {
+        id: 34,
+        legs: &[Leg {
+            from: &[EDGE],
+            to: &[End::RevocationServers],
+        }],
+        services: &[tcp(Protocol::Http, Security::Plain, Port::Revocation)],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "lists of revoked certificates",
+            ko: "인증서 해지 목록",
+        },
+        note: Text {
+            en: "For what fetches the lists of public authorities to an Edge; the lists are signed, so HTTP is enough.",
+            ko: "공인 인증 기관의 해지 목록을 에지로 가져오는 데 필요합니다. 목록에 서명이 있으므로 HTTP로 충분합니다.",
+        },
+    },
+    Flow {
+        id: 35,
+        legs: &[Leg {
+            from: &[End::Administrators],
+            to: &[End::EveryMachine],
+        }],
+        services: &[tcp(Protocol::Ssh, Security::Own, Port::Ssh)],
+        origin: Origin::Derived,
+        purpose: Text {
+            en: "administration",
+            ko: "관리",
+        },
+        note: Text {
+            en: "To the inside address of every machine, from the networks of administrators and from nowhere else.",
+            ko: "관리자 네트워크에서 모든 컴퓨터의 내부 주소로만 허용됩니다.",
+        },
+    },
 ];
