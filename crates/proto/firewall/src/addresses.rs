@@ -182,11 +182,22 @@ impl AddressSet {
     /// Returns the addresses that are in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        let others = other.ranges.iter().filter(|_| other.family == self.family);
-        let both = self
-            .ranges
-            .iter()
-            .flat_map(|a| others.clone().map(move |b| (a.0.max(b.0), a.1.min(b.1))));
+        let mut both = Vec::new();
+        let (mut ours, mut theirs) = (
+            self.ranges.iter().peekable(),
+            other.ranges.iter().peekable(),
+        );
+        while let (Some(a), Some(b)) = (ours.peek(), theirs.peek())
+            && self.family == other.family
+        {
+            both.push((a.0.max(b.0), a.1.min(b.1)));
+            // Whichever ends first meets nothing further.
+            if a.1 < b.1 {
+                ours.next();
+            } else {
+                theirs.next();
+            }
+        }
         Self::from_ranges(self.family, both)
     }
 

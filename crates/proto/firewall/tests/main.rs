@@ -1,5 +1,7 @@
 //! The firewall as its callers see it: plans of real topologies and what they say.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod order;
 mod plan;
 mod topologies;
+mod wanted;

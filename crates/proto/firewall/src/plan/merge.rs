@@ -80,3 +80,90 @@ pub(super) fn merge(drafts: Vec<Draft>) -> Vec<Draft> {
     }
     done
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SMALL: u128 = 6;
+
+    fn small_set() -> impl Strategy<Value = AddressSet> {
+        proptest::collection::vec(0..SMALL, 1..4).prop_map(|numbers| {
+            AddressSet::from_ranges(Family::V4, numbers.into_iter().map(|n| (n, n)))
+        })
+    }
+
+    fn draft() -> impl Strategy<Value = Draft> {
+        let ports = proptest::collection::btree_set(1_u16..4, 1..3);
+        (1_u8..3, small_set(), small_set(), ports).prop_map(
+            |(flow, sources, destinations, ports)| Draft {
+                flow,
+                family: Family::V4,
+                carrier: Carrier::Tcp,
+                rate: None,
+                sources,
+                destinations,
+                ports: ports.into_iter().collect(),
+            },
+        )
+    }
+
+    /// Whether one of the drafts of a flow admits this, looked up one by one.
+    fn admits(drafts: &[Draft], flow: u8, source: u128, destination: u128, port: u16) -> bool {
+        let fits = |set: &AddressSet, n| set.contains(Family::V4.address(n));
+        drafts.iter().any(|draft| {
+            draft.flow == flow
+                && fits(&draft.sources, source)
+                && fits(&draft.destinations, destination)
+                && draft.ports.contains(&port)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn merging_changes_no_meaning_and_leaves_nothing_to_merge(
+            drafts in proptest::collection::vec(draft(), 0..12),
+        ) {
+            let merged = merge(drafts.clone());
+            for flow in 1..3 {
+                for source in 0..SMALL {
+                    for destination in 0..SMALL {
+                        for port in 1..4 {
+                            prop_assert_eq!(
+                                admits(&drafts, flow, source, destination, port),
+                                admits(&merged, flow, source, destination, port)
+                            );
+                        }
+                    }
+                }
+            }
+            for (at, one) in merged.iter().enumerate() {
+                for other in merged.iter().skip(at + 1) {
+                    prop_assert_eq!(one.merged(other), None);
+                }
+            }
+            prop_assert!(merged.len() <= drafts.len());
+        }
+    }
+
+    #[test]
+    fn a_full_product_becomes_one_rule_however_it_was_written() {
+        let one = |source: u128, destination: u128, port| Draft {
+            flow: 1,
+            family: Family::V4,
+            carrier: Carrier::Tcp,
+            rate: None,
+            sources: AddressSet::from_ranges(Family::V4, [(source, source)]),
+            destinations: AddressSet::from_ranges(Family::V4, [(destination, destination)]),
+            ports: vec![port],
+        };
+        let mut drafts: Vec<Draft> = (0..3)
+            .flat_map(|s| (10..12).flat_map(move |d| [80, 443].map(|port| one(s, d, port))))
+            .collect();
+        drafts.reverse();
+        let merged = merge(drafts);
+        assert_eq!(merged.len(), 1, "{merged:?}");
+    }
+}
