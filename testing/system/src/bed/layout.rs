@@ -161,6 +161,13 @@ pub(super) struct Leg {
 }
 
 impl Place {
+    /// Returns its addresses.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.legs
+            .iter()
+            .flat_map(|leg| leg.addresses.iter().copied())
+    }
+
     /// Returns what `ip -batch` has to do in the place itself, once its interfaces are there.
     pub(super) fn commands(&self) -> String {
         let mut lines = Vec::new();

@@ -13,20 +13,28 @@
 //!
 //! Needs root and iproute2. Bounds: as many namespaces as the topology has machines, and seven.
 
+mod filters;
+mod knock;
 mod layout;
 mod namespace;
+mod rules;
 mod running;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use topology::Topology;
 
+pub use filters::Filters;
 pub use layout::{CLIENTS, Ground, INNER, Net, OUTER, STRANGERS};
 pub use namespace::Namespace;
+pub use rules::Rule;
 pub use running::Running;
+pub use watch::Beginning;
 
 use layout::Place;
 
@@ -57,7 +65,7 @@ pub struct Bed {
     topology: Topology,
     file: PathBuf,
     folder: tempfile::TempDir,
-    places: BTreeMap<String, Namespace>,
+    places: BTreeMap<String, (Namespace, Vec<IpAddr>)>,
     _switches: Namespace,
 }
 
@@ -82,7 +90,8 @@ impl Bed {
                 place: place.name.clone(),
                 source,
             })?;
-            places.insert(place.name, built);
+            let addresses = place.addresses().collect();
+            places.insert(place.name, (built, addresses));
         }
         Ok(Self {
             ground: *ground,
@@ -100,6 +109,25 @@ impl Bed {
     /// When there is nobody of this name.
     #[must_use]
     pub fn at(&self, name: &str) -> &Namespace {
+        &self.place(name).0
+    }
+
+    /// Returns the addresses that someone has, VIPs among them.
+    ///
+    /// # Panics
+    /// When there is nobody of this name.
+    #[must_use]
+    pub fn addresses(&self, name: &str) -> &[IpAddr] {
+        &self.place(name).1
+    }
+
+    /// Returns the names of the machines in the order of the file.
+    pub fn machines(&self) -> impl Iterator<Item = &str> + Clone {
+        let machines = self.topology.machines().iter();
+        machines.map(|machine| machine.fqdn.as_str())
+    }
+
+    fn place(&self, name: &str) -> &(Namespace, Vec<IpAddr>) {
         let place = self.places.get(name);
         place.unwrap_or_else(|| panic!("nobody in the bed is called {name}"))
     }

@@ -69,23 +69,10 @@ impl Running {
         operator.done(&["certs", "init"], "")?;
         operator.done(&["certs", "issue", &file], "")?;
         let users = import(bed, &operator, &file)?;
-        let names = bed.topology().machines().iter();
-        let names: Vec<String> = names.map(|machine| machine.fqdn.to_string()).collect();
-        let started: Vec<Result<_, RunningError>> = thread::scope(|scope| {
-            let starting = names.into_iter().map(|name| {
-                let start = move || {
-                    let machine = start(bed, &name)?;
-                    Ok((name, machine))
-                };
-                scope.spawn(start)
-            });
-            let starting: Vec<_> = starting.collect();
-            let ended = starting
-                .into_iter()
-                .map(|one| one.join().expect("a start ends"));
-            ended.collect()
+        let machines = at_once(bed.machines(), |name| {
+            let machine = start(bed, name)?;
+            Ok((name.to_owned(), machine))
         });
-        let machines: Result<BTreeMap<_, _>, RunningError> = started.into_iter().collect();
         let running = Self {
             operator,
             users,
@@ -93,6 +80,22 @@ impl Running {
         };
         running.settle()?;
         Ok(running)
+    }
+
+    /// Kills every machine and starts it again; returns when all are ready, with connections that are all new.
+    ///
+    /// # Errors
+    /// Fails when one does not start.
+    pub fn restart(&mut self, bed: &Bed) -> Result<(), RunningError> {
+        let _: Vec<()> = at_once(&mut self.machines, |(name, machine)| {
+            let started = bed.at(name).enter(|| machine.restart());
+            let failed = |source| RunningError::Start {
+                machine: name.clone(),
+                source,
+            };
+            started.map_err(failed)
+        })?;
+        self.settle()
     }
 
     /// Waits until every machine knows the users and finds all that it asks after in good health.
@@ -200,6 +203,20 @@ impl Running {
             port: entrance.port,
         }
     }
+}
+
+/// Does the same for all, each on a thread of its own.
+fn at_once<T: Send, U: Send, C: FromIterator<U>>(
+    all: impl IntoIterator<Item = T>,
+    act: impl Fn(T) -> Result<U, RunningError> + Sync,
+) -> Result<C, RunningError> {
+    let act = &act;
+    thread::scope(|scope| {
+        let begin = |one| scope.spawn(move || act(one));
+        let begun: Vec<_> = all.into_iter().map(begin).collect();
+        let ends = begun.into_iter().map(|one| one.join());
+        ends.map(|end| end.expect("a start ends")).collect()
+    })
 }
 
 fn import(bed: &Bed, operator: &Operator, topology: &str) -> Result<Vec<User>, RunningError> {

@@ -1,4 +1,6 @@
 //! The topology on real kernels: a namespace for each machine, its real addresses and ports, its own rules.
 
+mod flows;
 mod paths;
 mod site;
+mod sweep;

@@ -7,9 +7,11 @@ use system::web::curl::{Answer, Curl};
 use topology::Fqdn;
 
 use super::site::{Site, is_possible, with};
+use super::sweep::sweep;
 use crate::interop::scenario::{message, talk};
 
-const ROOT: &str = "/Autodiscover/AutodiscoverService.svc/root?sipuri=sip:alice@contoso.com";
+pub(super) const ROOT: &str =
+    "/Autodiscover/AutodiscoverService.svc/root?sipuri=sip:alice@contoso.com";
 
 #[test]
 fn phones_outside_and_inside_sign_in_call_and_write() {
@@ -66,7 +68,7 @@ fn browsers_outside_and_inside_reach_the_web_sites() {
     });
 }
 
-fn browse(site: &Site, place: &str, url: &str) -> Answer {
+pub(super) fn browse(site: &Site, place: &str, url: &str) -> Answer {
     let folder = site.folder(&format!("browser-{place}"));
     let browser = Curl::believing(&site.running.operator().root());
     let browser = browser.asking(site.names(place), &folder);
@@ -91,4 +93,5 @@ fn everything_works_without_ipv4() {
     let mut call = Call::between(caller, callee).unwrap();
     call.caller_asks("MESSAGE", 200).unwrap();
     call.callee_asks("BYE", 200).unwrap();
+    sweep(&site);
 }

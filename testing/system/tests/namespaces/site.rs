@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use system::bed::{Bed, Ground, Running};
+use system::bed::{Bed, Filters, Ground, Running};
 use system::deployment::Entrance;
 use system::names::Resolver;
 use system::needs::{Need, are_met};
@@ -26,14 +26,22 @@ pub(crate) struct Site {
     // What runs ends before its network does.
     pub(crate) running: Running,
     pub(crate) bed: Bed,
+    pub(crate) filters: Filters,
 }
 
 impl Site {
     /// Builds a bed for a topology and starts it.
     pub(crate) fn start(topology: &str, ground: &Ground) -> Self {
         let bed = Bed::build(topology, ground).unwrap();
+        let filters = Filters::rendered(&bed).unwrap();
+        // From the first packet on, nothing passes but what the plan admits.
+        filters.load(&bed).unwrap();
         let running = Running::start(&bed).unwrap();
-        Self { running, bed }
+        Self {
+            running,
+            bed,
+            filters,
+        }
     }
 
     /// Returns an address of a machine: outside where it has one, otherwise inside.
@@ -106,8 +114,10 @@ pub(crate) fn with(test: &str, programs: &[&'static str], act: impl FnOnce(&mut 
             site
         })
     };
-    // A test that failed leaves the bed as it was: every test begins with rules of its own.
-    act(&mut site.lock().unwrap_or_else(PoisonError::into_inner));
+    // A test that failed leaves the rules as they were, so every test begins with new ones.
+    let mut site = site.lock().unwrap_or_else(PoisonError::into_inner);
+    site.filters.load(&site.bed).unwrap();
+    act(&mut site);
 }
 
 /// Tells whether a bed can be built here and these programs be run; says SKIPPED if not.
