@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use base::net::Hop;
+use base::net::{Hop, Transport};
 use base::random::Random;
 use dns::Data;
 use dns::client::{Kind, Question};
@@ -218,7 +218,11 @@ impl Walk {
         let hop = Hop::inside(host, address);
         let mut stream = self.visitor.connect(&hop, PATIENCE).await?;
         let number = self.random.next_u64();
-        let asked = tokio::time::timeout(PATIENCE, options::ask(&mut stream, host, number)).await;
+        let asked = tokio::time::timeout(
+            PATIENCE,
+            options::ask(&mut stream, host, number, Transport::Tls),
+        )
+        .await;
         let status = asked.context("OPTIONS is not answered")??;
         anyhow::ensure!(status < 500, "OPTIONS is answered {status}");
         Ok(status)

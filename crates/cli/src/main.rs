@@ -20,6 +20,7 @@ mod status;
 mod topology_file;
 mod up;
 mod user;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ enum Command {
     User(user::User),
     Run(run::Run),
     Status(status::Status),
+    Verify(verify::Verify),
     #[command(subcommand)]
     Limits(limits::Limits),
     Reload(operate::Reload),
@@ -94,6 +96,7 @@ impl Command {
             Self::User(command) => command.run(output),
             Self::Run(command) => command.run(output),
             Self::Status(command) => command.run(output),
+            Self::Verify(command) => command.run(output),
             Self::Limits(command) => command.run(output),
             Self::Reload(command) => command.run(output),
             Self::Drain(command) => command.run(output),

@@ -58,6 +58,7 @@ pub(crate) struct Output {
     lang: Lang,
     colour_out: bool,
     colour_err: bool,
+    terminal_err: bool,
 }
 
 impl Output {
@@ -69,6 +70,7 @@ impl Output {
             lang,
             colour_out: wanted && io::stdout().is_terminal(),
             colour_err: wanted && io::stderr().is_terminal(),
+            terminal_err: io::stderr().is_terminal(),
         }
     }
 
@@ -110,6 +112,14 @@ impl Output {
     /// Prints a line to standard error.
     pub(crate) fn complain(&self, text: impl Display) -> anyhow::Result<()> {
         quiet_if_gone(writeln!(io::stderr().lock(), "{text}"))
+    }
+
+    /// Shows how far long work has come, on a terminal only: each text takes the place of the one before.
+    pub(crate) fn progress(&self, text: impl Display) {
+        if self.terminal_err {
+            // Who cannot see it misses nothing that is said again.
+            drop(write!(io::stderr().lock(), "\r\x1b[K{text}"));
+        }
     }
 
     /// Tells why a command could not be carried out, with all causes.

@@ -4,11 +4,12 @@
 //! - [`signalling`]: Director, Edge and Front End. [`identify`]: the trust list.
 //! - [`directory_log`], [`directory_admin`], [`replication`]: the users, on the machine that masters them and elsewhere.
 //! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
+//! - [`probing`]: tries of the flows from one machine, or as a stranger.
 //! - [`balancer`]: the VIPs of pools. [`publishing`]: the reverse proxy. [`websites`]: what clients find over HTTP.
 //!
 //! `balancer`, `directory_admin`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
 //! other; `machine` puts them together.
-//! `directory_log`, `identify` and `relay` are the ground that several stand on.
+//! `probing` puts the questions that others answer, and only those. `directory_log`, `identify` and `relay` are the ground that several stand on.
 
 pub mod balancer;
 pub mod directory_admin;
@@ -18,6 +19,7 @@ pub mod health;
 pub mod identify;
 pub mod machine;
 pub mod names;
+pub mod probing;
 pub mod publishing;
 pub mod relay;
 pub mod replication;

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod passing;
 pub mod process;
 pub mod proxy_header;
+pub mod reach;
 pub mod signals;
 mod socket;
 pub mod tls;

@@ -9,7 +9,7 @@
 mod table;
 
 use base::net::Role;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Port;
 
@@ -140,7 +140,7 @@ pub enum Security {
 }
 
 /// The layer below TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Carrier {
     /// TCP.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use base::net::Transport;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// The longest head of an answer that is read.
@@ -23,7 +24,7 @@ pub enum OptionsError {
 
 /// Asks whoever is called `host` how it is; returns the status of the final answer.
 ///
-/// `number` makes the request another one than all before. Answers of 1xx are passed over.
+/// `number` makes the request another one than all before, `over` is what the stream is. Answers of 1xx are passed over.
 ///
 /// # Errors
 /// When no final answer comes.
@@ -31,8 +32,9 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     host: &str,
     number: u64,
+    over: Transport,
 ) -> Result<u16, OptionsError> {
-    let request = request(host, number);
+    let request = request(host, number, over);
     let sent = stream.write_all(request.as_bytes()).await;
     sent.map_err(OptionsError::Broken)?;
     stream.flush().await.map_err(OptionsError::Broken)?;
@@ -57,11 +59,18 @@ pub async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// It may go no further than to whom it is sent, and needs no address to come back to: the connection is there.
-fn request(host: &str, number: u64) -> String {
+/// Writes the question. It may go no further than to whom it is sent, and comes back on the connection, or to the address
+/// that it was sent from (RFC 3581).
+#[must_use]
+pub fn request(host: &str, number: u64, over: Transport) -> String {
+    let (word, name) = match over {
+        Transport::Tls => ("tls", "TLS"),
+        Transport::Tcp => ("tcp", "TCP"),
+        Transport::Udp => ("udp", "UDP"),
+    };
     format!(
-        "OPTIONS sip:{host};transport=tls SIP/2.0\r\n\
-         Via: SIP/2.0/TLS probe.invalid;branch=z9hG4bK{number:016x};rport\r\n\
+        "OPTIONS sip:{host};transport={word} SIP/2.0\r\n\
+         Via: SIP/2.0/{name} probe.invalid;branch=z9hG4bK{number:016x};rport\r\n\
          Max-Forwards: 0\r\n\
          From: <sip:probe.invalid>;tag={number:016x}\r\n\
          To: <sip:{host}>\r\n\
@@ -76,7 +85,9 @@ fn head_end(read: &[u8]) -> Option<usize> {
     found.map(|at| at + 4)
 }
 
-fn status(head: &[u8]) -> Option<u16> {
+/// Returns the status of an answer; `None` if it is none.
+#[must_use]
+pub fn status(head: &[u8]) -> Option<u16> {
     let rest = head.strip_prefix(b"SIP/2.0 ")?;
     let digits = std::str::from_utf8(rest.get(..3)?).ok()?;
     let status = digits.parse().ok()?;

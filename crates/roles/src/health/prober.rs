@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::health::{Action, Finding, Health, Input, MemberId, Pace};
-use base::net::Hop;
+use base::net::{Hop, Transport};
 use base::random::Random;
 use base::{Machine as _, Step};
 use runtime::clock::Clock;
@@ -195,7 +195,7 @@ async fn ask(
 ) -> Result<Finding, String> {
     let connected = connect_saying(first, hop, Some(from), tls, patience).await;
     let mut stream = connected.map_err(|error| chain(&error))?;
-    let status = options::ask(&mut stream, &hop.name, number).await;
+    let status = options::ask(&mut stream, &hop.name, number, Transport::Tls).await;
     // The answer is what counts; the other side closes too if this does not get through.
     let _ = stream.shutdown().await;
     match status.map_err(|error| chain(&error))? {

@@ -1,5 +1,6 @@
 //! What a member is asked and what is taken for an answer.
 
+use base::net::Transport;
 use dns::Health as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use topology::Topology;
@@ -14,7 +15,7 @@ async fn asked(answer: &[u8]) -> (String, Result<u16, OptionsError>) {
     let (mut ours, mut theirs) = duplex(64 << 10);
     theirs.write_all(answer).await.unwrap();
     theirs.shutdown().await.unwrap();
-    let status = ask(&mut ours, "dir01.contoso.net", 7).await;
+    let status = ask(&mut ours, "dir01.contoso.net", 7, Transport::Tls).await;
     drop(ours);
     let mut request = String::new();
     theirs.read_to_string(&mut request).await.unwrap();

@@ -35,6 +35,8 @@ pub use wire::WireError;
 const CHANGES: &str = "/directory/changes";
 const SNAPSHOT: &str = "/directory/snapshot";
 const CERTIFICATES: &str = "/directory/certificates";
+/// A question that changes nothing and takes nothing: no log has this name, so whoever may follow hears 410.
+pub const PROBE: &str = "/directory/changes?log=0&from=0";
 /// The name of the history, in hexadecimal.
 const LOG_HEADER: &str = "vestibule-log";
 /// The index after which changes are to be asked for.

@@ -41,7 +41,7 @@ const AUTHORITIES: &str = "ca.pem";
 const REVOKED: &str = "crl.pem";
 /// The names of the versions of HTTP in ALPN.
 pub(crate) const HTTP2: &[u8] = b"h2";
-const HTTP1: &[u8] = b"http/1.1";
+pub(crate) const HTTP1: &[u8] = b"http/1.1";
 const MAX_FILE: u64 = 1 << 20;
 
 /// Why credentials were not loaded. In each case the operator must mend the named file; a running store keeps the old.

@@ -6,6 +6,7 @@
 //! ordinary asynchronous streams; the worker has its own, leaner way (`session`), which alone knows [`ClientNames`].
 
 mod credentials;
+pub mod examine;
 pub(crate) mod hello;
 mod holders;
 mod names;

@@ -221,7 +221,7 @@ pub(crate) async fn dial(to: SocketAddr, from: Option<IpAddr>) -> io::Result<Tcp
     Ok(stream)
 }
 
-fn leaf_names(state: &CommonState) -> Result<Vec<String>, StreamError> {
+pub(super) fn leaf_names(state: &CommonState) -> Result<Vec<String>, StreamError> {
     let leaf = state.peer_certificates().and_then(<[_]>::first);
     leaf.map_or_else(|| Ok(Vec::new()), proven_names)
         .map_err(StreamError::Names)

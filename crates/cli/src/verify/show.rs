@@ -1,0 +1,73 @@
+//! What a report looks like on a terminal: the rows with their verdicts, what came through beyond them, the matrix.
+
+use firewall::matrix::{Cell, Report, Run, Words};
+
+use crate::output::{Output, Table};
+
+pub(super) fn print(report: &Report, output: &Output) -> anyhow::Result<()> {
+    if output.is_json() {
+        return output.json(report);
+    }
+    let words = Words::new(output.lang().into());
+    output.table(&rows(report, words))?;
+    if !report.beyond.is_empty() {
+        output.line(format_args!("\n{}:", words.beyond()))?;
+        for why in &report.beyond {
+            output.line(format_args!("  {why}"))?;
+        }
+    }
+    output.line("")?;
+    output.table(&matrix(report, words))?;
+    output.line(words.legend())?;
+    for run in &report.runs {
+        output.line(words.run(run))?;
+    }
+    output.line(words.verdict(Some(report.verdict)))
+}
+
+fn rows(report: &Report, words: Words) -> Table {
+    let mut table = Table::new(words.head()).right(0);
+    for row in &report.rows {
+        let mut verdict = vec![words.counted(row)];
+        verdict.extend(row.why.iter().cloned());
+        table.row([
+            row.flow.to_string(),
+            row.service.clone(),
+            row.source.clone(),
+            row.destination.clone(),
+            verdict.join("\n"),
+        ]);
+    }
+    table
+}
+
+fn matrix(report: &Report, words: Words) -> Table {
+    let names = report
+        .targets
+        .iter()
+        .map(|name| short(name, &report.targets));
+    let head = std::iter::once(words.from_to()).chain(names);
+    let mut table = Table::new(head);
+    for Run { from, .. } in &report.runs {
+        let cells = report.targets.iter().map(|target| {
+            let mut cells = report.cells.iter();
+            let cell = cells.find(|cell| cell.from == *from && cell.to == *target);
+            cell.map(Cell::text).unwrap_or_default()
+        });
+        let name = short(from, &report.targets).to_owned();
+        table.row(std::iter::once(name).chain(cells));
+    }
+    table
+}
+
+/// The first label of a name, where no other begins with the same.
+fn short<'a>(name: &'a str, all: &[String]) -> &'a str {
+    let label = |name: &'a str| name.split('.').next().unwrap_or(name);
+    let own = label(name);
+    let same = |other: &&String| other.split('.').next() == Some(own) && **other != name;
+    if all.iter().any(|other| same(&other)) {
+        name
+    } else {
+        own
+    }
+}

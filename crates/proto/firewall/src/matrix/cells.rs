@@ -1,0 +1,85 @@
+//! The matrix: from each vantage to each target, what came of all tries together.
+
+use serde::{Deserialize, Serialize};
+
+use super::found::Verdict;
+use super::report::{Outcome, Run};
+
+/// From one vantage to one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// From where.
+    pub from: String,
+    /// To whom.
+    pub to: String,
+    /// The worst of the tries.
+    pub verdict: Verdict,
+    /// Wanted tries that were answered.
+    pub answered: usize,
+    /// Wanted tries that met an open way without a listener.
+    pub no_listener_yet: usize,
+    /// Unwanted tries that were stopped.
+    pub stopped: usize,
+    /// Tries that went wrong, or could not be made.
+    pub failed: usize,
+}
+
+impl Cell {
+    /// Returns what stands in a picture of it: `✗2 ✓3 ○1`, or a dot where nothing is wanted and everything was stopped.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let counts = [
+            ("✗", self.failed),
+            ("✓", self.answered),
+            ("○", self.no_listener_yet),
+        ];
+        let parts = counts.iter().filter(|(_, count)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(mark, count)| format!("{mark}{count}"))
+            .collect();
+        if parts.is_empty() {
+            "·".to_owned()
+        } else {
+            parts.join(" ")
+        }
+    }
+}
+
+/// Sums up the tries by vantage and target, in the order of both lists; where nothing was tried there is no cell.
+pub(super) fn cells(runs: &[Run], targets: &[String], tries: &[Outcome]) -> Vec<Cell> {
+    let pairs = runs
+        .iter()
+        .flat_map(|run| targets.iter().map(move |target| (&run.from, target)));
+    let cells = pairs.filter_map(|(from, to)| {
+        let mut own = tries
+            .iter()
+            .filter(|one| one.from == *from && one.to == *to);
+        let first = own.next()?;
+        let mut cell = Cell {
+            from: from.clone(),
+            to: to.clone(),
+            verdict: first.verdict,
+            answered: 0,
+            no_listener_yet: 0,
+            stopped: 0,
+            failed: 0,
+        };
+        cell.take(first);
+        own.for_each(|one| cell.take(one));
+        Some(cell)
+    });
+    cells.collect()
+}
+
+impl Cell {
+    fn take(&mut self, one: &Outcome) {
+        self.verdict = self.verdict.max(one.verdict);
+        let count = match (one.verdict, one.wanted) {
+            (Verdict::Pass, true) => &mut self.answered,
+            (Verdict::Pass, false) => &mut self.stopped,
+            (Verdict::NoListenerYet, _) => &mut self.no_listener_yet,
+            (Verdict::Untried | Verdict::Fail, _) => &mut self.failed,
+        };
+        *count += 1;
+    }
+}

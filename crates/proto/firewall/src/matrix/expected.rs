@@ -1,0 +1,185 @@
+//! What a try is expected to end in: how deep it goes, which name is proven, what is asked.
+
+use base::net::{Face, Role};
+use topology::flows::{End, Protocol, Security};
+use topology::resolve::{Host, Instance};
+use topology::{Machine, Pool, Port, RecordData, Topology};
+
+/// What should come of a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A flow wants it: it is answered.
+    Wanted(Wanted),
+    /// No flow wants it: it does not arrive.
+    Unwanted {
+        /// What a datagram asks; a connection is opened and nothing is said on it.
+        question: Question,
+    },
+}
+
+/// What a flow wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The lines of the port summary that want it, by their place in it, ascending.
+    pub rows: Vec<usize>,
+    /// Their numbers in the flow table, ascending, each once.
+    pub flows: Vec<u8>,
+    /// Who proves a name.
+    pub proof: Proof,
+    /// The name that the other side has to prove, and by which it is asked.
+    pub name: String,
+    /// What is asked.
+    pub question: Question,
+    /// Whether the listener expects to hear first whose connection it is (the PROXY protocol), since a balancer asks.
+    pub passed_on: bool,
+    /// Whether somebody without a certificate has to be refused there.
+    pub strangers_refused: bool,
+}
+
+/// Who proves a name by a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    /// Nobody: there is no TLS.
+    Nobody,
+    /// Whoever listens.
+    Listener,
+    /// Both sides.
+    Both,
+}
+
+/// What is asked of whoever listens; none of it changes anything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// SIP OPTIONS.
+    Options,
+    /// `GET /health` of a web site.
+    Health,
+    /// The changes of a directory that nobody has: the answer is that they are gone.
+    Directory,
+    /// An address in DNS.
+    Address {
+        /// Of whom.
+        of: String,
+    },
+    /// Nothing: the handshake is all that is known of the protocol.
+    Nothing,
+}
+
+impl Question {
+    /// Tells whether nobody of the product answers it yet, so that a closed port is no fault.
+    #[must_use]
+    pub const fn waits_for_its_listener(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
+/// Works out what a flow wants of one of its hosts.
+pub(super) struct Wishes<'a> {
+    pub(super) topology: &'a Topology,
+}
+
+impl Wishes<'_> {
+    /// Returns what one line of the summary wants at one host.
+    pub(super) fn of(&self, row: usize, instance: &Instance, host: &Host) -> Wanted {
+        Wanted {
+            rows: vec![row],
+            flows: vec![instance.flow.id],
+            proof: match instance.service.security {
+                Security::Plain => Proof::Nobody,
+                Security::Tls => Proof::Listener,
+                Security::Mutual | Security::Either => Proof::Both,
+            },
+            name: self.name(instance, host),
+            question: self.question(instance, host),
+            passed_on: false,
+            strangers_refused: false,
+        }
+    }
+
+    fn question(&self, instance: &Instance, host: &Host) -> Question {
+        match (instance.service.protocol, instance.service.port) {
+            (Protocol::Sip, _) => Question::Options,
+            (_, Port::InterServer) => Question::Directory,
+            (Protocol::Http | Protocol::Https, _) => Question::Health,
+            (Protocol::Dns, _) => Question::Address {
+                of: self.known_name(host.face),
+            },
+            (Protocol::Logging | Protocol::Store, _) => Question::Nothing,
+        }
+    }
+
+    /// By which name the host is called: a server by its own, a web site by the site's.
+    fn name(&self, instance: &Instance, host: &Host) -> String {
+        let web = |name: fn(&topology::WebNames) -> &topology::Fqdn| {
+            let pool = self.web_pool(host);
+            let web = pool.and_then(|pool| pool.web.as_ref());
+            web.map(|web| name(web).to_string())
+        };
+        let found = match instance.service.port {
+            Port::WebHttp | Port::WebHttps => web(|web| &web.internal),
+            Port::WebExternalHttp | Port::WebExternalHttps => web(|web| &web.external),
+            Port::PublishedHttp => {
+                let mut names = self.topology.discovery_names();
+                names.next().map(|name| name.to_string())
+            }
+            Port::PublishedHttps => {
+                let names = self.topology.published_names();
+                names.first().map(ToString::to_string)
+            }
+            _ if host.face == Face::Outside => self.shown_outside(host),
+            _ => None,
+        };
+        found.unwrap_or_else(|| host.name.to_string())
+    }
+
+    fn web_pool(&self, host: &Host) -> Option<&Pool> {
+        if let Some(pool) = &host.vip_of {
+            return self.topology.pool(pool.as_str());
+        }
+        let machine = self.machine(host)?;
+        let mut pools = self.topology.pools_at(machine);
+        pools.find(|pool| pool.web.is_some())
+    }
+
+    fn machine(&self, host: &Host) -> Option<&Machine> {
+        self.topology.machine(host.machines.first()?.as_str())
+    }
+
+    /// The subject of the certificate that strangers are shown.
+    fn shown_outside(&self, host: &Host) -> Option<String> {
+        let needs = self.topology.certificates(self.machine(host)?);
+        let outside = needs.into_iter().find(|need| need.face == Face::Outside);
+        outside.map(|need| need.subject.to_string())
+    }
+
+    /// A name that every name service of the deployment has for those who ask from a face.
+    pub(super) fn known_name(&self, face: Face) -> String {
+        let records = self.topology.records();
+        let is_address = |record: &&topology::Record| {
+            record.face == face && matches!(record.data, RecordData::Address(_))
+        };
+        let known = records.iter().find(is_address);
+        let domain = || self.topology.domains().first().map(ToString::to_string);
+        known
+            .map(|record| record.name.clone())
+            .or_else(domain)
+            .unwrap_or_default()
+    }
+}
+
+impl Wanted {
+    /// Takes in what another line wants at the same address and port; the stronger proof counts.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.rows.extend(&other.rows);
+        self.flows.extend(&other.flows);
+        self.flows.sort_unstable();
+        self.flows.dedup();
+        self.proof = self.proof.max(other.proof);
+    }
+}
+
+/// Tells whether the hosts of an instance are members to whom a balancer passes connections on.
+pub(super) fn is_passed_on(instance: &Instance) -> bool {
+    let behind = |end: End| matches!(end, End::Behind(Role::Director | Role::FrontEnd));
+    instance.destinations.iter().all(|party| behind(party.end))
+}

@@ -1,0 +1,331 @@
+//! The list of tries of one vantage.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use base::net::Face;
+use base::random::Random;
+use topology::flows::{Carrier, End, Security};
+use topology::resolve::{Host, Instance};
+use topology::{Fqdn, Machine, Port, Topology};
+
+use super::expected::{Expected, Question, Wanted, Wishes, is_passed_on};
+use crate::Family;
+
+/// From where it is tried.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Vantage {
+    /// From a machine of the topology.
+    Machine(Fqdn),
+    /// As a phone or browser on the networks of clients.
+    Client,
+    /// As a stranger outside.
+    Outside,
+}
+
+impl fmt::Display for Vantage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(name) => f.write_str(name.as_str()),
+            Self::Client => f.write_str("client"),
+            Self::Outside => f.write_str("outside"),
+        }
+    }
+}
+
+/// How many unwanted tries there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// None.
+    Nothing,
+    /// At most so many, drawn by a seed: the same seed draws the same.
+    Sample {
+        /// How many.
+        count: usize,
+        /// The seed.
+        seed: u64,
+    },
+    /// Every other address and port of the topology.
+    Everything,
+}
+
+/// Where a try goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// The machine; for a VIP the pool, for a gateway its name.
+    pub name: Fqdn,
+    /// The address and port.
+    pub socket: SocketAddr,
+    /// What carries it.
+    pub carrier: Carrier,
+}
+
+/// One try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// The address of this machine from which it is made; any where nobody of the topology tries.
+    pub from: Option<IpAddr>,
+    /// Where it goes.
+    pub to: Target,
+    /// What should come of it.
+    pub expected: Expected,
+}
+
+/// The tries of one vantage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tries {
+    /// From where.
+    pub vantage: Vantage,
+    /// The tries, wanted ones first.
+    pub list: Vec<Try>,
+    /// How many unwanted tries were not drawn.
+    pub left_out: usize,
+}
+
+/// Returns what is to be tried from a vantage. A machine does not try itself, nor a VIP that it holds.
+#[must_use]
+pub fn tries(topology: &Topology, vantage: &Vantage, extent: Extent) -> Tries {
+    let planner = Planner::new(topology, vantage);
+    let wanted = planner.wanted();
+    let mut unwanted = match extent {
+        Extent::Nothing => Vec::new(),
+        Extent::Sample { .. } | Extent::Everything => planner.unwanted(&wanted),
+    };
+    let all = unwanted.len();
+    if let Extent::Sample { count, seed } = extent
+        && count < all
+    {
+        unwanted = draw(unwanted, count, seed);
+    }
+    let left_out = all - unwanted.len();
+    let wanted = wanted.into_iter().map(|((from, to), wanted)| Try {
+        from,
+        to,
+        expected: Expected::Wanted(wanted),
+    });
+    Tries {
+        vantage: vantage.clone(),
+        list: wanted.chain(unwanted).collect(),
+        left_out,
+    }
+}
+
+fn draw(mut from: Vec<Try>, count: usize, seed: u64) -> Vec<Try> {
+    let mut bytes = [0; 32];
+    let (first, _) = bytes.split_at_mut(8);
+    first.copy_from_slice(&seed.to_be_bytes());
+    Random::new(bytes).shuffle(&mut from);
+    from.truncate(count);
+    from.sort_by(|a, b| (a.from, &a.to).cmp(&(b.from, &b.to)));
+    from
+}
+
+type Place = (Option<IpAddr>, Target);
+
+struct Planner<'a> {
+    topology: &'a Topology,
+    vantage: &'a Vantage,
+    /// The machine that tries, if it is one.
+    machine: Option<&'a Machine>,
+    instances: Vec<Instance>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(topology: &'a Topology, vantage: &'a Vantage) -> Self {
+        let machine = match vantage {
+            Vantage::Machine(name) => topology.machine(name.as_str()),
+            Vantage::Client | Vantage::Outside => None,
+        };
+        Self {
+            topology,
+            vantage,
+            machine,
+            instances: topology.flows(),
+        }
+    }
+
+    fn wanted(&self) -> BTreeMap<Place, Wanted> {
+        let wishes = Wishes {
+            topology: self.topology,
+        };
+        let mut found: BTreeMap<Place, Wanted> = BTreeMap::new();
+        for (row, instance) in self.instances.iter().enumerate() {
+            for from in self.sources(instance) {
+                let hosts = instance.destinations.iter().flat_map(|party| &party.hosts);
+                for host in hosts.filter(|host| !self.is_own(host) && fits(from, host.address)) {
+                    let wanted = wishes.of(row, instance, host);
+                    let place = (from, self.target(instance, host));
+                    match found.get_mut(&place) {
+                        Some(other) => other.merge(&wanted),
+                        None => drop(found.insert(place, wanted)),
+                    }
+                }
+            }
+        }
+        let doors = Doors::of(self.topology, &self.instances);
+        for ((from, to), wanted) in &mut found {
+            let door = (to.socket, to.carrier);
+            wanted.strangers_refused = doors.mutual.get(&door).copied().unwrap_or(false);
+            let told = doors.balancers.get(&door);
+            wanted.passed_on = told
+                .zip(*from)
+                .is_some_and(|(told, from)| told.contains(&from));
+        }
+        found
+    }
+
+    /// The addresses from which this vantage opens connections of an instance.
+    fn sources(&self, instance: &Instance) -> BTreeSet<Option<IpAddr>> {
+        let parties = || instance.sources.iter();
+        let is_there = |end: End| parties().any(|party| party.end == end);
+        if is_there(End::Itself) {
+            // It never leaves the machine.
+            return BTreeSet::new();
+        }
+        match (self.vantage, self.machine) {
+            (Vantage::Machine(name), Some(machine)) => {
+                let hosts = parties().flat_map(|party| &party.hosts);
+                let own = hosts.filter(|host| host.machines.contains(name));
+                let mut found: BTreeSet<_> = own.map(|host| Some(host.address)).collect();
+                if is_there(End::Anyone) {
+                    found.insert(Some(machine.address));
+                }
+                found
+            }
+            (Vantage::Client, _) if is_there(End::Clients) || is_there(End::Anyone) => {
+                BTreeSet::from([None])
+            }
+            (Vantage::Outside, _) if is_there(End::Outside) => BTreeSet::from([None]),
+            (Vantage::Machine(_) | Vantage::Client | Vantage::Outside, _) => BTreeSet::new(),
+        }
+    }
+
+    fn is_own(&self, host: &Host) -> bool {
+        self.machine.is_some_and(|machine| {
+            host.machines.contains(&machine.fqdn) || own_addresses(machine).contains(&host.address)
+        })
+    }
+
+    /// A gateway's port may be another than that of the row.
+    fn target(&self, instance: &Instance, host: &Host) -> Target {
+        let is_gateway = instance.destinations.iter().any(|p| p.end == End::Gateways);
+        let mut gateways = self.topology.gateways().iter();
+        let own = gateways.find(|gateway| is_gateway && gateway.fqdn == host.name);
+        let port = self.topology.ports().number(instance.service.port);
+        Target {
+            name: host.name.clone(),
+            socket: own.map_or(SocketAddr::new(host.address, port), |own| own.socket()),
+            carrier: instance.service.carrier,
+        }
+    }
+
+    /// Every port of the topology at every address of it, from every address of the vantage, but for what is wanted.
+    fn unwanted(&self, wanted: &BTreeMap<Place, Wanted>) -> Vec<Try> {
+        let sources: BTreeSet<Option<IpAddr>> = match self.machine {
+            Some(machine) => own_addresses(machine).into_iter().map(Some).collect(),
+            None => BTreeSet::from([None]),
+        };
+        let knocks = self.knocks();
+        let mut found = BTreeMap::new();
+        for (name, address) in self.addresses() {
+            for from in sources.iter().filter(|from| fits(**from, address)) {
+                let places = knocks.iter().map(|((carrier, port), question)| {
+                    let to = Target {
+                        name: name.clone(),
+                        socket: SocketAddr::new(address, *port),
+                        carrier: *carrier,
+                    };
+                    ((*from, to), question)
+                });
+                found.extend(places);
+            }
+        }
+        found.retain(|place, _| !wanted.contains_key(place));
+        let tries = found.into_iter().map(|((from, to), question)| Try {
+            from,
+            to,
+            expected: Expected::Unwanted {
+                question: question.clone(),
+            },
+        });
+        tries.collect()
+    }
+
+    /// Every port that the topology uses, and how it is knocked at: over UDP only where something is spoken over UDP.
+    fn knocks(&self) -> BTreeMap<(Carrier, u16), Question> {
+        let number = |port| self.topology.ports().number(port);
+        let wishes = Wishes {
+            topology: self.topology,
+        };
+        let of = wishes.known_name(Face::Inside);
+        let tcp = Port::ALL.map(|port| ((Carrier::Tcp, number(port)), Question::Nothing));
+        let udp = [
+            (Port::Dns, Question::Address { of }),
+            (Port::SipPlain, Question::Options),
+        ];
+        let udp = udp.map(|(port, question)| ((Carrier::Udp, number(port)), question));
+        tcp.into_iter().chain(udp).collect()
+    }
+
+    /// Every address of the deployment that is not the vantage's own.
+    fn addresses(&self) -> BTreeSet<(Fqdn, IpAddr)> {
+        let mut found = BTreeSet::new();
+        for machine in self.topology.machines() {
+            let own = self.machine.is_some_and(|one| one.fqdn == machine.fqdn);
+            let addresses = own_addresses(machine).into_iter().filter(|_| !own);
+            found.extend(addresses.map(|address| (machine.fqdn.clone(), address)));
+        }
+        for pool in self.topology.pools() {
+            let holds = self.machine.zip(pool.balancer.as_ref());
+            let holds = holds.is_some_and(|(machine, balancer)| machine.pools.contains(balancer));
+            let vip = pool.vip.filter(|_| !holds);
+            found.extend(vip.map(|vip| (pool.fqdn.clone(), vip)));
+        }
+        found
+    }
+}
+
+/// What holds at an address and port, whoever comes.
+#[derive(Default)]
+struct Doors {
+    /// Whether both sides prove their names, for everybody.
+    mutual: BTreeMap<(SocketAddr, Carrier), bool>,
+    /// The balancers that pass connections on to it.
+    balancers: BTreeMap<(SocketAddr, Carrier), BTreeSet<IpAddr>>,
+}
+
+impl Doors {
+    fn of(topology: &Topology, instances: &[Instance]) -> Self {
+        let mut doors = Self::default();
+        for instance in instances {
+            let port = topology.ports().number(instance.service.port);
+            let is_mutual = instance.service.security == Security::Mutual;
+            for host in instance.destinations.iter().flat_map(|party| &party.hosts) {
+                let pool = host.vip_of.as_ref();
+                let pool = pool.and_then(|name| topology.pool(name.as_str()));
+                let members = pool.into_iter().flat_map(|pool| topology.members(pool));
+                let members = members.map(|machine| machine.address);
+                for address in members.chain([host.address]) {
+                    let door = (SocketAddr::new(address, port), instance.service.carrier);
+                    *doors.mutual.entry(door).or_insert(true) &= is_mutual;
+                    if is_passed_on(instance) {
+                        let from = instance.sources.iter().flat_map(|party| &party.hosts);
+                        let told = doors.balancers.entry(door).or_default();
+                        told.extend(from.map(|host| host.address));
+                    }
+                }
+            }
+        }
+        doors
+    }
+}
+
+fn own_addresses(machine: &Machine) -> BTreeSet<IpAddr> {
+    let outside = machine.external.into_iter().chain(machine.published);
+    outside.chain([machine.address]).collect()
+}
+
+fn fits(from: Option<IpAddr>, to: IpAddr) -> bool {
+    from.is_none_or(|from| Family::of(from) == Family::of(to))
+}
