@@ -13,6 +13,7 @@ use anyhow::{Context as _, bail};
 use base::net::Face;
 use clap::ValueEnum;
 use firewall::matrix::{Extent, Report, Tries, Vantage, Verdict, tries};
+use firewall::plan::Plan;
 use pki::State;
 use roles::probing::{Identity, Pace, Prober};
 use topology::{Fqdn, Topology};
@@ -142,9 +143,10 @@ impl Verify {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let plan = Plan::of(&topology);
         let mut reports = Vec::new();
         for vantage in self.vantages(&topology, &state)? {
-            let list = tries(&topology, &vantage, extent);
+            let list = tries(&topology, &plan, &vantage, extent);
             let prober = Prober::new(self.identity(&vantage, &state)?, self.pace());
             let found = runtime.block_on(make(&prober, &list, output))?;
             reports.push(Report::new(&topology, output.lang().into(), &list, &found));

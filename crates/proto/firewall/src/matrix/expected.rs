@@ -1,5 +1,6 @@
 //! What a try is expected to end in: how deep it goes, which name is proven, what is asked.
 
+use crate::plan::{Direction, Place};
 use base::net::{Face, Role};
 use topology::flows::{End, Protocol, Security};
 use topology::resolve::{Host, Instance};
@@ -14,6 +15,8 @@ pub enum Expected {
     Unwanted {
         /// What a datagram asks; a connection is opened and nothing is said on it.
         question: Question,
+        /// Where the plan stops it first, and in which direction.
+        stopped: (Place, Direction),
     },
 }
 

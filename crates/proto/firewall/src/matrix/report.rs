@@ -103,6 +103,8 @@ pub struct Outcome {
     pub flows: Vec<u8>,
     /// Their lines of the port summary, by their place in [`Report::rows`].
     pub rows: Vec<usize>,
+    /// Where the plan stops it, where no flow wants it: a machine or boundary, and the direction.
+    pub stopped_at: Option<String>,
     /// What was found.
     #[serde(flatten)]
     pub found: Found,
@@ -254,7 +256,13 @@ fn outcome(from: &str, one: &Try, found: &Found, words: Words) -> Outcome {
         Expected::Wanted(wanted) => (wanted.rows.clone(), wanted.flows.clone()),
         Expected::Unwanted { .. } => (Vec::new(), Vec::new()),
     };
-    let wanted = matches!(one.expected, Expected::Wanted(_));
+    let stopped_at = match &one.expected {
+        Expected::Wanted(_) => None,
+        Expected::Unwanted {
+            stopped: (place, direction),
+            ..
+        } => Some(format!("{place}, {}", direction.name())),
+    };
     Outcome {
         from: from.to_owned(),
         source: one.from,
@@ -262,11 +270,12 @@ fn outcome(from: &str, one: &Try, found: &Found, words: Words) -> Outcome {
         address: one.to.socket.ip(),
         port: one.to.socket.port(),
         carrier: one.to.carrier,
-        wanted,
+        wanted: stopped_at.is_none(),
         flows,
         rows,
         depth: found.depth(),
-        why: (verdict != Verdict::Pass).then(|| words.why(found, verdict, wanted)),
+        why: (verdict != Verdict::Pass).then(|| words.why(found, verdict, stopped_at.as_deref())),
+        stopped_at,
         found: found.clone(),
         verdict,
     }

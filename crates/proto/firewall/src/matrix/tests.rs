@@ -1,7 +1,8 @@
 //! What is tried in the reference topology, and how results are read.
 
+use crate::plan::{Attempt, Boundary, Direction, Judgement, Place, Plan};
 use topology::flows::{Carrier, Lang};
-use topology::{Fqdn, Topology};
+use topology::{Fqdn, Port, Topology};
 
 use super::picture::{html, svg};
 use super::{
@@ -10,6 +11,21 @@ use super::{
 };
 
 const REFERENCE: &str = include_str!("../../../../../examples/reference.toml");
+const EXAMPLES: [(&str, &str); 4] = [
+    ("reference", REFERENCE),
+    (
+        "gateway",
+        include_str!("../../../../../examples/gateway.toml"),
+    ),
+    (
+        "single director",
+        include_str!("../../../../../examples/single-director.toml"),
+    ),
+    (
+        "small office",
+        include_str!("../../../../../examples/small-office.toml"),
+    ),
+];
 const EDGE: &str = "edge01.contoso.net";
 
 fn reference() -> Topology {
@@ -20,8 +36,12 @@ fn machine(name: &str) -> Vantage {
     Vantage::Machine(Fqdn::new(name).unwrap())
 }
 
+fn try_all(topology: &Topology, vantage: &Vantage, extent: Extent) -> Tries {
+    tries(topology, &Plan::of(topology), vantage, extent)
+}
+
 fn from(name: &str, extent: Extent) -> Tries {
-    tries(&reference(), &machine(name), extent)
+    try_all(&reference(), &machine(name), extent)
 }
 
 /// The wanted try that leads to an address and port.
@@ -33,6 +53,10 @@ fn wanted(tries: &Tries, socket: &str, carrier: Carrier) -> Option<Wanted> {
         Expected::Wanted(wanted) => Some(wanted.clone()),
         Expected::Unwanted { .. } => None,
     }
+}
+
+fn wants(one: &Try) -> bool {
+    matches!(one.expected, Expected::Wanted(_))
 }
 
 /// A report in which everything that is wanted is answered and everything else dropped, but for what is changed.
@@ -105,7 +129,7 @@ fn web_sites_are_asked_by_their_own_names_and_balancers_say_whose_connection_it_
 #[test]
 fn strangers_are_asked_for_what_strangers_have() {
     let topology = reference();
-    let outside = tries(&topology, &Vantage::Outside, Extent::Nothing);
+    let outside = try_all(&topology, &Vantage::Outside, Extent::Nothing);
     let access = wanted(&outside, "203.0.113.10:443", Carrier::Tcp).unwrap();
     assert_eq!(
         (access.proof, access.name.as_str()),
@@ -114,7 +138,7 @@ fn strangers_are_asked_for_what_strangers_have() {
     let plain = wanted(&outside, "203.0.113.20:80", Carrier::Tcp).unwrap();
     assert_eq!(plain.name, "lyncdiscover.contoso.com");
     assert!(wanted(&outside, "10.0.0.11:5061", Carrier::Tcp).is_none());
-    let client = tries(&topology, &Vantage::Client, Extent::Nothing);
+    let client = try_all(&topology, &Vantage::Client, Extent::Nothing);
     let sign_in = wanted(&client, "10.0.0.11:5061", Carrier::Tcp).unwrap();
     assert_eq!((sign_in.flows, sign_in.proof), (vec![14], Proof::Listener));
 }
@@ -174,6 +198,7 @@ fn a_sample_is_drawn_by_its_seed_and_never_of_wanted_tries() {
 fn a_reset_is_wrong_where_nothing_may_pass_and_right_where_nobody_listens_yet() {
     let knock = Expected::Unwanted {
         question: Question::Nothing,
+        stopped: (Place::Boundary(Boundary::Inside), Direction::Through),
     };
     let refused = |expected: &Expected| Found::Refused.verdict(expected);
     assert_eq!(refused(&knock), Verdict::Fail);
@@ -197,7 +222,7 @@ fn what_goes_wrong_is_told_in_its_row_and_cell_and_nowhere_else() {
     let all_well = report(&tries, |_| None);
     assert_eq!(all_well.verdict, Verdict::Pass);
     let broken = report(&tries, |one| {
-        let is_it = one.to.socket == "10.0.0.12:5061".parse().unwrap();
+        let is_it = wants(one) && one.to.socket == "10.0.0.12:5061".parse().unwrap();
         is_it.then_some(Found::Unhealthy {
             said: "503".to_owned(),
         })
@@ -298,4 +323,60 @@ fn pictures_say_everything_in_text_and_nothing_of_a_peer_becomes_markup() {
             picture.matches(close).count()
         );
     }
+}
+
+/// Two derivations of the same table: from it to tries, and from it to rules.
+#[test]
+fn what_is_wanted_of_machines_is_what_the_plan_lets_pass() {
+    for (name, text) in EXAMPLES {
+        let topology = Topology::parse(text, name).unwrap();
+        let plan = Plan::of(&topology);
+        let machines = topology.machines().iter();
+        for vantage in machines.map(|machine| Vantage::Machine(machine.fqdn.clone())) {
+            let mut wanted = 0;
+            for one in tries(&topology, &plan, &vantage, Extent::Everything).list {
+                let judged = plan.judge(&Attempt {
+                    source: one.from.unwrap(),
+                    destination: one.to.socket.ip(),
+                    carrier: one.to.carrier,
+                    port: one.to.socket.port(),
+                });
+                let passes = matches!(judged, Judgement::Admitted { .. });
+                let is_wanted = wants(&one);
+                wanted += usize::from(is_wanted);
+                assert_eq!(
+                    passes, is_wanted,
+                    "{name}: {vantage} -> {:?}: {judged:?}",
+                    one.to
+                );
+            }
+            let alone = topology.machines().len() == 1 && topology.gateways().is_empty();
+            assert!(wanted > 0 || alone, "{name}: {vantage}");
+        }
+    }
+}
+
+/// Nothing is left out that is neither wanted nor stopped.
+#[test]
+fn every_other_port_is_stopped_somewhere() {
+    let topology = reference();
+    let plan = Plan::of(&topology);
+    let everything = tries(&topology, &plan, &machine(EDGE), Extent::Everything);
+    let mut addresses: Vec<_> = everything
+        .list
+        .iter()
+        .map(|one| one.to.socket.ip())
+        .collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    // Eight other machines, two of them with an address outside, and the VIP.
+    assert_eq!(addresses.len(), 8 + 2 + 1);
+    let mut ports: Vec<_> = Port::ALL.map(|port| topology.ports().number(port)).to_vec();
+    ports.sort_unstable();
+    ports.dedup();
+    let sources = 2;
+    assert_eq!(
+        everything.list.len(),
+        addresses.len() * (ports.len() + 2) * sources
+    );
 }

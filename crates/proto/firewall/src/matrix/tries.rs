@@ -11,7 +11,8 @@ use topology::resolve::{Host, Instance};
 use topology::{Fqdn, Machine, Port, Topology};
 
 use super::expected::{Expected, Question, Wanted, Wishes, is_passed_on};
-use crate::Family;
+use crate::plan::{self, Attempt, Direction, Judgement, Plan, Zone};
+use crate::{AddressSet, Family};
 
 /// From where it is tried.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,9 +85,11 @@ pub struct Tries {
 }
 
 /// Returns what is to be tried from a vantage. A machine does not try itself, nor a VIP that it holds.
+///
+/// What no flow names and the plan still lets pass is not tried, since it is neither wanted nor wrong.
 #[must_use]
-pub fn tries(topology: &Topology, vantage: &Vantage, extent: Extent) -> Tries {
-    let planner = Planner::new(topology, vantage);
+pub fn tries(topology: &Topology, plan: &Plan, vantage: &Vantage, extent: Extent) -> Tries {
+    let planner = Planner::new(topology, plan, vantage);
     let wanted = planner.wanted();
     let mut unwanted = match extent {
         Extent::Nothing => Vec::new(),
@@ -125,6 +128,7 @@ type Place = (Option<IpAddr>, Target);
 
 struct Planner<'a> {
     topology: &'a Topology,
+    plan: &'a Plan,
     vantage: &'a Vantage,
     /// The machine that tries, if it is one.
     machine: Option<&'a Machine>,
@@ -132,13 +136,14 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(topology: &'a Topology, vantage: &'a Vantage) -> Self {
+    fn new(topology: &'a Topology, plan: &'a Plan, vantage: &'a Vantage) -> Self {
         let machine = match vantage {
             Vantage::Machine(name) => topology.machine(name.as_str()),
             Vantage::Client | Vantage::Outside => None,
         };
         Self {
             topology,
+            plan,
             vantage,
             machine,
             instances: topology.flows(),
@@ -242,14 +247,50 @@ impl<'a> Planner<'a> {
             }
         }
         found.retain(|place, _| !wanted.contains_key(place));
-        let tries = found.into_iter().map(|((from, to), question)| Try {
-            from,
-            to,
-            expected: Expected::Unwanted {
-                question: question.clone(),
-            },
+        let tries = found.into_iter().filter_map(|((from, to), question)| {
+            let stopped = self.stopped(from, &to)?;
+            let question = question.clone();
+            Some(Try {
+                from,
+                to,
+                expected: Expected::Unwanted { question, stopped },
+            })
         });
         tries.collect()
+    }
+
+    /// Where the plan stops a try; `None` if it lets it pass, or has no place on its way.
+    fn stopped(&self, from: Option<IpAddr>, to: &Target) -> Option<(plan::Place, Direction)> {
+        let attempt = Attempt {
+            source: from.or_else(|| self.stranger(Family::of(to.socket.ip())))?,
+            destination: to.socket.ip(),
+            carrier: to.carrier,
+            port: to.socket.port(),
+        };
+        match self.plan.judge(&attempt) {
+            Judgement::Stopped { at, direction } => Some((at, direction)),
+            Judgement::Admitted { .. } | Judgement::Unseen => None,
+        }
+    }
+
+    /// An address that stands for all of those who are nobody of the topology where the vantage is.
+    fn stranger(&self, family: Family) -> Option<IpAddr> {
+        let zones = self.plan.zones();
+        let set = match self.vantage {
+            Vantage::Machine(_) => return None,
+            Vantage::Outside => zones.set(Zone::Outside, family).clone(),
+            Vantage::Client => {
+                let networks = self.topology.client_networks();
+                let known = self.addresses().into_iter().map(|(_, address)| address);
+                let gateways = self.topology.gateways().iter().map(|one| one.address);
+                AddressSet::of_networks(family, networks)
+                    .intersection(zones.set(Zone::Inside, family))
+                    .difference(&AddressSet::of(family, known.chain(gateways)))
+            }
+        };
+        set.ranges()
+            .first()
+            .map(|(first, _)| family.address(*first))
     }
 
     /// Every port that the topology uses, and how it is knocked at: over UDP only where something is spoken over UDP.

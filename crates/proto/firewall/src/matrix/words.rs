@@ -121,18 +121,20 @@ impl Words {
     }
 
     /// Tells why what was found is not right.
-    pub(super) fn why(self, found: &Found, verdict: Verdict, wanted: bool) -> String {
+    pub(super) fn why(self, found: &Found, verdict: Verdict, stopped: Option<&str>) -> String {
         let text = self.found(found);
-        match verdict {
-            Verdict::NoListenerYet => self.say("no listener yet", "아직 수신기 없음").to_owned(),
-            Verdict::Fail if !wanted => {
-                let passed = self.say(
-                    "must not pass the firewall, and does",
-                    "방화벽을 통과하면 안 되는데 통과함",
-                );
-                format!("{passed}: {text}")
+        match (verdict, stopped) {
+            (Verdict::NoListenerYet, _) => {
+                self.say("no listener yet", "아직 수신기 없음").to_owned()
             }
-            Verdict::Pass | Verdict::Untried | Verdict::Fail => text,
+            (Verdict::Fail, Some(place)) => {
+                let passed = self.say(
+                    "passes, and the plan stops it at",
+                    "통과함, 계획상 차단 지점",
+                );
+                format!("{text}; {passed} {place}")
+            }
+            (Verdict::Pass | Verdict::Untried | Verdict::Fail, _) => text,
         }
     }
 
