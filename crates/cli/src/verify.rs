@@ -38,7 +38,7 @@ pub(crate) struct Verify {
     /// The machine that this is, with its state here; every machine with state here if left out.
     #[arg(long, value_name = "FQDN", conflicts_with = "strangers")]
     from: Vec<String>,
-    /// Try as somebody without a certificate: client (inside) or outside.
+    /// Try as somebody without a certificate: client (inside), outside, or admin (on the networks of administrators).
     #[arg(
         long = "as",
         value_name = "WHO",
@@ -90,6 +90,8 @@ enum Stranger {
     Client,
     /// Anybody outside.
     Outside,
+    /// Somebody on the networks of administrators.
+    Admin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -168,7 +170,9 @@ impl Verify {
             return Ok(None);
         };
         let is_trial = self.topology.is_none();
-        let base = self.loopback.or(is_trial.then_some(loopback::DEFAULT));
+        let base = self
+            .loopback
+            .or_else(|| is_trial.then_some(loopback::DEFAULT));
         Ok(Some(match base {
             Some(base) => loopback::place(&topology, base)?.topology,
             None => topology,
@@ -180,6 +184,7 @@ impl Verify {
             let strangers = self.strangers.iter().map(|who| match who {
                 Stranger::Client => Vantage::Client,
                 Stranger::Outside => Vantage::Outside,
+                Stranger::Admin => Vantage::Administrator,
             });
             return Ok(strangers.collect::<BTreeSet<_>>().into_iter().collect());
         }
@@ -212,7 +217,7 @@ impl Verify {
                 Identity::machine(&folder)
                     .with_context(|| format!("{name} has no usable certificate here"))
             }
-            Vantage::Client | Vantage::Outside => {
+            Vantage::Client | Vantage::Outside | Vantage::Administrator => {
                 let own = state.ca().join("ca.pem");
                 let authorities = self.ca.as_deref().unwrap_or(&own);
                 Identity::stranger(authorities).context("name the authorities with --ca")

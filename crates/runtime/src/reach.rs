@@ -182,20 +182,25 @@ fn told(socket: &impl AsFd) -> Option<Told> {
     );
     let message = message.ok()?;
     let mut messages = message.cmsgs().ok()?;
-    messages.find_map(|message| match message {
-        ControlMessageOwned::Ipv4RecvErr(error, by) => Some(Told {
-            origin: error.ee_origin,
-            kind: error.ee_type,
-            code: error.ee_code,
-            by: by.map(|by| IpAddr::from(by.sin_addr.s_addr.to_ne_bytes())),
-        }),
-        ControlMessageOwned::Ipv6RecvErr(error, by) => Some(Told {
-            origin: error.ee_origin,
-            kind: error.ee_type,
-            code: error.ee_code,
-            by: by.map(|by| IpAddr::from(by.sin6_addr.s6_addr)),
-        }),
-        _ => None,
+    messages.find_map(read)
+}
+
+fn read(message: ControlMessageOwned) -> Option<Told> {
+    let (error, by) = if let ControlMessageOwned::Ipv4RecvErr(error, by) = message {
+        (
+            error,
+            by.map(|by| IpAddr::from(by.sin_addr.s_addr.to_ne_bytes())),
+        )
+    } else if let ControlMessageOwned::Ipv6RecvErr(error, by) = message {
+        (error, by.map(|by| IpAddr::from(by.sin6_addr.s6_addr)))
+    } else {
+        return None;
+    };
+    Some(Told {
+        origin: error.ee_origin,
+        kind: error.ee_type,
+        code: error.ee_code,
+        by,
     })
 }
 
@@ -205,14 +210,23 @@ fn judge(error: &io::Error, told: Option<Told>) -> Unreached {
     if let Some(told) = told.filter(from_network) {
         return told.means();
     }
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => Unreached::Refused,
-        io::ErrorKind::TimedOut => Unreached::Silent,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            Unreached::NoRoute { by: None }
-        }
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    if is(&[
+        io::ErrorKind::ConnectionRefused,
+        io::ErrorKind::ConnectionReset,
+    ]) {
+        Unreached::Refused
+    } else if is(&[io::ErrorKind::TimedOut]) {
+        Unreached::Silent
+    } else if is(&[
+        io::ErrorKind::HostUnreachable,
+        io::ErrorKind::NetworkUnreachable,
+    ]) {
+        Unreached::NoRoute { by: None }
+    } else if is(&[io::ErrorKind::PermissionDenied]) {
         // A filter on the way out drops without a word (EPERM); a route of the kind "prohibit" says EACCES.
-        io::ErrorKind::PermissionDenied => Unreached::Prohibited { by: None },
-        _ => Unreached::Here(io::Error::new(error.kind(), error.to_string())),
+        Unreached::Prohibited { by: None }
+    } else {
+        Unreached::Here(io::Error::new(error.kind(), error.to_string()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use firewall::matrix::{Expected, Found, Proof, Question, Target, Try, Wanted};
+use firewall::matrix::{Depth, Expected, Found, Proof, Question, Target, Try, Wanted};
 use runtime::proxy_header;
 use runtime::reach::{self, Unreached};
 use runtime::tls::examine::{Guise, Unsecured, examine};
@@ -33,16 +33,13 @@ impl Prober {
                     Err(error) => unreached(&error),
                 }
             }
-            (Expected::Unwanted { question }, Carrier::Udp) => {
+            (Expected::Unwanted { question, .. }, Carrier::Udp) => {
                 let name = one.to.name.as_str();
                 let asked = asked(question, name, number, Proof::Nobody);
-                match questions::datagram(&asked, &one.to, from, self.pace.patience).await {
-                    Found::Dropped => Found::Dropped,
-                    refused @ (Found::Refused
-                    | Found::NoRoute { .. }
-                    | Found::Prohibited { .. }) => refused,
-                    untried @ Found::Untried { .. } => untried,
-                    _ => Found::Connected,
+                let found = questions::datagram(&asked, &one.to, from, self.pace.patience).await;
+                match found.depth() {
+                    Depth::Nothing => found,
+                    Depth::Connected | Depth::Secured | Depth::Answered => Found::Connected,
                 }
             }
             (Expected::Wanted(wanted), Carrier::Udp) => {
@@ -100,10 +97,12 @@ impl Prober {
 
     const fn strange(&self, question: &Question) -> &Guise {
         match question {
-            Question::Health => &self.identity.stranger.1,
+            Question::Health | Question::Web => &self.identity.stranger.1,
             Question::Options
             | Question::Directory
             | Question::Address { .. }
+            | Question::Time
+            | Question::Banner
             | Question::Nothing => &self.identity.stranger.0,
         }
     }
@@ -130,10 +129,12 @@ impl Prober {
             Err(error) => unsecured(&error),
             Ok(secured) => questions::put(secured.stream, asked, self.pace.patience).await,
         };
-        match found {
-            Found::Alert { .. } | Found::Closed => Found::Answered,
-            fault @ (Found::NotTls | Found::WrongName { .. } | Found::Untrusted { .. }) => fault,
-            _ => Found::StrangerLetIn,
+        let is_refused = matches!(found, Found::Alert { .. } | Found::Closed);
+        let is_let_in = found.depth() >= Depth::Secured || found == Found::Mute;
+        match (is_refused, is_let_in) {
+            (true, _) => Found::Answered,
+            (false, true) => Found::StrangerLetIn,
+            (false, false) => found,
         }
     }
 }

@@ -48,8 +48,10 @@ where
                 let got = get(stream, asked.name, replication::PROBE).await;
                 got.map(|(status, _)| Question::judge_directory(status))
             }
+            Question::Web => get(stream, asked.name, "/").await.map(|_| Found::Answered),
             Question::Address { of } => name(stream, of, asked.number).await,
-            Question::Nothing => nothing(stream).await,
+            Question::Banner => banner(stream).await,
+            Question::Nothing | Question::Time => nothing(stream).await,
         }
     };
     match timeout(patience, answered).await {
@@ -77,7 +79,17 @@ pub(super) async fn datagram(
                 reach::exchange(to.socket, from, &question.bytes(), patience, read).await
             }
         },
-        Question::Options | Question::Health | Question::Directory | Question::Nothing => {
+        Question::Time => {
+            let read = |bytes: &[u8]| stratum(bytes, asked.number).map(Question::judge_time);
+            let request = time(asked.number);
+            reach::exchange(to.socket, from, &request, patience, read).await
+        }
+        Question::Options
+        | Question::Health
+        | Question::Directory
+        | Question::Web
+        | Question::Banner
+        | Question::Nothing => {
             let request = options::request(asked.name, asked.number, Transport::Udp);
             let read = |bytes: &[u8]| {
                 options::status(bytes).map(|status| Question::judge_options(status, true))
@@ -192,6 +204,42 @@ async fn name<S: AsyncRead + AsyncWrite + Unpin>(
     let answer = exchanged.await.map_err(|_| Found::Closed)?;
     let found = question.read(&answer).ok_or_else(|| other_than("DNS"))?;
     Ok(Question::judge_address(&found.code))
+}
+
+/// The smallest question of NTP: version 4, from a client, and a time of ours that the answer repeats (RFC 5905 section 7.3).
+fn time(number: u64) -> [u8; TIME] {
+    let mut packet = [0; TIME];
+    let (head, sent) = packet.split_at_mut(SENT);
+    if let Some(first) = head.first_mut() {
+        *first = 0x23;
+    }
+    sent.copy_from_slice(&number.to_be_bytes());
+    packet
+}
+
+/// The stratum in a server's answer to it.
+fn stratum(answer: &[u8], number: u64) -> Option<u8> {
+    let from_server = answer.first()? & 0x07 == 4;
+    let repeated = answer.get(REPEATED..REPEATED + 8)? == number.to_be_bytes();
+    let stratum = *answer.get(1)?;
+    (from_server && repeated && answer.len() >= TIME).then_some(stratum)
+}
+
+/// The length of a packet of NTP, where the time of sending stands in it, and where an answer repeats that.
+const TIME: usize = 48;
+const SENT: usize = 40;
+const REPEATED: usize = 24;
+
+/// A server of SSH speaks first (RFC 4253 section 4.2).
+async fn banner<S: AsyncRead + Unpin>(mut stream: S) -> Result<Found, Found> {
+    let mut begun = [0; 4];
+    let read = stream.read_exact(&mut begun).await;
+    read.map_err(|_| Found::Closed)?;
+    if begun == *b"SSH-" {
+        Ok(Found::Answered)
+    } else {
+        Err(other_than("SSH"))
+    }
 }
 
 /// In TLS 1.3 the other side refuses a certificate after the handshake is done on ours, so it is listened for a moment.

@@ -152,16 +152,13 @@ pub fn explain(error: &io::Error) -> Unsecured {
 }
 
 fn untrusted(fault: &CertificateError) -> Unsecured {
-    match fault {
-        CertificateError::NotValidForName => Unsecured::WrongName {
-            presented: Vec::new(),
-        },
-        CertificateError::NotValidForNameContext { presented, .. } => Unsecured::WrongName {
+    if let CertificateError::NotValidForNameContext { presented, .. } = fault {
+        return Unsecured::WrongName {
             presented: presented.iter().map(|name| bare(name)).collect(),
-        },
-        other => Unsecured::Untrusted {
-            why: other.to_string(),
-        },
+        };
+    }
+    Unsecured::Untrusted {
+        why: fault.to_string(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a try is expected to end in: how deep it goes, which name is proven, what is asked.
 
 use crate::plan::{Direction, Place};
+use std::net::IpAddr;
+
 use base::net::{Face, Role};
 use topology::flows::{End, Protocol, Security};
 use topology::resolve::{Host, Instance};
@@ -64,6 +66,12 @@ pub enum Question {
         /// Of whom.
         of: String,
     },
+    /// The time (NTP).
+    Time,
+    /// Any page of a web server that is not ours.
+    Web,
+    /// Nothing: the other side speaks first and says that it is SSH.
+    Banner,
     /// Nothing: the handshake is all that is known of the protocol.
     Nothing,
 }
@@ -82,31 +90,49 @@ pub(super) struct Wishes<'a> {
 }
 
 impl Wishes<'_> {
+    /// Returns what one line of the summary wants of a server beside the deployment, which has no name.
+    pub(super) fn beside(&self, row: usize, instance: &Instance, address: IpAddr) -> Wanted {
+        Wanted {
+            name: address.to_string(),
+            ..self.of_service(row, instance)
+        }
+    }
+
     /// Returns what one line of the summary wants at one host.
     pub(super) fn of(&self, row: usize, instance: &Instance, host: &Host) -> Wanted {
+        Wanted {
+            name: self.name(instance, host),
+            ..self.of_service(row, instance)
+        }
+    }
+
+    fn of_service(&self, row: usize, instance: &Instance) -> Wanted {
         Wanted {
             rows: vec![row],
             flows: vec![instance.flow.id],
             proof: match instance.service.security {
-                Security::Plain => Proof::Nobody,
+                Security::Plain | Security::Own => Proof::Nobody,
                 Security::Tls => Proof::Listener,
                 Security::Mutual | Security::Either => Proof::Both,
             },
-            name: self.name(instance, host),
-            question: self.question(instance, host),
+            name: String::new(),
+            question: self.question(instance),
             passed_on: false,
             strangers_refused: false,
         }
     }
 
-    fn question(&self, instance: &Instance, host: &Host) -> Question {
+    fn question(&self, instance: &Instance) -> Question {
         match (instance.service.protocol, instance.service.port) {
             (Protocol::Sip, _) => Question::Options,
             (_, Port::InterServer) => Question::Directory,
-            (Protocol::Http | Protocol::Https, _) => Question::Health,
+            (Protocol::Http | Protocol::Https, port) if port.is_ours() => Question::Health,
+            (Protocol::Http | Protocol::Https, _) => Question::Web,
             (Protocol::Dns, _) => Question::Address {
-                of: self.known_name(host.face),
+                of: self.known_name(face_of(instance)),
             },
+            (Protocol::Ntp, _) => Question::Time,
+            (Protocol::Ssh, _) => Question::Banner,
             (Protocol::Logging | Protocol::Store, _) => Question::Nothing,
         }
     }
@@ -129,8 +155,20 @@ impl Wishes<'_> {
                 let names = self.topology.published_names();
                 names.first().map(ToString::to_string)
             }
-            _ if host.face == Face::Outside => self.shown_outside(host),
-            _ => None,
+            Port::Sip
+            | Port::SipPlain
+            | Port::EdgeAccess
+            | Port::EdgeFederation
+            | Port::InterServer
+            | Port::Dns
+            | Port::LogCommand
+            | Port::LogSearch
+            | Port::LogTail
+            | Port::Store
+            | Port::Metrics
+            | Port::Ntp
+            | Port::Revocation
+            | Port::Ssh => self.shown_outside(host),
         };
         found.unwrap_or_else(|| host.name.to_string())
     }
@@ -148,8 +186,11 @@ impl Wishes<'_> {
         self.topology.machine(host.machines.first()?.as_str())
     }
 
-    /// The subject of the certificate that strangers are shown.
+    /// The subject of the certificate that strangers are shown, if this is the face that they see.
     fn shown_outside(&self, host: &Host) -> Option<String> {
+        if host.face == Face::Inside {
+            return None;
+        }
         let needs = self.topology.certificates(self.machine(host)?);
         let outside = needs.into_iter().find(|need| need.face == Face::Outside);
         outside.map(|need| need.subject.to_string())
@@ -179,6 +220,12 @@ impl Wanted {
         self.flows.dedup();
         self.proof = self.proof.max(other.proof);
     }
+}
+
+/// The face on which an instance is spoken.
+fn face_of(instance: &Instance) -> Face {
+    let first = instance.destinations.first();
+    first.map_or(Face::Inside, |party| party.face)
 }
 
 /// Tells whether the hosts of an instance are members to whom a balancer passes connections on.

@@ -193,6 +193,17 @@ impl Question {
         }
     }
 
+    /// Judges the stratum of a time server's answer; one without a clock to follow says 0 or 16 (RFC 5905 section 7.3).
+    #[must_use]
+    pub fn judge_time(stratum: u8) -> Found {
+        match stratum {
+            1..16 => Found::Answered,
+            _ => Found::Unhealthy {
+                said: format!("stratum {stratum}"),
+            },
+        }
+    }
+
     /// Judges the code of a name server's answer. That there is no such name is an answer too.
     #[must_use]
     pub fn judge_address(code: &str) -> Found {

@@ -34,7 +34,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Why an unwanted try came through, each in words; bounded as the reasons of a row are.
     pub beyond: Vec<String>,
-    /// Where tries can lead: the machines in the order of the file, then VIPs and gateways.
+    /// Where tries can lead: the machines in the order of the file, then VIPs, gateways, and servers beside the
+    /// deployment.
     pub targets: Vec<String>,
     /// From each vantage to each target, where anything was tried.
     pub cells: Vec<Cell>,
@@ -45,7 +46,7 @@ pub struct Report {
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// From where: the name of a machine, `client` or `outside`.
+    /// From where: the name of a machine, `client`, `outside` or `admin`.
     pub from: String,
     /// How many wanted tries there were.
     pub wanted: usize,
@@ -241,13 +242,17 @@ fn targets(topology: &Topology) -> Vec<String> {
     let machines = topology.machines().iter().map(|machine| &machine.fqdn);
     let vips = topology.pools().iter().filter(|pool| pool.vip.is_some());
     let gateways = topology.gateways().iter().map(|gateway| &gateway.fqdn);
-    let mut found: Vec<String> = Vec::new();
-    for name in machines.chain(vips.map(|pool| &pool.fqdn)).chain(gateways) {
-        if !found.iter().any(|one| *one == *name.as_str()) {
-            found.push(name.to_string());
-        }
-    }
-    found
+    let named = machines.chain(vips.map(|pool| &pool.fqdn)).chain(gateways);
+    let firewall = topology.firewall();
+    let beside = firewall
+        .time_servers
+        .iter()
+        .chain(&firewall.revocation_servers);
+    let mut seen = BTreeSet::new();
+    let all = named
+        .map(ToString::to_string)
+        .chain(beside.map(ToString::to_string));
+    all.filter(|name| seen.insert(name.clone())).collect()
 }
 
 fn outcome(from: &str, one: &Try, found: &Found, words: Words) -> Outcome {
@@ -266,7 +271,7 @@ fn outcome(from: &str, one: &Try, found: &Found, words: Words) -> Outcome {
     Outcome {
         from: from.to_owned(),
         source: one.from,
-        to: one.to.name.to_string(),
+        to: one.to.name.clone(),
         address: one.to.socket.ip(),
         port: one.to.socket.port(),
         carrier: one.to.carrier,

@@ -8,7 +8,7 @@ use base::net::Face;
 use base::random::Random;
 use topology::flows::{Carrier, End, Security};
 use topology::resolve::{Host, Instance};
-use topology::{Fqdn, Machine, Port, Topology};
+use topology::{Fqdn, Machine, Network, Port, Topology};
 
 use super::expected::{Expected, Question, Wanted, Wishes, is_passed_on};
 use crate::plan::{self, Attempt, Direction, Judgement, Plan, Zone};
@@ -23,6 +23,8 @@ pub enum Vantage {
     Client,
     /// As a stranger outside.
     Outside,
+    /// As an administrator.
+    Administrator,
 }
 
 impl fmt::Display for Vantage {
@@ -31,6 +33,7 @@ impl fmt::Display for Vantage {
             Self::Machine(name) => f.write_str(name.as_str()),
             Self::Client => f.write_str("client"),
             Self::Outside => f.write_str("outside"),
+            Self::Administrator => f.write_str("admin"),
         }
     }
 }
@@ -54,8 +57,8 @@ pub enum Extent {
 /// Where a try goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// The machine; for a VIP the pool, for a gateway its name.
-    pub name: Fqdn,
+    /// The machine; for a VIP the pool, for a gateway its name, for a server without a name its address.
+    pub name: String,
     /// The address and port.
     pub socket: SocketAddr,
     /// What carries it.
@@ -139,7 +142,7 @@ impl<'a> Planner<'a> {
     fn new(topology: &'a Topology, plan: &'a Plan, vantage: &'a Vantage) -> Self {
         let machine = match vantage {
             Vantage::Machine(name) => topology.machine(name.as_str()),
-            Vantage::Client | Vantage::Outside => None,
+            Vantage::Client | Vantage::Outside | Vantage::Administrator => None,
         };
         Self {
             topology,
@@ -158,12 +161,21 @@ impl<'a> Planner<'a> {
         for (row, instance) in self.instances.iter().enumerate() {
             for from in self.sources(instance) {
                 let hosts = instance.destinations.iter().flat_map(|party| &party.hosts);
-                for host in hosts.filter(|host| !self.is_own(host) && fits(from, host.address)) {
-                    let wanted = wishes.of(row, instance, host);
-                    let place = (from, self.target(instance, host));
-                    match found.get_mut(&place) {
-                        Some(other) => other.merge(&wanted),
-                        None => drop(found.insert(place, wanted)),
+                let hosts = hosts.filter(|host| !self.is_own(host));
+                let named = hosts.map(|host| {
+                    let to = self.target(instance, host);
+                    (to, wishes.of(row, instance, host))
+                });
+                let beside = self.beside(instance).map(|to| {
+                    let wanted = wishes.beside(row, instance, to.socket.ip());
+                    (to, wanted)
+                });
+                for (to, wanted) in named.chain(beside) {
+                    if fits(from, to.socket.ip()) {
+                        let other = found.entry((from, to));
+                        other
+                            .and_modify(|other| other.merge(&wanted))
+                            .or_insert(wanted);
                     }
                 }
             }
@@ -202,13 +214,29 @@ impl<'a> Planner<'a> {
                 BTreeSet::from([None])
             }
             (Vantage::Outside, _) if is_there(End::Outside) => BTreeSet::from([None]),
-            (Vantage::Machine(_) | Vantage::Client | Vantage::Outside, _) => BTreeSet::new(),
+            (Vantage::Administrator, _) if is_there(End::Administrators) => BTreeSet::from([None]),
+            (_, _) => BTreeSet::new(),
         }
     }
 
     fn is_own(&self, host: &Host) -> bool {
         self.machine.is_some_and(|machine| {
             host.machines.contains(&machine.fqdn) || own_addresses(machine).contains(&host.address)
+        })
+    }
+
+    /// The servers beside the deployment among the destinations, each a network of one address; nobody tries a network.
+    fn beside(&self, instance: &Instance) -> impl Iterator<Item = Target> {
+        let port = self.topology.ports().number(instance.service.port);
+        let networks = instance
+            .destinations
+            .iter()
+            .flat_map(|party| &party.networks);
+        let servers = networks.filter(|network| **network == Network::of(network.address));
+        servers.map(move |server| Target {
+            name: server.address.to_string(),
+            socket: SocketAddr::new(server.address, port),
+            carrier: instance.service.carrier,
         })
     }
 
@@ -219,8 +247,8 @@ impl<'a> Planner<'a> {
         let own = gateways.find(|gateway| is_gateway && gateway.fqdn == host.name);
         let port = self.topology.ports().number(instance.service.port);
         Target {
-            name: host.name.clone(),
-            socket: own.map_or(SocketAddr::new(host.address, port), |own| own.socket()),
+            name: host.name.to_string(),
+            socket: own.map_or_else(|| SocketAddr::new(host.address, port), |own| own.socket()),
             carrier: instance.service.carrier,
         }
     }
@@ -237,7 +265,7 @@ impl<'a> Planner<'a> {
             for from in sources.iter().filter(|from| fits(**from, address)) {
                 let places = knocks.iter().map(|((carrier, port), question)| {
                     let to = Target {
-                        name: name.clone(),
+                        name: name.to_string(),
                         socket: SocketAddr::new(address, *port),
                         carrier: *carrier,
                     };
@@ -276,17 +304,21 @@ impl<'a> Planner<'a> {
     /// An address that stands for all of those who are nobody of the topology where the vantage is.
     fn stranger(&self, family: Family) -> Option<IpAddr> {
         let zones = self.plan.zones();
+        let administrators = &self.topology.firewall().admin_networks;
+        let administrators = AddressSet::of_networks(family, administrators);
         let set = match self.vantage {
             Vantage::Machine(_) => return None,
-            Vantage::Outside => zones.set(Zone::Outside, family).clone(),
+            Vantage::Outside => {
+                let outside = zones.set(Zone::Outside, family);
+                outside.difference(&administrators)
+            }
             Vantage::Client => {
                 let networks = self.topology.client_networks();
-                let known = self.addresses().into_iter().map(|(_, address)| address);
-                let gateways = self.topology.gateways().iter().map(|one| one.address);
-                AddressSet::of_networks(family, networks)
-                    .intersection(zones.set(Zone::Inside, family))
-                    .difference(&AddressSet::of(family, known.chain(gateways)))
+                let clients = AddressSet::of_networks(family, networks);
+                let inside = clients.intersection(zones.set(Zone::Inside, family));
+                inside.difference(&administrators.union(&self.known(family)))
             }
+            Vantage::Administrator => administrators.difference(&self.known(family)),
         };
         set.ranges()
             .first()
@@ -304,9 +336,17 @@ impl<'a> Planner<'a> {
         let udp = [
             (Port::Dns, Question::Address { of }),
             (Port::SipPlain, Question::Options),
+            (Port::Ntp, Question::Time),
         ];
         let udp = udp.map(|(port, question)| ((Carrier::Udp, number(port)), question));
         tcp.into_iter().chain(udp).collect()
+    }
+
+    /// The addresses that the topology names.
+    fn known(&self, family: Family) -> AddressSet {
+        let own = self.addresses().into_iter().map(|(_, address)| address);
+        let gateways = self.topology.gateways().iter().map(|one| one.address);
+        AddressSet::of(family, own.chain(gateways))
     }
 
     /// Every address of the deployment that is not the vantage's own.
