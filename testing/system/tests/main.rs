@@ -5,6 +5,7 @@
 )]
 
 mod conformance;
+mod firewall;
 mod interop;
 mod live;
 mod namespaces;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::ValueEnum;
 use firewall::plan::Plan;
+use firewall::render;
 
 use super::Where;
 use crate::output::{Outcome, Output};
@@ -21,7 +22,7 @@ pub(crate) struct Render {
     topology: PathBuf,
     #[command(flatten)]
     place: Where,
-    /// For which filter: nft.
+    /// For which filter: nft (text) or nft-json.
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
 }
@@ -31,6 +32,8 @@ enum Format {
     /// The text that `nft -f` loads.
     #[default]
     Nft,
+    /// The commands that `nft -j -f` loads.
+    NftJson,
 }
 
 impl Render {
@@ -45,7 +48,8 @@ impl Render {
         let plan = Plan::of(&topology);
         let rules = super::rules(&plan, &place)?;
         match self.format {
-            Format::Nft => output.bytes(firewall::render::nft::text(rules).as_bytes())?,
+            Format::Nft => output.bytes(render::nft::text(rules).as_bytes())?,
+            Format::NftJson => output.json(&render::nft::json(rules))?,
         }
         Ok(Outcome::Done)
     }
