@@ -30,6 +30,7 @@ pub mod sipp;
 pub mod stranger;
 pub mod tls;
 pub mod torture;
+pub mod verified;
 pub mod wait;
 pub mod web;
 pub mod zone;

@@ -110,15 +110,11 @@ impl Prober {
     async fn secured(&self, tcp: TcpStream, asked: &Asked<'_>, guise: &Guise) -> Found {
         match examine(tcp, asked.name, guise, self.pace.patience).await {
             Err(error) => unsecured(&error),
-            Ok(secured) => {
-                let found = questions::put(secured.stream, asked, self.pace.patience).await;
-                let unasked = asked.proof == Proof::Both && !secured.asked_for_certificate;
-                if found == Found::Answered && unasked {
-                    Found::NoCertificateAsked
-                } else {
-                    found
-                }
+            // Who does not ask whom it speaks to trusts everybody, whatever it answers.
+            Ok(secured) if asked.proof == Proof::Both && !secured.asked_for_certificate => {
+                Found::NoCertificateAsked
             }
+            Ok(secured) => questions::put(secured.stream, asked, self.pace.patience).await,
         }
     }
 
@@ -154,7 +150,9 @@ pub(super) fn unreached(error: &Unreached) -> Found {
         Unreached::Silent => Found::Dropped,
         Unreached::NoRoute { by } => Found::NoRoute { by: *by },
         Unreached::Prohibited { by } => Found::Prohibited { by: *by },
-        Unreached::Here(source) => Found::Untried { why: chain(source) },
+        Unreached::Here(source) => Found::Untried {
+            reason: chain(source),
+        },
     }
 }
 
@@ -163,7 +161,7 @@ pub(super) fn unsecured(error: &Unsecured) -> Found {
         Unsecured::Alert { alert } => Found::Alert { alert },
         Unsecured::NotTls => Found::NotTls,
         Unsecured::WrongName { presented } => Found::WrongName { presented },
-        Unsecured::Untrusted { why } => Found::Untrusted { why },
+        Unsecured::Untrusted { why } => Found::Untrusted { reason: why },
         Unsecured::Closed => Found::Closed,
         Unsecured::Silent => Found::Mute,
     }

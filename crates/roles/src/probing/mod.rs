@@ -128,6 +128,6 @@ impl Prober {
 
 fn over() -> Found {
     Found::Untried {
-        why: "the time for all tries was over".to_owned(),
+        reason: "the time for all tries was over".to_owned(),
     }
 }

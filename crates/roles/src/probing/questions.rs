@@ -139,7 +139,7 @@ where
         .header(HOST, host)
         .body(Empty::<Bytes>::new());
     let request = request.map_err(|error| Found::Untried {
-        why: error.to_string(),
+        reason: error.to_string(),
     })?;
     let response = sender.send_request(request).await.map_err(|e| unread(&e))?;
     let status = response.status().as_u16();
@@ -179,7 +179,7 @@ fn question(of: &str, number: u64) -> Result<client::Question, Found> {
     first.copy_from_slice(&number.to_be_bytes());
     let question = client::Question::new(of, Kind::A, &mut Random::new(seed));
     question.map_err(|error| Found::Untried {
-        why: error.to_string(),
+        reason: error.to_string(),
     })
 }
 

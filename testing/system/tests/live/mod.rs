@@ -17,5 +17,6 @@ mod status;
 mod steady;
 mod trust;
 mod users;
+mod verify;
 mod vip;
 mod websites;

@@ -43,13 +43,13 @@ pub enum Found {
     /// Its certificate is not to be believed.
     Untrusted {
         /// Why.
-        why: String,
+        reason: String,
     },
     /// It ended the connection without a word.
     Closed,
     /// It took the connection and is silent.
     Mute,
-    /// It answered, and did not ask for a certificate where it has to.
+    /// It proves its name, and does not ask for a certificate where it has to.
     NoCertificateAsked,
     /// It answered, and lets in whoever has no certificate.
     StrangerLetIn,
@@ -71,7 +71,7 @@ pub enum Found {
     /// It could not be tried from here.
     Untried {
         /// Why.
-        why: String,
+        reason: String,
     },
 }
 

@@ -389,3 +389,40 @@ fn every_other_port_is_stopped_somewhere() {
     let sources = 2;
     assert_eq!(list.len(), addresses.len() * (ports.len() + 3) * sources);
 }
+
+#[test]
+fn whatever_is_found_is_read_as_it_was_written() {
+    let text = || "said".to_owned();
+    let by = Some("10.0.0.1".parse().unwrap());
+    let all = [
+        Found::Answered,
+        Found::Connected,
+        Found::Dropped,
+        Found::Refused,
+        Found::NoRoute { by },
+        Found::Prohibited { by: None },
+        Found::NotTls,
+        Found::Alert { alert: text() },
+        Found::WrongName {
+            presented: vec![text()],
+        },
+        Found::Untrusted { reason: text() },
+        Found::Closed,
+        Found::Mute,
+        Found::NoCertificateAsked,
+        Found::StrangerLetIn,
+        Found::WrongRole { said: text() },
+        Found::NotLetIn { said: text() },
+        Found::Unhealthy { said: text() },
+        Found::Untried { reason: text() },
+    ];
+    let tries = from(EDGE, Extent::Nothing);
+    let mut next = all.iter().cycle().cloned();
+    let found: Vec<Found> = tries.list.iter().map(|_| next.next().unwrap()).collect();
+    assert!(found.len() >= all.len());
+    for lang in [Lang::En, Lang::Ko] {
+        let report = Report::new(&reference(), lang, &tries, &found);
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+}

@@ -170,10 +170,10 @@ impl Words {
                     &names.join(", "),
                 )
             }
-            Found::Untrusted { why } => with(
+            Found::Untrusted { reason } => with(
                 "its certificate is not to be believed",
                 "신뢰할 수 없는 인증서",
-                why,
+                reason,
             ),
             Found::Closed => self
                 .say(
@@ -205,7 +205,7 @@ impl Words {
             Found::Unhealthy { said } => {
                 with("answered but not well", "응답하지만 정상이 아님", said)
             }
-            Found::Untried { why } => with("could not be tried", "시도할 수 없음", why),
+            Found::Untried { reason } => with("could not be tried", "시도할 수 없음", reason),
         }
     }
 
