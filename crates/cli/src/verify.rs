@@ -71,7 +71,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     within: u64,
     /// Tries under way at a time.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=400))]
     at_once: u16,
     /// Join what earlier runs wrote with --json; tries nothing.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["topology", "from", "strangers"])]

@@ -64,7 +64,7 @@ pub struct Tried {
 
 impl Verified {
     /// Returns the tries that went wrong.
-    pub fn wrong(&self) -> impl Iterator<Item = &Tried> {
+    pub fn wrong(&self) -> impl Iterator<Item = &Tried> + Clone {
         self.tries
             .iter()
             .filter(|one| !["pass", "no_listener_yet"].contains(&one.verdict.as_str()))

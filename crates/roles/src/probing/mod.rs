@@ -37,7 +37,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             patience: Duration::from_secs(3),
-            at_once: 64,
+            at_once: 128,
             whole: Duration::from_secs(600),
         }
     }

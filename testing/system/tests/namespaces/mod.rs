@@ -2,5 +2,6 @@
 
 mod flows;
 mod paths;
+mod reasons;
 mod site;
 mod sweep;
