@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::ValueEnum;
+use firewall::Family;
 use firewall::plan::Plan;
 use firewall::render;
 
@@ -22,7 +23,7 @@ pub(crate) struct Render {
     topology: PathBuf,
     #[command(flatten)]
     place: Where,
-    /// For which filter: nft (text) or nft-json.
+    /// For which filter: nft (text), nft-json, iptables or ip6tables.
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
 }
@@ -34,6 +35,10 @@ enum Format {
     Nft,
     /// The commands that `nft -j -f` loads.
     NftJson,
+    /// The table filter of IPv4, for `iptables-restore`.
+    Iptables,
+    /// The table filter of IPv6, for `ip6tables-restore`.
+    Ip6tables,
 }
 
 impl Render {
@@ -49,6 +54,12 @@ impl Render {
         let rules = super::rules(&plan, &place)?;
         match self.format {
             Format::Nft => output.bytes(render::nft::text(rules).as_bytes())?,
+            Format::Iptables => {
+                output.bytes(render::iptables::text(rules, Family::V4).as_bytes())?
+            }
+            Format::Ip6tables => {
+                output.bytes(render::iptables::text(rules, Family::V6).as_bytes())?
+            }
             Format::NftJson => output.json(&render::nft::json(rules))?,
         }
         Ok(Outcome::Done)

@@ -1,5 +1,6 @@
 //! Rendered rules in real kernels: they load, they mean what they say, and they leave others alone.
 
+mod iptables;
 mod nft;
 mod rates;
 

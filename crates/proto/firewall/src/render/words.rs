@@ -1,11 +1,14 @@
 //! What rules say of themselves, whichever filter they are for.
 
-use topology::flows::TABLE;
+use topology::flows::{Carrier, TABLE};
 
-use crate::plan::Admit;
+use crate::plan::{Admit, Rate};
 
 /// nftables keeps 127 bytes of a comment, the others more.
 const COMMENT_MAX: usize = 120;
+
+/// How many sources a filter remembers the rates of.
+pub(super) const SOURCES_MAX: u32 = 65_535;
 
 /// Returns the comment of a rule: its row, what that is for, and the rows that it serves as well.
 pub(super) fn comment(admit: &Admit) -> String {
@@ -23,4 +26,17 @@ pub(super) fn comment(admit: &Admit) -> String {
 pub(super) fn purpose(admit: &Admit) -> &'static str {
     let flow = TABLE.iter().find(|flow| flow.id == admit.flow);
     flow.map_or("", |flow| flow.purpose.en)
+}
+
+/// Returns the word of a carrier.
+pub(super) const fn carrier(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::Tcp => "tcp",
+        Carrier::Udp => "udp",
+    }
+}
+
+/// Returns after how many seconds of silence a source is as good as new, and need not be remembered.
+pub(super) fn seconds(rate: Rate) -> u32 {
+    rate.burst.div_ceil(rate.per_second.max(1)).max(1)
 }

@@ -84,7 +84,7 @@ fn sources(rules: &Rules) -> Vec<Set> {
                 name: sources_name(admit),
                 family: admit.family,
                 content: Content::Sources {
-                    seconds: rate.burst.div_ceil(rate.per_second.max(1)).max(1),
+                    seconds: words::seconds(rate),
                 },
             })
         })
@@ -95,7 +95,7 @@ fn sources(rules: &Rules) -> Vec<Set> {
 }
 
 fn sources_name(admit: &Admit) -> String {
-    let carrier = model::carrier(admit.carrier);
+    let carrier = words::carrier(admit.carrier);
     format!(
         "flow_{}_{carrier}_rates_{}",
         admit.flow,

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::TABLE_NAME;
-use super::model::{
-    self, Addresses, Chain, Content, Part, Rule, SOURCES_MAX, Set, Table, V6_SOURCE,
-};
+use super::model::{self, Addresses, Chain, Content, Part, Rule, Set, Table, V6_SOURCE};
 use crate::plan::Direction;
+use crate::render::words;
 use crate::{AddressSet, Family};
 
 /// Returns the commands.
@@ -49,7 +48,7 @@ fn set(set: &Set) -> Value {
         }
         Content::Sources { seconds } => {
             // That rules fill it, nft sees from them; before 1.0.8 it does not know the word for it.
-            json!({ "flags": ["timeout"], "size": SOURCES_MAX, "timeout": seconds })
+            json!({ "flags": ["timeout"], "size": words::SOURCES_MAX, "timeout": seconds })
         }
     };
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
@@ -115,7 +114,7 @@ fn part(part: &Part) -> Value {
             let ports: Vec<Value> = ports.iter().map(|port| json!(port)).collect();
             matches(
                 "==",
-                &field(model::carrier(*carrier), "dport"),
+                &field(words::carrier(*carrier), "dport"),
                 &one_of(ports),
             )
         }

@@ -122,14 +122,6 @@ pub(super) const fn element(family: Family) -> &'static str {
     }
 }
 
-/// Returns the word of a carrier.
-pub(super) const fn carrier(carrier: Carrier) -> &'static str {
-    match carrier {
-        Carrier::Tcp => "tcp",
-        Carrier::Udp => "udp",
-    }
-}
-
 /// Returns the hook of a direction, which is the name of its chain as well.
 pub(super) const fn hook(direction: Direction) -> &'static str {
     match direction {
@@ -138,9 +130,6 @@ pub(super) const fn hook(direction: Direction) -> &'static str {
         Direction::Through => "forward",
     }
 }
-
-/// How many sources a set of rates remembers.
-pub(super) const SOURCES_MAX: u32 = 65_535;
 
 /// A provider gives one customer at least a /64, whose addresses are one source.
 pub(super) const V6_SOURCE: &str = "ffff:ffff:ffff:ffff::";

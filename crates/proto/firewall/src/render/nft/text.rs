@@ -1,11 +1,10 @@
 //! The table as `nft -f` reads it.
 
 use super::TABLE_NAME;
-use super::model::{
-    self, Addresses, Chain, Content, Part, Rule, SOURCES_MAX, Set, Table, V6_SOURCE,
-};
+use super::model::{self, Addresses, Chain, Content, Part, Rule, Set, Table, V6_SOURCE};
 use crate::Family;
 use crate::plan::{Direction, Place};
+use crate::render::words;
 
 /// Returns the file.
 pub(super) fn file(place: &Place, table: &Table) -> String {
@@ -44,7 +43,7 @@ fn set(set: &Set) -> Vec<String> {
             ));
         }
         Content::Sources { seconds } => {
-            lines.push(format!("\t\tsize {SOURCES_MAX}"));
+            lines.push(format!("\t\tsize {}", words::SOURCES_MAX));
             lines.push("\t\tflags dynamic,timeout".to_owned());
             lines.push(format!("\t\ttimeout {seconds}s"));
         }
@@ -91,7 +90,7 @@ fn part(part: &Part) -> String {
         }
         Part::Ports(carrier, ports) => {
             let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-            format!("{} dport {}", model::carrier(*carrier), braces(&ports))
+            format!("{} dport {}", words::carrier(*carrier), braces(&ports))
         }
         Part::Over { set, family, rate } => {
             let source = match family {
