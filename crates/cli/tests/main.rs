@@ -6,6 +6,7 @@ mod check;
 mod ports;
 mod state;
 mod user;
+mod verify;
 
 use std::process::Command;
 

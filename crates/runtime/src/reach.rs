@@ -230,3 +230,78 @@ fn judge(error: &io::Error, told: Option<Told>) -> Unreached {
         Unreached::Here(io::Error::new(error.kind(), error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[tokio::test]
+    async fn a_port_where_nobody_listens_refuses_over_both() {
+        let socket = UdpSocket::bind((HERE, 0)).await.unwrap();
+        let free = socket.local_addr().unwrap();
+        drop(socket);
+        let refused = connect(free, Some(HERE), PATIENCE).await;
+        assert!(matches!(refused, Err(Unreached::Refused)), "{refused:?}");
+        let refused = exchange(free, Some(HERE), b"?", PATIENCE, |_| Some(())).await;
+        assert!(matches!(refused, Err(Unreached::Refused)), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_not_ours_is_no_fault_of_the_network() {
+        let listener = tokio::net::TcpListener::bind((HERE, 0)).await.unwrap();
+        let there = listener.local_addr().unwrap();
+        // An address for documentation (RFC 5737).
+        let foreign = Some("192.0.2.1".parse().unwrap());
+        let failed = connect(there, foreign, PATIENCE).await;
+        assert!(matches!(failed, Err(Unreached::Here(_))), "{failed:?}");
+        connect(there, Some(HERE), PATIENCE).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn only_what_is_taken_for_an_answer_ends_the_wait() {
+        let server = UdpSocket::bind((HERE, 0)).await.unwrap();
+        let there = server.local_addr().unwrap();
+        let serve = async {
+            let mut question = [0; 16];
+            let (_, from) = server.recv_from(&mut question).await.unwrap();
+            for answer in ["other", "ours"] {
+                server.send_to(answer.as_bytes(), from).await.unwrap();
+            }
+        };
+        let read = |bytes: &[u8]| (bytes == b"ours").then_some(bytes.len());
+        let asked = exchange(there, None, b"?", PATIENCE, read);
+        let (found, ()) = tokio::join!(asked, serve);
+        assert_eq!(found.unwrap(), 4);
+        let unread = exchange(there, None, b"?", Duration::from_millis(20), |_| None::<()>).await;
+        assert!(matches!(unread, Err(Unreached::Silent)), "{unread:?}");
+    }
+
+    #[test]
+    fn what_icmp_says_is_more_than_the_error_number() {
+        let unreachable = || io::Error::from(io::ErrorKind::HostUnreachable);
+        let told = |origin, kind, code| Told {
+            origin,
+            kind,
+            code,
+            by: Some(HERE),
+        };
+        let means = |told| judge(&unreachable(), told);
+        assert!(matches!(means(None), Unreached::NoRoute { by: None }));
+        for (origin, kind, code) in [(FROM_ICMP, UNREACHABLE, 13), (FROM_ICMP6, UNREACHABLE6, 1)] {
+            let found = means(Some(told(origin, kind, code)));
+            assert!(
+                matches!(found, Unreached::Prohibited { by: Some(HERE) }),
+                "{found:?}"
+            );
+        }
+        let found = means(Some(told(FROM_ICMP, UNREACHABLE, 1)));
+        assert!(matches!(found, Unreached::NoRoute { by: Some(HERE) }));
+        let found = means(Some(told(FROM_ICMP, UNREACHABLE, PORT)));
+        assert!(matches!(found, Unreached::Refused));
+    }
+}

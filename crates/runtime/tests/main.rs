@@ -16,6 +16,7 @@ mod dialling;
 mod disk;
 mod drain;
 mod echo;
+mod examine;
 mod http;
 mod http_client;
 mod identity;
