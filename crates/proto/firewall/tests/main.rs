@@ -3,5 +3,6 @@
 
 mod order;
 mod plan;
+mod terraform;
 mod topologies;
 mod wanted;

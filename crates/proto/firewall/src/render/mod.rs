@@ -5,4 +5,5 @@
 
 pub mod iptables;
 pub mod nft;
+pub mod terraform;
 mod words;
