@@ -5,7 +5,7 @@
 //! ```text
 //! strangers            perimeter machines                     all other machines
 //! --- street --- outer --- external | internal --- inner --- inside ---
-//!                                                            clients
+//! lists                                                      clients, admin, time
 //! ```
 //!
 //! A machine with an external address stands in the perimeter with one leg in `external` and one in `internal`, and
@@ -23,6 +23,22 @@ pub const INNER: &str = "inner";
 pub const STRANGERS: [&str; 2] = ["stranger1", "stranger2"];
 /// Machines of clients inside.
 pub const CLIENTS: [&str; 2] = ["client1", "client2"];
+/// Inside, whence machines are administered.
+pub const ADMIN: &str = "admin";
+/// Inside, where machines ask for the time.
+pub const TIME: &str = "time";
+/// Outside, where lists of revoked certificates are published.
+pub const LISTS: &str = "lists";
+/// Everybody who is no machine of a topology, and where they stand.
+pub const GUESTS: [(&str, Net); 7] = [
+    (STRANGERS[0], Net::Street),
+    (STRANGERS[1], Net::Street),
+    (LISTS, Net::Street),
+    (CLIENTS[0], Net::Inside),
+    (CLIENTS[1], Net::Inside),
+    (ADMIN, Net::Inside),
+    (TIME, Net::Inside),
+];
 
 /// A network of the bed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,14 +76,12 @@ pub struct Ground {
     pub networks: [Network; 4],
     /// The packet filters' addresses in them.
     pub routers: [IpAddr; 4],
-    /// Those of the strangers.
-    pub strangers: [IpAddr; 2],
-    /// Those of the clients.
-    pub clients: [IpAddr; 2],
+    /// Those of [`GUESTS`].
+    pub guests: [IpAddr; 7],
 }
 
 impl Ground {
-    /// Where the machines of the reference topology are at home.
+    /// Where the machines of the reference topology are at home, and whom it names beside them.
     pub const IPV4: Self = Self {
         networks: [
             v4([198, 51, 100, 0], 24),
@@ -81,13 +95,14 @@ impl Ground {
             v4([172, 16, 0, 1], 32).address,
             v4([10, 0, 0, 1], 32).address,
         ],
-        strangers: [
+        guests: [
             v4([198, 51, 100, 10], 32).address,
             v4([198, 51, 100, 20], 32).address,
-        ],
-        clients: [
+            v4([198, 51, 100, 80], 32).address,
             v4([10, 0, 1, 10], 32).address,
             v4([10, 0, 1, 20], 32).address,
+            v4([10, 0, 9, 10], 32).address,
+            v4([10, 0, 0, 123], 32).address,
         ],
     };
 
@@ -105,13 +120,14 @@ impl Ground {
             v6([0xfd00, 0xdb8, 0x16], 1, 128).address,
             v6([0xfd00, 0xdb8, 0x10], 1, 128).address,
         ],
-        strangers: [
+        guests: [
             v6([0x2001, 0xdb8, 0x51], 0x10, 128).address,
             v6([0x2001, 0xdb8, 0x51], 0x20, 128).address,
-        ],
-        clients: [
+            v6([0x2001, 0xdb8, 0x51], 0x80, 128).address,
             v6([0xfd00, 0xdb8, 0x10], 0x110, 128).address,
             v6([0xfd00, 0xdb8, 0x10], 0x120, 128).address,
+            v6([0xfd00, 0xdb8, 0x10], 0x910, 128).address,
+            v6([0xfd00, 0xdb8, 0x10], 0x123, 128).address,
         ],
     };
 
@@ -190,7 +206,7 @@ impl Place {
     }
 }
 
-/// Returns every place of a bed: the machines in the order of the file, packet filters, strangers and clients.
+/// Returns every place of a bed: the machines in the order of the file, packet filters, guests.
 pub(super) fn places(topology: &Topology, ground: &Ground) -> Vec<Place> {
     let leg = |net: Net, addresses: Vec<IpAddr>| Leg {
         net,
@@ -232,13 +248,9 @@ pub(super) fn places(topology: &Topology, ground: &Ground) -> Vec<Place> {
         filter(OUTER, [Net::Street, Net::External]),
         filter(INNER, [Net::Internal, Net::Inside]),
     ];
-    let strangers = STRANGERS.into_iter().zip(ground.strangers);
-    let clients = CLIENTS.into_iter().zip(ground.clients);
-    machines
-        .chain(filters)
-        .chain(strangers.map(|(name, at)| single(name, Net::Street, at)))
-        .chain(clients.map(|(name, at)| single(name, Net::Inside, at)))
-        .collect()
+    let guests = GUESTS.into_iter().zip(ground.guests);
+    let guests = guests.map(|((name, net), address)| single(name, net, address));
+    machines.chain(filters).chain(guests).collect()
 }
 
 /// Returns a machine's addresses on its inner side, VIPs behind its own, and on its outer side.

@@ -1,8 +1,8 @@
 //! A whole topology on kernels of its own: a network namespace for each machine, with its real addresses and ports.
 //!
 //! Each machine of the file is a namespace in which the real binary runs as that machine; bridges are its networks, two
-//! more namespaces route between them where a packet filter belongs ([`layout`]), and some stand for clients inside and
-//! strangers outside. The bridges are in a namespace too, so the host's own network is not touched at all, and all of
+//! more namespaces route between them where a packet filter belongs ([`layout`]), and some stand for guests: clients and
+//! administrators inside, strangers outside. The bridges are in a namespace too, so the host's own network is not touched at all, and all of
 //! it is gone with the processes and descriptors that hold it ([`namespace`]).
 //!
 //! ```no_run
@@ -11,8 +11,9 @@
 //! bed.at(CLIENTS[0]).enter(|| { /* connects, starts phones: as a client inside */ });
 //! ```
 //!
-//! Needs root and iproute2. Bounds: as many namespaces as the topology has machines, and seven.
+//! Needs root and iproute2. Bounds: as many namespaces as the topology has machines, and ten.
 
+mod beside;
 mod filters;
 mod knock;
 mod layout;
@@ -29,8 +30,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use topology::Topology;
 
+pub use beside::Beside;
 pub use filters::Filters;
-pub use layout::{CLIENTS, Ground, INNER, Net, OUTER, STRANGERS};
+pub use layout::{ADMIN, CLIENTS, GUESTS, Ground, INNER, LISTS, Net, OUTER, STRANGERS, TIME};
 pub use namespace::Namespace;
 pub use rules::Rule;
 pub use running::Running;

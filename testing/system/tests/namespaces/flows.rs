@@ -2,7 +2,7 @@
 //! that the product does of itself is refused.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use system::agent::{Agent, Call, Link};
 use system::bed::{Beginning, CLIENTS, Rule, STRANGERS};
@@ -139,16 +139,14 @@ fn manner_of(site: &Site, machine: &str) -> Manner {
 /// Whoever would speak to a logging agent begins to.
 fn loggers(site: &Site) {
     let director = site.bed.topology().machine(DIR01).unwrap().address;
-    let begin = |source: IpAddr| {
-        NOBODY_LISTENS.map(|(_, port)| Beginning {
-            source,
-            destination: director,
-            carrier: Carrier::Tcp,
-            port,
-        })
+    let begin = |(_, port)| Beginning {
+        source: site.bed.addresses(CLIENTS[0])[0],
+        destination: director,
+        carrier: Carrier::Tcp,
+        port,
     };
-    let client = begin(site.bed.ground().clients[0]);
-    site.bed.at(CLIENTS[0]).knock(&client).unwrap();
+    let knocks = NOBODY_LISTENS.map(begin);
+    site.bed.at(CLIENTS[0]).knock(&knocks).unwrap();
 }
 
 type Counted = Vec<(String, Rule)>;

@@ -17,16 +17,14 @@ pub(super) const ROOT: &str =
 fn phones_outside_and_inside_sign_in_call_and_write() {
     let test = "namespaces::phones_outside_and_inside_sign_in_call_and_write";
     with(test, &["baresip", "linphonec"], |site| {
-        let ground = *site.bed.ground();
-        let (mut alice, alice_uri) =
-            site.phone(0, STRANGERS[0], ground.strangers[0], Linphone::start);
-        let (mut bob, bob_uri) = site.phone(1, CLIENTS[0], ground.clients[0], Baresip::start);
+        let (mut alice, alice_uri) = site.phone(0, STRANGERS[0], Linphone::start);
+        let (mut bob, bob_uri) = site.phone(1, CLIENTS[0], Baresip::start);
         talk(&mut alice, &mut bob, &bob_uri, true);
         talk(&mut bob, &mut alice, &alice_uri, false);
         message(&mut alice, &mut bob, &bob_uri, "from outside");
         message(&mut bob, &mut alice, &alice_uri, "from inside");
         // At home in the other pool.
-        let (mut carol, carol_uri) = site.phone(2, CLIENTS[1], ground.clients[1], Linphone::start);
+        let (mut carol, carol_uri) = site.phone(2, CLIENTS[1], Linphone::start);
         talk(&mut alice, &mut carol, &carol_uri, true);
         talk(&mut carol, &mut bob, &bob_uri, true);
         message(&mut carol, &mut alice, &alice_uri, "from the other pool");

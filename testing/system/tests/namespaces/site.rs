@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use system::bed::{Bed, Filters, Ground, Running};
+use system::bed::{Bed, Beside, Filters, Ground, Running};
 use system::deployment::Entrance;
 use system::names::Resolver;
 use system::needs::{Need, are_met};
@@ -25,6 +25,7 @@ static SHARED: Mutex<Weak<Mutex<Site>>> = Mutex::new(Weak::new());
 pub(crate) struct Site {
     // What runs ends before its network does.
     pub(crate) running: Running,
+    _beside: Beside,
     pub(crate) bed: Bed,
     pub(crate) filters: Filters,
 }
@@ -36,9 +37,11 @@ impl Site {
         let filters = Filters::rendered(&bed).unwrap();
         // From the first packet on, nothing passes but what the plan admits.
         filters.load(&bed).unwrap();
+        let beside = Beside::start(&bed).unwrap();
         let running = Running::start(&bed).unwrap();
         Self {
             running,
+            _beside: beside,
             bed,
             filters,
         }
@@ -75,10 +78,9 @@ impl Site {
         &self,
         user: usize,
         place: &str,
-        at: IpAddr,
         start: impl FnOnce(&Setup<'_>) -> Result<P, PhoneError> + Send,
     ) -> (P, String) {
-        let IpAddr::V4(at) = at else {
+        let &[IpAddr::V4(at)] = self.bed.addresses(place) else {
             panic!("this bed has IPv4 addresses");
         };
         let account = self.running.account(user, &Entrance::default());

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use firewall::plan::{Attempt, Judgement, Plan};
-use system::bed::{Beginning, CLIENTS, Net, STRANGERS};
+use system::bed::{Beginning, GUESTS, Net};
 use system::wait;
 use topology::Port;
 use topology::flows::Carrier;
@@ -75,7 +75,7 @@ pub(super) fn sweep(site: &Site) {
     let plan = Plan::of(site.bed.topology());
     watch(site);
     let mut expected = BTreeSet::new();
-    for place in site.bed.machines().chain(CLIENTS).chain(STRANGERS) {
+    for place in everybody(site) {
         let sources = site.bed.addresses(place);
         knock(site, place, sources);
         expected.extend(self::expected(site, &plan, place, sources));
@@ -84,11 +84,17 @@ pub(super) fn sweep(site: &Site) {
     let missing: Vec<_> = expected.difference(&seen).collect();
     assert!(missing.is_empty(), "the plan admits this: {missing:#?}");
     // What machines say of themselves meanwhile is in the plan too.
-    let beyond: Vec<_> = seen.iter().filter(|it| !is_admitted(&plan, it)).collect();
+    let is_stopped = |it: &&Beginning| matches!(judge(&plan, it), Judgement::Stopped { .. });
+    let beyond: Vec<_> = seen.iter().filter(is_stopped).collect();
     assert!(
         beyond.is_empty(),
         "the plan does not admit this: {beyond:#?}"
     );
+}
+
+fn everybody(site: &Site) -> impl Iterator<Item = &str> {
+    let guests = GUESTS.iter().map(|(name, _)| *name);
+    site.bed.machines().chain(guests)
 }
 
 /// Everything that one place may try from these addresses.
@@ -96,7 +102,7 @@ fn tries(site: &Site, place: &str, sources: &[IpAddr]) -> Vec<Beginning> {
     let numbers = site.bed.topology().ports();
     let ours = Port::ALL.into_iter().map(|port| numbers.number(port));
     let ports: BTreeSet<u16> = ours.chain(OTHERS).collect();
-    let others = site.bed.machines().filter(|name| *name != place);
+    let others = everybody(site).filter(|name| *name != place);
     let destinations: Vec<IpAddr> = others
         .flat_map(|name| site.bed.addresses(name).iter().copied())
         .collect();
@@ -122,8 +128,8 @@ fn knock(site: &Site, place: &str, sources: &[IpAddr]) {
 }
 
 fn watch(site: &Site) {
-    for machine in site.bed.machines() {
-        site.bed.at(machine).watch().unwrap();
+    for place in everybody(site) {
+        site.bed.at(place).watch().unwrap();
     }
 }
 
@@ -133,20 +139,23 @@ fn expected(site: &Site, plan: &Plan, place: &str, sources: &[IpAddr]) -> BTreeS
 }
 
 fn is_admitted(plan: &Plan, it: &Beginning) -> bool {
-    let attempt = Attempt {
+    matches!(judge(plan, it), Judgement::Admitted { .. })
+}
+
+fn judge(plan: &Plan, it: &Beginning) -> Judgement {
+    plan.judge(&Attempt {
         source: it.source,
         destination: it.destination,
         carrier: it.carrier,
         port: it.port,
-    };
-    matches!(plan.judge(&attempt), Judgement::Admitted { .. })
+    })
 }
 
 /// Waits until machines have seen all of these, and returns everything that they saw.
 fn wait_for(site: &Site, expected: &BTreeSet<Beginning>) -> BTreeSet<Beginning> {
     let mut seen = BTreeSet::new();
     wait::until(SOON, || {
-        let all = site.bed.machines();
+        let all = everybody(site);
         seen = all.flat_map(|it| site.bed.at(it).seen().unwrap()).collect();
         expected.is_subset(&seen).then_some(())
     });
