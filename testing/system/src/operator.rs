@@ -111,6 +111,8 @@ pub struct Member {
     pub standing: String,
     /// What went wrong with the last question.
     pub fault: Option<String>,
+    /// Questions that were answered or given up.
+    pub questions: u64,
 }
 
 /// One listening address.

@@ -57,21 +57,22 @@ impl Filters {
         rules.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Loads the rules of every place, each as a whole.
+    /// Leaves every place with its rules and nothing else.
     ///
     /// # Errors
     /// Fails when the kernel does not take them.
     pub fn load(&self, bed: &Bed) -> Result<(), FilterError> {
-        self.0.keys().try_for_each(|place| self.load_at(bed, place))
+        let mut places = bed.places.keys();
+        places.try_for_each(|place| self.load_at(bed, place))
     }
 
-    /// Loads the rules of one place, if it has some.
+    /// Leaves one place with its rules and nothing else, from one packet to the next.
     ///
     /// # Errors
     /// Fails when the kernel does not take them.
     pub fn load_at(&self, bed: &Bed, place: &str) -> Result<(), FilterError> {
         let rules = self.0.get(place).map_or("", String::as_str);
-        let loaded = bed.at(place).load(rules);
+        let loaded = bed.at(place).load(&format!("flush ruleset\n{rules}"));
         loaded.map_err(|source| FilterError::Load {
             place: place.to_owned(),
             source,

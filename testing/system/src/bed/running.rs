@@ -14,7 +14,7 @@ use super::Bed;
 use crate::agent::Doors;
 use crate::deployment::{Deployment, DeploymentError, Entrance, User};
 use crate::names::Names;
-use crate::operator::{Machine, Operator, OperatorError};
+use crate::operator::{Machine, Member, Operator, OperatorError};
 use crate::phones::Account;
 use crate::tls::{Manner, WireError};
 use crate::wait;
@@ -98,15 +98,36 @@ impl Running {
         self.settle()
     }
 
-    /// Waits until every machine knows the users and finds all that it asks after in good health.
+    /// Waits until every machine knows the users and has found all that it asks after in good health.
     ///
     /// # Errors
     /// Says what is missing when the time is over.
     pub fn settle(&self) -> Result<(), RunningError> {
+        self.await_health(&BTreeMap::new())
+    }
+
+    /// The same by questions that are put from now on, since answers to earlier ones may still be under way.
+    ///
+    /// # Errors
+    /// Says what is missing when the time is over.
+    pub fn settle_anew(&self) -> Result<(), RunningError> {
+        let mut asked = BTreeMap::new();
+        for machine in self.operator.status()? {
+            for member in machine.status.iter().flat_map(|status| &status.health) {
+                // One question may be under way.
+                let at_least = member.questions + 2;
+                asked.insert((machine.machine.clone(), member.member.clone()), at_least);
+            }
+        }
+        self.await_health(&asked)
+    }
+
+    /// Waits for so many questions at least, or one.
+    fn await_health(&self, asked: &BTreeMap<(String, String), u64>) -> Result<(), RunningError> {
         let mut missing = String::new();
         let all_well = wait::until(SOON, || {
             missing = match self.operator.status() {
-                Ok(all) => self.missing(&all),
+                Ok(all) => self.missing(&all, asked),
                 Err(error) => error.to_string(),
             };
             missing.is_empty().then_some(())
@@ -114,7 +135,7 @@ impl Running {
         all_well.ok_or(RunningError::Apart { missing })
     }
 
-    fn missing(&self, machines: &[Machine]) -> String {
+    fn missing(&self, machines: &[Machine], asked: &BTreeMap<(String, String), u64>) -> String {
         let faults = machines.iter().filter_map(|machine| {
             let Some(status) = &machine.status else {
                 return Some(format!("{} does not answer", machine.machine));
@@ -123,11 +144,15 @@ impl Running {
             if users.is_some_and(|users| users != self.users.len()) {
                 return Some(format!("{} knows {users:?} users", machine.machine));
             }
-            let down = status.health.iter().find(|one| one.standing != "up")?;
-            let (name, why) = (&machine.machine, &down.fault);
+            let is_unwell = |one: &&Member| {
+                let who = (machine.machine.clone(), one.member.clone());
+                let questions = asked.get(&who).copied().unwrap_or(1);
+                one.questions < questions || one.standing != "up" || one.fault.is_some()
+            };
+            let unwell = status.health.iter().find(is_unwell)?;
             Some(format!(
-                "{name} finds {} {}: {why:?}",
-                down.member, down.standing
+                "{} of {}: {unwell:?}",
+                unwell.member, machine.machine
             ))
         });
         faults.collect::<Vec<_>>().join("; ")

@@ -3,5 +3,7 @@
 mod flows;
 mod paths;
 mod reasons;
+mod removal;
 mod site;
 mod sweep;
+mod verify;

@@ -1,6 +1,5 @@
 //! One flow, stopped on its way in every manner that a network knows: `verify` says which, and who said so.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use system::bed::INNER;
@@ -38,15 +37,6 @@ fn verify(site: &Site) -> Verified {
     site.bed.at(EDGE01).enter(tried).1
 }
 
-/// The faults apart from those of servers beside the deployment, which the bed does not have.
-fn faults(all: &Verified) -> BTreeSet<(&str, &str, u16, &str)> {
-    let beside = |name: &str| name.parse::<IpAddr>().is_ok();
-    all.faults()
-        .into_iter()
-        .filter(|(_, to, ..)| !beside(to))
-        .collect()
-}
-
 #[test]
 fn each_way_of_being_stopped_has_its_own_reason() {
     with(
@@ -58,7 +48,7 @@ fn each_way_of_being_stopped_has_its_own_reason() {
             let (edge, front_end) = (inside(EDGE01), inside(FE01));
             let router = Some(site.bed.ground().routers[2]);
             let before = verify(site);
-            assert!(faults(&before).is_empty(), "{:#?}", before.faults());
+            assert!(before.faults().is_empty(), "{:#?}", before.faults());
             let prohibit = "reject with icmpx admin-prohibited";
             let cases = [
                 case(FE01, "input", "drop", "dropped", None),
@@ -109,7 +99,7 @@ fn each_way_of_being_stopped_has_its_own_reason() {
                         .clone()
                         .all(|one| one.found == "no_route" && one.by.is_none())
             );
-            assert!(faults(&all).iter().all(|(_, to, ..)| *to == FE01));
+            assert!(all.faults().iter().all(|(_, to, ..)| *to == FE01));
         },
     );
 }
@@ -131,7 +121,7 @@ const fn case(
 }
 
 fn expect(all: &Verified, found: &str, by: Option<IpAddr>, what: &str) {
-    assert_eq!(faults(all), [(EDGE01, FE01, SIP, found)].into(), "{what}");
+    assert_eq!(all.faults(), [(EDGE01, FE01, SIP, found)].into(), "{what}");
     let one = all.wrong().find(|one| one.to == FE01).unwrap();
     assert_eq!(
         (one.flows.as_slice(), one.by),
