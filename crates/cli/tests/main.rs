@@ -3,6 +3,7 @@
 
 mod certs;
 mod check;
+mod firewall;
 mod ports;
 mod state;
 mod user;

@@ -46,6 +46,116 @@ fn korean_and_english_rows_match_one_for_one() {
     }
 }
 
+/// The same nine rows in English.
+const SEED_EN: [[&str; 3]; 9] = [
+    [
+        "HTTP/TCP/8080",
+        "Reverse proxy, internal interface",
+        "Director HLB VIP",
+    ],
+    [
+        "HTTPS/TCP/4443",
+        "Reverse proxy, internal interface",
+        "Director HLB VIP",
+    ],
+    [
+        "HTTPS/TCP/444",
+        "Director",
+        "Front End pool or Front End Server",
+    ],
+    ["HTTP/TCP/80", "Internal clients", "Director HLB VIP"],
+    ["HTTPS/TCP/443", "Internal clients", "Director HLB VIP"],
+    [
+        "SIP/MTLS/TCP/5061",
+        "Edge Server, internal interface",
+        "Director",
+    ],
+    ["MTLS/TCP/50001", "Any", "Director"],
+    ["MTLS/TCP/50002", "Any", "Director"],
+    ["MTLS/TCP/50003", "Any", "Director"],
+];
+
+/// The cells of each line of a form: what stands in them before the hosts.
+fn cells(form: &str, lang: &str) -> Vec<[String; 3]> {
+    let page = vestibule(&["ports", "reference.toml", "--format", form, "--lang", lang]).out;
+    let cell = |text: &str| {
+        let end = text.find('<').unwrap_or(text.len());
+        text[..end].trim().to_owned()
+    };
+    let row = |line: &str, mark: &str| {
+        let all: Vec<String> = line.split(mark).skip(2).take(3).map(cell).collect();
+        all.try_into().unwrap()
+    };
+    match form {
+        "markdown" => page.lines().skip(2).map(|line| row(line, "|")).collect(),
+        "html" => {
+            let plain = page
+                .replace(" class=\"id\"", "")
+                .replace(" class=\"service\"", "");
+            let lines = plain
+                .lines()
+                .filter(|line| line.starts_with("<tr") && line.contains("<td>"));
+            lines.map(|line| row(line, "<td>")).collect()
+        }
+        "csv" => rows(&["--lang", lang])
+            .into_iter()
+            .map(|row| [row[1].clone(), row[2].clone(), row[4].clone()])
+            .collect(),
+        other => panic!("{other} is no form"),
+    }
+}
+
+#[test]
+fn the_nine_rows_of_the_port_table_come_first_in_every_form_and_language() {
+    for (lang, seed) in [("en", SEED_EN), ("ko", SEED)] {
+        for form in ["markdown", "csv", "html"] {
+            let cells = cells(form, lang);
+            assert_eq!(cells.len(), rows(&[]).len(), "{form} {lang}");
+            for (found, wanted) in cells.iter().zip(seed) {
+                assert_eq!(found, &wanted, "{form} {lang}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_is_one_file_in_its_language() {
+    for (lang, title) in [("en", "Port summary"), ("ko", "포트 요약")] {
+        let page = vestibule(&[
+            "ports",
+            "reference.toml",
+            "--format",
+            "html",
+            "--lang",
+            lang,
+        ])
+        .out;
+        assert!(page.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{lang}\">")));
+        assert!(page.contains(&format!("<title>{title}</title>")) && page.ends_with("</html>\n"));
+        for absent in ["<script", "http://", "https://", "src=", "href=", "@import"] {
+            assert!(!page.contains(absent), "{absent}");
+        }
+        let ids: Vec<&str> = page
+            .split("<tr id=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
+        let mut unique = ids.clone();
+        unique.dedup();
+        assert_eq!(ids, unique);
+        for tag in [
+            "table", "tr", "td", "th", "ul", "li", "details", "summary", "style",
+        ] {
+            let (opened, closed) = (
+                page.matches(&format!("<{tag}>")).count()
+                    + page.matches(&format!("<{tag} ")).count(),
+                page.matches(&format!("</{tag}>")).count(),
+            );
+            assert_eq!(opened, closed, "{tag}");
+        }
+    }
+}
+
 #[test]
 fn every_form_tells_every_line() {
     let lines = rows(&[]).len();

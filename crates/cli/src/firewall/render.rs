@@ -7,10 +7,11 @@ use clap::ValueEnum;
 use firewall::Family;
 use firewall::plan::{Place, Plan, Rules};
 use firewall::render;
+use topology::{Filter, Line, Topology};
 
 use super::Where;
 use crate::output::{Outcome, Output};
-use crate::topology_file;
+use crate::{ports, topology_file};
 
 /// Print the rules of a machine or a boundary for a packet filter.
 #[derive(clap::Args)]
@@ -23,8 +24,8 @@ pub(crate) struct Render {
     topology: PathBuf,
     #[command(flatten)]
     place: Where,
-    /// For which filter: nft (text), nft-json, iptables, ip6tables, or terraform (security groups of AWS; of all
-    /// machines unless one is named).
+    /// For which filter: nft (text), nft-json, iptables, ip6tables, terraform (security groups of AWS; of all
+    /// machines unless one is named); for people: markdown, csv or html, as `vestibule ports` prints.
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
 }
@@ -42,6 +43,12 @@ enum Format {
     Ip6tables,
     /// Security groups of AWS, as Terraform JSON.
     Terraform,
+    /// The port summary for documents.
+    Markdown,
+    /// The port summary for spreadsheets.
+    Csv,
+    /// The port summary for browsers and printers.
+    Html,
 }
 
 impl Render {
@@ -52,22 +59,64 @@ impl Render {
         };
         let place = self.place.place(&topology)?;
         let plan = Plan::of(&topology);
-        if self.format == Format::Terraform {
-            return groups(&plan, place.as_ref(), output);
-        }
-        let Some(place) = place else {
-            bail!("say which rules: --machine FQDN, or --boundary outside or inside");
+        let form = match self.format {
+            Format::Nft => Form::Rules(render::nft::text),
+            Format::NftJson => Form::Rules(|rules| format!("{:#}\n", render::nft::json(rules))),
+            Format::Iptables => Form::Rules(|rules| render::iptables::text(rules, Family::V4)),
+            Format::Ip6tables => Form::Rules(|rules| render::iptables::text(rules, Family::V6)),
+            Format::Terraform => return groups(&plan, place.as_ref(), output),
+            Format::Markdown => Form::Summary(ports::Format::Markdown),
+            Format::Csv => Form::Summary(ports::Format::Csv),
+            Format::Html => Form::Summary(ports::Format::Html),
         };
-        let rules = super::rules(&plan, &place)?;
-        let iptables = |family| render::iptables::text(rules, family);
-        match self.format {
-            Format::Nft => output.bytes(render::nft::text(rules).as_bytes())?,
-            Format::Iptables => output.bytes(iptables(Family::V4).as_bytes())?,
-            Format::Ip6tables => output.bytes(iptables(Family::V6).as_bytes())?,
-            Format::NftJson | Format::Terraform => output.json(&render::nft::json(rules))?,
+        match (form, place) {
+            (Form::Rules(write), Some(place)) => {
+                output.bytes(write(super::rules(&plan, &place)?).as_bytes())?;
+            }
+            (Form::Rules(_), None) => {
+                bail!("say which rules: --machine FQDN, or --boundary outside or inside")
+            }
+            (Form::Summary(format), place) => {
+                let lines = summary(&topology, &plan, place.as_ref(), output)?;
+                ports::print(&lines, format, output)?;
+            }
         }
         Ok(Outcome::Done)
     }
+}
+
+/// What a format is made from.
+enum Form {
+    /// The rules of one place.
+    Rules(fn(&Rules) -> String),
+    /// The flow table.
+    Summary(ports::Format),
+}
+
+/// Returns the lines of the port summary that a place has rules for.
+fn summary(
+    topology: &Topology,
+    plan: &Plan,
+    place: Option<&Place>,
+    output: &Output,
+) -> anyhow::Result<Vec<Line>> {
+    let machine = match place {
+        Some(Place::Machine(name)) => Some(name.as_str()),
+        Some(Place::Boundary(_)) | None => None,
+    };
+    let filter = Filter {
+        machine,
+        role: None,
+    };
+    let mut lines = topology.summary(output.lang().into(), filter);
+    if let Some(place @ Place::Boundary(_)) = place {
+        let chains = &super::rules(plan, place)?.chains;
+        let admits = || chains.iter().flat_map(|chain| &chain.admits);
+        lines.retain(|line| {
+            admits().any(|admit| admit.flow == line.id || admit.also.contains(&line.id))
+        });
+    }
+    Ok(lines)
 }
 
 /// Prints security groups, and tells of those that have more rules than AWS takes unless asked.
