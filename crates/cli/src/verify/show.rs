@@ -1,8 +1,12 @@
-//! What a report looks like on a terminal: the rows with their verdicts, what came through beyond them, the matrix.
+//! What a report looks like on a terminal: the rows with their verdicts, why some fail, what came through beyond
+//! them, the matrix.
 
-use firewall::matrix::{Cell, Report, Run, Words};
+use firewall::matrix::{Cell, Outcome, Report, Run, Words};
 
 use crate::output::{Output, Table};
+
+/// How many tries that went wrong are told; JSON has all of them.
+const TOLD: usize = 40;
 
 pub(super) fn print(report: &Report, output: &Output) -> anyhow::Result<()> {
     if output.is_json() {
@@ -10,6 +14,7 @@ pub(super) fn print(report: &Report, output: &Output) -> anyhow::Result<()> {
     }
     let words = Words::new(output.lang().into());
     output.table(&rows(report, words))?;
+    wrong(report, words, output)?;
     if !report.beyond.is_empty() {
         output.line(format_args!("\n{}:", words.beyond()))?;
         for why in &report.beyond {
@@ -22,20 +27,39 @@ pub(super) fn print(report: &Report, output: &Output) -> anyhow::Result<()> {
     for run in &report.runs {
         output.line(words.run(run))?;
     }
-    output.line(words.verdict(Some(report.verdict)))
+    output.line(words.whole(report))
+}
+
+/// Tells each wanted try that went wrong, once, with the rows that it stands for.
+fn wrong(report: &Report, words: Words, output: &Output) -> anyhow::Result<()> {
+    let wrong: Vec<&Outcome> = report
+        .tries
+        .iter()
+        .filter(|one| one.is_wrong() && one.wanted)
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    output.line(format_args!("\n{}:", words.because()))?;
+    for one in wrong.iter().take(TOLD) {
+        let flows: Vec<String> = one.flows.iter().map(ToString::to_string).collect();
+        output.line(format_args!("  {}: {}", flows.join(", "), one.sentence()))?;
+    }
+    if let Some(more) = wrong.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        output.line(format_args!("  ... +{more} (--json)"))?;
+    }
+    Ok(())
 }
 
 fn rows(report: &Report, words: Words) -> Table {
     let mut table = Table::new(words.head()).right(0);
     for row in &report.rows {
-        let mut verdict = vec![words.counted(row)];
-        verdict.extend(row.why.iter().cloned());
         table.row([
             row.flow.to_string(),
             row.service.clone(),
             row.source.clone(),
             row.destination.clone(),
-            verdict.join("\n"),
+            words.counted(row),
         ]);
     }
     table

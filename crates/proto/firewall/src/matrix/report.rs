@@ -300,8 +300,8 @@ impl Row {
 
 /// What went wrong, try by try; who waits for a listener is counted and not told.
 fn reasons<'a>(tries: impl Iterator<Item = &'a Outcome>) -> Vec<String> {
-    let is_wrong = |one: &&Outcome| matches!(one.verdict, Verdict::Fail | Verdict::Untried);
-    let mut told: Vec<String> = tries.filter(is_wrong).map(Outcome::sentence).collect();
+    let wrong = tries.filter(|one| one.is_wrong());
+    let mut told: Vec<String> = wrong.map(Outcome::sentence).collect();
     if told.len() > REASONS {
         let more = told.len() - REASONS;
         told.truncate(REASONS);
@@ -311,8 +311,15 @@ fn reasons<'a>(tries: impl Iterator<Item = &'a Outcome>) -> Vec<String> {
 }
 
 impl Outcome {
+    /// Tells whether it went wrong, or could not be made.
+    #[must_use]
+    pub const fn is_wrong(&self) -> bool {
+        matches!(self.verdict, Verdict::Fail | Verdict::Untried)
+    }
+
     /// Tells who tried whom and why it went wrong.
-    fn sentence(&self) -> String {
+    #[must_use]
+    pub fn sentence(&self) -> String {
         let socket = std::net::SocketAddr::new(self.address, self.port);
         let carrier = match self.carrier {
             Carrier::Tcp => "TCP",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use topology::flows::{Lang, Text};
 
 use super::found::{Found, Verdict};
-use super::report::{Row, Run};
+use super::report::{Report, Row, Run};
 
 /// How many names of a certificate are told.
 const NAMES: usize = 3;
@@ -72,6 +72,36 @@ impl Words {
         }
     }
 
+    /// Returns the head of the reasons.
+    #[must_use]
+    pub const fn because(self) -> &'static str {
+        self.say("Why rows fail", "실패한 행의 이유")
+    }
+
+    /// Sums a report up in one line.
+    #[must_use]
+    pub fn whole(self, report: &Report) -> String {
+        let right = self.say("✓ all is as it should be", "✓ 모두 정상");
+        match report.verdict {
+            Verdict::Pass => right.to_owned(),
+            Verdict::NoListenerYet => {
+                let waits = self.say(
+                    "where ○ stands nothing listens yet",
+                    "○ 표시에는 아직 수신기 없음",
+                );
+                format!("{right}; {waits}")
+            }
+            Verdict::Untried | Verdict::Fail => {
+                let wrong = report.tries.iter().filter(|one| one.is_wrong()).count();
+                let all = report.tries.len();
+                match self.lang {
+                    Lang::En => format!("✗ {wrong} of {all} tries are wrong"),
+                    Lang::Ko => format!("✗ 시도 {all}회 중 {wrong}회 잘못됨"),
+                }
+            }
+        }
+    }
+
     /// Returns the head of what came through although nobody wants it.
     #[must_use]
     pub const fn beyond(self) -> &'static str {
@@ -129,7 +159,7 @@ impl Words {
             }
             (Verdict::Fail, Some(place)) => {
                 let passed = self.say(
-                    "passes, and the plan stops it at",
+                    "it came through, and the plan stops it at",
                     "통과함, 계획상 차단 지점",
                 );
                 format!("{text}; {passed} {place}")

@@ -27,7 +27,7 @@ pub fn html(report: &Report, lang: Lang) -> String {
         "<!DOCTYPE html>\n<html lang=\"{tongue}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{}</p>\n",
-        escape(words.verdict(Some(report.verdict)))
+        escape(&words.whole(report))
     );
     matrix(&mut out, report, words);
     rows(&mut out, report, words);

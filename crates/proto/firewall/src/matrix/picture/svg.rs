@@ -71,13 +71,14 @@ fn draw(out: &mut String, cell: Option<&Cell>, x: usize, y: usize) {
     let (width, height) = CELL;
     let (ground, ink) = colours(cell.map(|cell| cell.verdict));
     let title = cell.map(|cell| format!("{} → {}: {}", cell.from, cell.to, cell.text()));
+    let title = title.map(|title| format!("<title>{}</title>", escape(&title)));
     let text = cell.map(Cell::text);
     line(
         out,
         format_args!(
-            "<g><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{ground}\" \
-         stroke=\"#909090\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"{ink}\">{}</text></g>",
-            escape(&title.unwrap_or_default()),
+            "<g>{}<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{ground}\" \
+             stroke=\"#909090\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"{ink}\">{}</text></g>",
+            title.unwrap_or_default(),
             x + width / 2,
             y + height / 2 + 5,
             escape(&text.unwrap_or_default())
