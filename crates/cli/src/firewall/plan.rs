@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use firewall::plan::{Admit, Direction, Rules};
+use firewall::plan::{Admit, Basic, Direction, Rules};
 use serde_json::json;
 use topology::flows::{Carrier, TABLE};
 
@@ -45,6 +45,11 @@ impl Plan {
             output.json(&json!({ "places": places, "nobody_administers": locked }))?;
         } else {
             output.table(&table(&places, output.lang().into()))?;
+            let names = Basic::ALL.map(|basic| format!("  {}: {}", basic.name(), basic.purpose()));
+            output.line(format!(
+                "\nBeside the flows, at every place:\n{}",
+                names.join("\n")
+            ))?;
             if topology.firewall().admin_networks.is_empty() {
                 output.line(LOCKED)?;
             }
@@ -76,12 +81,28 @@ fn table(places: &[&Rules], lang: topology::flows::Lang) -> Table {
                     words(&admit.sources).join("\n"),
                     words(&admit.destinations).join("\n"),
                     ports(admit),
-                    purpose.map_or("", |flow| flow.purpose.get(lang)).to_owned(),
+                    remarks(admit, purpose.map_or("", |flow| flow.purpose.get(lang))),
                 ]);
             }
         }
     }
     table
+}
+
+/// What a rule is for, how often one source may, and which rows it serves as well.
+fn remarks(admit: &Admit, purpose: &str) -> String {
+    let mut lines = vec![purpose.to_owned()];
+    if let Some(rate) = admit.rate {
+        lines.push(format!(
+            "each source {}/s, {} at once",
+            rate.per_second, rate.burst
+        ));
+    }
+    if !admit.also.is_empty() {
+        let also: Vec<String> = admit.also.iter().map(ToString::to_string).collect();
+        lines.push(format!("also for {}", also.join(", ")));
+    }
+    lines.join("\n")
 }
 
 const fn direction(direction: Direction) -> &'static str {

@@ -53,6 +53,20 @@ impl Basic {
         }
     }
 
+    /// Returns what it does, in a few words.
+    #[must_use]
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Loopback => "what a machine says to itself passes",
+            Self::Established => "answers, and errors about connections that have begun, pass",
+            Self::Invalid => "what belongs to no connection and begins none is dropped",
+            Self::Errors => "ICMP that says why a packet did not arrive passes",
+            Self::Echo => "echo requests pass, 10 a second",
+            Self::Neighbours => "IPv6 neighbours, routers and groups are found",
+            Self::Rest => "everything else is dropped; on the way out it is rejected",
+        }
+    }
+
     /// Tells whether a chain of this direction has it: nothing that passes through a boundary is loopback or a neighbour.
     #[must_use]
     pub const fn applies(self, direction: Direction) -> bool {
