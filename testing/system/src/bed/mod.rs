@@ -36,9 +36,20 @@ pub use layout::{ADMIN, CLIENTS, GUESTS, Ground, INNER, LISTS, Net, OUTER, STRAN
 pub use namespace::Namespace;
 pub use rules::Rule;
 pub use running::Running;
-pub use watch::Beginning;
+pub use watch::{Beginning, HOOKS};
 
 use layout::Place;
+
+/// What the kernel is told of every place: it is for packet filters alone to say what comes from a wrong side, and
+/// neighbours hear only of addresses of their own network.
+const SETTINGS: [(&str, &str); 4] = [
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv4/conf/all/arp_announce", "2"),
+    ("ipv4/conf/all/arp_ignore", "1"),
+];
+/// And of those that route.
+const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
 
 /// Why there is no bed.
 #[derive(Debug, Error)]
@@ -185,12 +196,14 @@ fn put(place: &Place, number: usize, switches: &Namespace) -> io::Result<Namespa
         ));
     }
     switches.run("ip", &["-batch", "-"], &plugs)?;
-    if place.forwards {
-        built.enter(|| {
-            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
-            std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
-        })?;
-    }
+    let settings = SETTINGS
+        .iter()
+        .chain(if place.forwards { &FORWARDING[..] } else { &[] });
+    built.enter(|| {
+        let mut settings = settings;
+        settings
+            .try_for_each(|(name, value)| std::fs::write(format!("/proc/sys/net/{name}"), value))
+    })?;
     built.run("ip", &["-batch", "-"], &place.commands())?;
     Ok(built)
 }

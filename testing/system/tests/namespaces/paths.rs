@@ -91,5 +91,5 @@ fn everything_works_without_ipv4() {
     let mut call = Call::between(caller, callee).unwrap();
     call.caller_asks("MESSAGE", 200).unwrap();
     call.callee_asks("BYE", 200).unwrap();
-    sweep(&site);
+    sweep(&site.bed, &site.filters);
 }

@@ -10,7 +10,7 @@ use system::names::Resolver;
 use system::needs::{Need, are_met};
 use system::phones::{Phone, PhoneError, Registration, Setup, Watches};
 
-const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
+pub(crate) const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 /// The programs that no bed can do without.
 const TOOLS: [&str; 2] = ["ip", "nft"];
 
