@@ -1,5 +1,6 @@
 //! `vestibule firewall`: what has to pass where, and packet filters that let nothing else pass.
 
+mod audit;
 mod plan;
 mod render;
 
@@ -16,6 +17,7 @@ use crate::topology_file;
 pub(crate) enum Firewall {
     Plan(plan::Plan),
     Render(render::Render),
+    Audit(audit::Audit),
 }
 
 impl Firewall {
@@ -24,6 +26,7 @@ impl Firewall {
         match self {
             Self::Plan(command) => command.run(output),
             Self::Render(command) => command.run(output),
+            Self::Audit(command) => command.run(output),
         }
     }
 }

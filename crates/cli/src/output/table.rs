@@ -42,6 +42,11 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
+    /// Tells whether it has no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Returns the table as text.
     pub(crate) fn to_text(&self, colour: bool) -> String {
         let columns = std::env::var("COLUMNS").ok();

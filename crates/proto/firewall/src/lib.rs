@@ -6,8 +6,12 @@
 #![warn(clippy::expect_used, clippy::indexing_slicing)]
 
 pub mod addresses;
+pub mod audit;
 pub mod matrix;
+pub mod packet;
 pub mod plan;
 pub mod render;
+pub mod ruleset;
+pub mod space;
 
 pub use addresses::{AddressSet, Family};

@@ -201,6 +201,16 @@ impl Plan {
         self.places.iter().find(|rules| rules.place == *place)
     }
 
+    /// Returns the addresses of a machine, of IPv4 and of IPv6; none of a boundary.
+    #[must_use]
+    pub fn held(&self, place: &Place) -> &[AddressSet] {
+        let Place::Machine(name) = place else {
+            return &[];
+        };
+        let holder = self.holders.iter().find(|(holder, _)| holder == name);
+        holder.map_or(&[], |(_, held)| held)
+    }
+
     /// Returns the zones of all addresses.
     #[must_use]
     pub const fn zones(&self) -> &Zones {
