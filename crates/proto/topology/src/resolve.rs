@@ -188,7 +188,10 @@ impl Topology {
         let port = service.port;
         let pools = self.pools_of_end(end, service.carrier);
         let (vips, direct): (Vec<&Pool>, Vec<&Pool>) = match end {
-            End::Behind(_) => (Vec::new(), held(&pools, |pool| fronted(pool, port))),
+            End::Behind(role) => {
+                let passed_on = |pool: &Pool| fronted(pool, port) && is_served_by(role, port);
+                (Vec::new(), held(&pools, passed_on))
+            }
             End::Probed(_) => (Vec::new(), held(&pools, |pool| pool.vip.is_some())),
             End::Of(_) | End::DirectoryMaster => pools.iter().partition(|pool| fronted(pool, port)),
             End::Outside
@@ -315,6 +318,16 @@ impl Topology {
             vip_of: Some(pool.fqdn.clone()),
         })
     }
+}
+
+/// Whether a row leads to a port at machines of a role: a VIP passes on only what somebody comes for.
+fn is_served_by(role: Role, port: Port) -> bool {
+    let leads = |flow: &Flow| {
+        let mut ends = flow.legs.iter().flat_map(|leg| leg.to);
+        let to_it = ends.any(|end| *end == End::Of(role));
+        to_it && flow.services.iter().any(|service| service.port == port)
+    };
+    TABLE.iter().any(leads)
 }
 
 /// The pools whose VIP is held by balancers of the topology.

@@ -143,6 +143,11 @@ fn a_pool_behind_nothing_but_a_vip_is_reached_there_by_servers_too() {
         listener(&member, "10.0.0.11:5061").servers,
         [Role::FrontEnd, Role::Edge, Role::Dns]
     );
+    let inter_server = |listener: &Listener| listener.port == Port::InterServer;
+    assert!(
+        !member.listeners.iter().any(inter_server),
+        "nobody comes to the VIP for 444 of a Director, so it is not passed on"
+    );
 }
 
 #[test]
