@@ -5,6 +5,8 @@
 mod show;
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +22,11 @@ use topology::{Fqdn, Topology};
 
 use crate::output::{Outcome, Output};
 use crate::{loopback, status, topology_file};
+
+/// The longest report that is read: some hundred times the one of a machine that makes [`SAMPLE`] tries.
+const REPORT_MAX: u64 = 256 << 20;
+/// How many unwanted tries are made from one place, if nothing else is asked for.
+const SAMPLE: usize = 5000;
 
 /// Try every flow from here: is what should be open open, and nothing else, and why not?
 #[derive(clap::Args)]
@@ -59,7 +66,7 @@ pub(crate) struct Verify {
     #[arg(long, value_enum, hide_possible_values = true)]
     unwanted: Option<Unwanted>,
     /// At most so many unwanted tries from a place, drawn by --seed.
-    #[arg(long, value_name = "N", default_value_t = 5000)]
+    #[arg(long, value_name = "N", default_value_t = SAMPLE)]
     sample: usize,
     /// Which unwanted tries are drawn where there are more.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -256,13 +263,24 @@ async fn make(
 fn joined(files: &[PathBuf]) -> anyhow::Result<Report> {
     let reports = files.iter().map(|path| {
         let shown = path.display();
-        let text = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        let text = read(path).with_context(|| format!("cannot read {shown}"))?;
         let report: Report = serde_json::from_slice(&text)
             .with_context(|| format!("{shown} is not what `vestibule verify --json` writes"))?;
         Ok(report)
     });
     let reports: anyhow::Result<Vec<Report>> = reports.collect();
     Ok(Report::join(reports?)?)
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?
+        .take(REPORT_MAX + 1)
+        .read_to_end(&mut text)?;
+    if text.len() as u64 > REPORT_MAX {
+        return Err(std::io::Error::other("it is longer than any run writes"));
+    }
+    Ok(text)
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

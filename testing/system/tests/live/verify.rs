@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use system::authority::{Authority, Identity};
@@ -101,6 +101,44 @@ fn every_wanted_row_works_from_every_machine_of_a_trial() {
         .operator()
         .done(&["verify", "--join", &machines, "--lang", "ko"], "");
     assert!(table.unwrap().contains("✓ 작동"));
+}
+
+/// The reference topology with one thing changed.
+fn changed(site: &Site, from: &str, to: &str) -> PathBuf {
+    let text = std::fs::read_to_string(topology()).unwrap();
+    assert!(text.contains(from), "{from}");
+    let file = site.folder().join("changed.toml");
+    std::fs::write(&file, text.replace(from, to)).unwrap();
+    file
+}
+
+#[test]
+fn other_topologies_work_from_every_machine_too() {
+    let examples = ["single-director.toml", "small-office.toml"];
+    for name in examples {
+        let site = Site::new();
+        works(&site, &topology().with_file_name(name));
+    }
+    let vip = "load_balancing = \"dns+hlb\"";
+    for other in [
+        "load_balancing = \"hlb\"",
+        "load_balancing = \"dns+hlb\"\nvip_mode = \"http\"",
+    ] {
+        let site = Site::new();
+        let file = changed(&site, vip, other);
+        works(&site, &file);
+    }
+}
+
+fn works(site: &Site, file: &Path) {
+    let _product = site.up_with(file);
+    let base = site.block().network().to_string();
+    for as_whom in [&[][..], &["--as", "client", "--as", "outside"]] {
+        let words = [&["--loopback", &base], as_whom].concat();
+        let (code, all) = site.operator().verify(&words).unwrap();
+        assert_eq!(code, Some(0), "{}: {:#?}", file.display(), all.faults());
+        assert!(all.tries.iter().any(|one| one.verdict == "pass"));
+    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The matrix: from each vantage to each target, what came of all tries together.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::found::Verdict;
-use super::report::{Outcome, Run};
+use super::outcome::Outcome;
+use super::report::Run;
 
 /// From one vantage to one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,31 +50,31 @@ impl Cell {
 
 /// Sums up the tries by vantage and target, in the order of both lists; where nothing was tried there is no cell.
 pub(super) fn cells(runs: &[Run], targets: &[String], tries: &[Outcome]) -> Vec<Cell> {
+    let mut found: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
+    for one in tries {
+        let cell = found.entry((&one.from, &one.to));
+        cell.or_insert_with(|| Cell::between(&one.from, &one.to))
+            .take(one);
+    }
     let pairs = runs
         .iter()
-        .flat_map(|run| targets.iter().map(move |target| (&run.from, target)));
-    let cells = pairs.filter_map(|(from, to)| {
-        let mut own = tries
-            .iter()
-            .filter(|one| one.from == *from && one.to == *to);
-        let first = own.next()?;
-        let mut cell = Cell {
-            from: from.clone(),
-            to: to.clone(),
-            verdict: first.verdict,
+        .flat_map(|run| targets.iter().map(move |target| (&*run.from, &**target)));
+    pairs.filter_map(|pair| found.remove(&pair)).collect()
+}
+
+impl Cell {
+    fn between(from: &str, to: &str) -> Self {
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            verdict: Verdict::Pass,
             answered: 0,
             no_listener_yet: 0,
             stopped: 0,
             failed: 0,
-        };
-        cell.take(first);
-        own.for_each(|one| cell.take(one));
-        Some(cell)
-    });
-    cells.collect()
-}
+        }
+    }
 
-impl Cell {
     fn take(&mut self, one: &Outcome) {
         self.verdict = self.verdict.max(one.verdict);
         let count = match (one.verdict, one.wanted) {

@@ -14,9 +14,12 @@
 //! Bounds: unwanted tries are at most as many as [`Extent`] says.
 
 mod cells;
+mod doors;
 mod expected;
 mod found;
+mod outcome;
 pub mod picture;
+mod planner;
 mod report;
 mod tries;
 mod words;
@@ -27,6 +30,7 @@ mod tests;
 pub use cells::Cell;
 pub use expected::{Expected, Proof, Question, Wanted};
 pub use found::{Depth, Found, Verdict};
-pub use report::{JoinError, Outcome, Report, Row, Run, VERSION};
+pub use outcome::Outcome;
+pub use report::{JoinError, Report, Row, Run, VERSION};
 pub use tries::{Extent, Target, Tries, Try, Vantage, tries};
 pub use words::Words;

@@ -4,16 +4,15 @@
 //! when one does not stay. Words for people (`why`, the texts of a row) are in the language of the run.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use topology::flows::{Carrier, Lang};
+use topology::flows::Lang;
 use topology::{Filter, Topology};
 
 use super::cells::{Cell, cells};
-use super::expected::Expected;
-use super::found::{Depth, Found, Verdict};
-use super::tries::{Tries, Try};
+use super::found::{Found, Verdict};
+use super::outcome::Outcome;
+use super::tries::Tries;
 use super::words::Words;
 
 /// The version of the JSON form.
@@ -83,40 +82,6 @@ pub struct Row {
     pub why: Vec<String>,
 }
 
-/// What came of one try.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// From where, as in [`Run::from`].
-    pub from: String,
-    /// From which address, where one was chosen.
-    pub source: Option<IpAddr>,
-    /// To whom: a machine, the pool of a VIP, a gateway.
-    pub to: String,
-    /// At which address.
-    pub address: IpAddr,
-    /// At which port.
-    pub port: u16,
-    /// Over what.
-    pub carrier: Carrier,
-    /// Whether a flow wants it.
-    pub wanted: bool,
-    /// The numbers of the flows that do.
-    pub flows: Vec<u8>,
-    /// Their lines of the port summary, by their place in [`Report::rows`].
-    pub rows: Vec<usize>,
-    /// Where the plan stops it, where no flow wants it: a machine or boundary, and the direction.
-    pub stopped_at: Option<String>,
-    /// What was found.
-    #[serde(flatten)]
-    pub found: Found,
-    /// How far it came.
-    pub depth: Depth,
-    /// Whether that is right.
-    pub verdict: Verdict,
-    /// Why not, in words.
-    pub why: Option<String>,
-}
-
 /// Why reports cannot be joined.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JoinError {
@@ -148,7 +113,7 @@ impl Report {
         let from = tries.vantage.to_string();
         let outcomes = tries.list.iter().zip(found);
         let outcomes: Vec<Outcome> = outcomes
-            .map(|(one, found)| outcome(&from, one, found, words))
+            .map(|(one, found)| Outcome::of(&from, one, found, words))
             .collect();
         let wanted = outcomes.iter().filter(|one| one.wanted).count();
         let run = Run {
@@ -255,37 +220,6 @@ fn targets(topology: &Topology) -> Vec<String> {
     all.filter(|name| seen.insert(name.clone())).collect()
 }
 
-fn outcome(from: &str, one: &Try, found: &Found, words: Words) -> Outcome {
-    let verdict = found.verdict(&one.expected);
-    let (rows, flows) = match &one.expected {
-        Expected::Wanted(wanted) => (wanted.rows.clone(), wanted.flows.clone()),
-        Expected::Unwanted { .. } => (Vec::new(), Vec::new()),
-    };
-    let stopped_at = match &one.expected {
-        Expected::Wanted(_) => None,
-        Expected::Unwanted {
-            stopped: (place, direction),
-            ..
-        } => Some(format!("{place}, {}", direction.name())),
-    };
-    Outcome {
-        from: from.to_owned(),
-        source: one.from,
-        to: one.to.name.clone(),
-        address: one.to.socket.ip(),
-        port: one.to.socket.port(),
-        carrier: one.to.carrier,
-        wanted: stopped_at.is_none(),
-        flows,
-        rows,
-        depth: found.depth(),
-        why: (verdict != Verdict::Pass).then(|| words.why(found, verdict, stopped_at.as_deref())),
-        stopped_at,
-        found: found.clone(),
-        verdict,
-    }
-}
-
 impl Row {
     fn take<'a>(&mut self, tries: impl Iterator<Item = &'a Outcome> + Clone) {
         let count = |verdict: Verdict| tries.clone().filter(|one| one.verdict == verdict).count();
@@ -308,24 +242,4 @@ fn reasons<'a>(tries: impl Iterator<Item = &'a Outcome>) -> Vec<String> {
         told.push(format!("... +{more}"));
     }
     told
-}
-
-impl Outcome {
-    /// Tells whether it went wrong, or could not be made.
-    #[must_use]
-    pub const fn is_wrong(&self) -> bool {
-        matches!(self.verdict, Verdict::Fail | Verdict::Untried)
-    }
-
-    /// Tells who tried whom and why it went wrong.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let socket = std::net::SocketAddr::new(self.address, self.port);
-        let carrier = match self.carrier {
-            Carrier::Tcp => "TCP",
-            Carrier::Udp => "UDP",
-        };
-        let why = self.why.as_deref().unwrap_or_default();
-        format!("{} → {} ({carrier} {socket}): {why}", self.from, self.to)
-    }
 }
