@@ -6,8 +6,9 @@
 //! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
 //! - [`probing`]: tries of the flows from one machine, or as a stranger.
 //! - [`balancer`]: the VIPs of pools. [`publishing`]: the reverse proxy. [`websites`]: what clients find over HTTP.
+//! - [`filtering`]: rules of the kernel's packet filter, on trial.
 //!
-//! `balancer`, `directory_admin`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
+//! `balancer`, `directory_admin`, `filtering`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
 //! other; `machine` puts them together.
 //! `probing` puts the questions that others answer, and only those. `directory_log`, `identify` and `relay` are the ground that several stand on.
 
@@ -15,6 +16,7 @@ pub mod balancer;
 pub mod directory_admin;
 pub mod directory_log;
 mod fault;
+pub mod filtering;
 pub mod health;
 pub mod identify;
 pub mod machine;

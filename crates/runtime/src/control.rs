@@ -28,7 +28,7 @@ use tokio::time::timeout;
 use crate::disk::PRIVATE_MODE;
 
 const MAX_LINE: u64 = 1 << 20;
-const MAX_CALLERS: usize = 16;
+const MAX_CALLERS: u32 = 16;
 const CALL_TIME: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -76,6 +76,8 @@ pub enum ControlError {
 pub struct Server {
     listener: UnixListener,
     near: Near,
+    /// One place for each caller that is being answered.
+    places: Arc<Semaphore>,
     _lock: File,
 }
 
@@ -107,6 +109,7 @@ impl Server {
         Ok(Self {
             listener,
             near,
+            places: Arc::new(Semaphore::new(MAX_CALLERS as usize)),
             _lock: lock,
         })
     }
@@ -120,9 +123,8 @@ impl Server {
         W: Future<Output = A> + Send + 'static,
     {
         let answer = Arc::new(answer);
-        let places = Arc::new(Semaphore::new(MAX_CALLERS));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
                 return;
             };
             match self.listener.accept().await {
@@ -146,6 +148,12 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Waits until every caller that was let in has its answer, so that the process may end.
+    pub async fn answered(&self) {
+        // A call takes no longer than its time.
+        let _ = timeout(CALL_TIME, self.places.acquire_many(MAX_CALLERS)).await;
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a process asks of the operating system for itself.
 
+use std::io;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the bound on open files as far as the account may, and returns it; `None` means without bound.
@@ -16,4 +18,13 @@ pub fn raise_open_files() -> Option<u64> {
     } else {
         current
     }
+}
+
+/// Leaves the session of the terminal, so that its end is not the end of this process.
+///
+/// # Errors
+/// When the process leads a group of that session.
+pub fn leave_session() -> io::Result<()> {
+    rustix::process::setsid()?;
+    Ok(())
 }

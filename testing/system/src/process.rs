@@ -157,8 +157,16 @@ impl Process {
     /// # Errors
     /// Fails when it reads no more.
     pub fn say(&mut self, line: &str) -> Result<(), ProcessError> {
+        self.press(&format!("{line}\n"))
+    }
+
+    /// Gives the process these keys and no more.
+    ///
+    /// # Errors
+    /// Fails when it reads no more.
+    pub fn press(&mut self, keys: &str) -> Result<(), ProcessError> {
         let written = match &mut self.input {
-            Some(input) => writeln!(input, "{line}").and_then(|()| input.flush()),
+            Some(input) => write!(input, "{keys}").and_then(|()| input.flush()),
             None => Err(std::io::ErrorKind::BrokenPipe.into()),
         };
         let failed = |source| ProcessError::Input {

@@ -1,8 +1,15 @@
 //! `vestibule firewall`: what has to pass where, and packet filters that let nothing else pass.
 
+mod apply;
 mod audit;
+mod changes;
+mod confirm;
+mod kernel;
 mod plan;
 mod render;
+mod status;
+mod trial;
+mod watchdog;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
@@ -17,7 +24,13 @@ use crate::topology_file;
 pub(crate) enum Firewall {
     Plan(plan::Plan),
     Render(render::Render),
+    Apply(apply::Apply),
+    Confirm(confirm::Confirm),
+    Rollback(confirm::Rollback),
+    Status(status::Status),
     Audit(audit::Audit),
+    #[command(hide = true)]
+    Watchdog(watchdog::Watchdog),
 }
 
 impl Firewall {
@@ -26,7 +39,12 @@ impl Firewall {
         match self {
             Self::Plan(command) => command.run(output),
             Self::Render(command) => command.run(output),
+            Self::Apply(command) => command.run(output),
+            Self::Confirm(command) => command.run(output),
+            Self::Rollback(command) => command.run(output),
+            Self::Status(command) => command.run(output),
             Self::Audit(command) => command.run(output),
+            Self::Watchdog(command) => command.run(),
         }
     }
 }
@@ -71,4 +89,12 @@ impl Where {
 fn rules<'a>(plan: &'a Plan, place: &Place) -> anyhow::Result<&'a Rules> {
     plan.rules(place)
         .with_context(|| format!("the plan has no {place}"))
+}
+
+/// Returns a place as it is written on the command line.
+fn option(place: &Place) -> String {
+    match place {
+        Place::Machine(name) => format!("--machine {name}"),
+        Place::Boundary(boundary) => format!("--boundary {}", boundary.name()),
+    }
 }

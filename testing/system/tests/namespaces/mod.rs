@@ -3,10 +3,12 @@
 //! Needs root, iproute2, nftables; what each test needs beside them it says itself. One bed is shared by the tests that
 //! run the reference topology, which have it one after the other ([`site`]).
 
+mod counting;
 mod flows;
 mod paths;
 mod reasons;
 mod removal;
 mod site;
 mod sweep;
+mod trial;
 mod verify;
