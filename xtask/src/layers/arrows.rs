@@ -16,7 +16,7 @@ enum May {
     UseAll,
 }
 
-const ALLOWED: [(&str, May); 18] = [
+const ALLOWED: [(&str, May); 19] = [
     ("base", May::Use(&[])),
     ("topology", May::Use(&["base"])),
     ("directory", May::Use(&["base"])),
@@ -26,6 +26,7 @@ const ALLOWED: [(&str, May); 18] = [
     ("sip", May::Use(&["base", "directory"])),
     ("web", May::Use(&["base", "directory"])),
     ("store", May::Use(&[])),
+    ("traces", May::Use(&["base", "logs"])),
     ("pki", May::Use(&["base"])),
     ("runtime", May::Use(&["base"])),
     (
@@ -40,6 +41,7 @@ const ALLOWED: [(&str, May); 18] = [
             "sip",
             "web",
             "store",
+            "traces",
             "pki",
             "runtime",
         ]),

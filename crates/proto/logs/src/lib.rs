@@ -36,7 +36,7 @@ pub use merge::{MOST_WAITING, Merge, Merged, SourceStatus, skew};
 pub use query::{
     Combine, Criterion, Key, LONGEST_CRITERION, LONGEST_SPAN, MOST_CRITERIA, MOST_RESULTS, Pattern,
     Phone, Plan, Query, QueryError, RESULTS, Span, SpanError, Status, keys_of, matches,
-    matches_text,
+    matches_text, matches_whenever,
 };
 pub use record::{Correlation, Direction, Flow, Record};
 pub use rules::{Capture, MOST_AT_A_TIME, RuleError, Rules, Running};

@@ -12,13 +12,18 @@ pub fn matches(query: &Query, record: &Record) -> bool {
 /// Tells the same where the record's text form is at hand.
 #[must_use]
 pub fn matches_text(query: &Query, record: &Record, text: &str) -> bool {
+    query.span.contains(record.time) && matches_whenever(query, record, text)
+}
+
+/// Tells the same of a record of any time: for whoever watches what comes.
+#[must_use]
+pub fn matches_whenever(query: &Query, record: &Record, text: &str) -> bool {
     is_within_limits(query, record) && criteria_hold(query, record, text)
 }
 
 fn is_within_limits(query: &Query, record: &Record) -> bool {
     let is_named = |machine: &String| machine.eq_ignore_ascii_case(&record.machine);
-    query.span.contains(record.time)
-        && record.level <= query.level
+    record.level <= query.level
         && (query.components.is_empty() || query.components.contains(&record.component))
         && (query.machines.is_empty() || query.machines.iter().any(is_named))
 }

@@ -18,7 +18,7 @@ mod span;
 mod wire;
 
 pub use criterion::{Criterion, Phone, Status};
-pub use matching::{matches, matches_text};
+pub use matching::{matches, matches_text, matches_whenever};
 pub use pattern::Pattern;
 pub use plan::{Key, Plan, keys_of};
 pub use span::{LONGEST_SPAN, Span, SpanError};

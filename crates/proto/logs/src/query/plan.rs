@@ -9,7 +9,7 @@ use std::hash::Hasher as _;
 
 use super::criterion::bare;
 use super::{Combine, Criterion, Phone, Query, Status};
-use crate::Record;
+use crate::{Component, Level, Record};
 
 /// A value of a field, as an index keeps it: SipHash-1-3 with a key of zeros over the field's letter and the value.
 ///
@@ -51,10 +51,20 @@ impl Key {
     fn class(class: u16) -> Self {
         Self::of(b'S', &class.to_be_bytes())
     }
+
+    /// Component and level together: a search for errors of one component is a search for a handful of these.
+    fn speaker(component: Component, level: Level) -> Self {
+        let mut hasher = SipHasher13::new();
+        for part in ["l", component.name(), "/", level.name()] {
+            hasher.write(part.as_bytes());
+        }
+        Self(hasher.finish())
+    }
 }
 
 /// Gives out every key of a record, some perhaps twice.
 pub fn keys_of(record: &Record, out: &mut impl FnMut(Key)) {
+    out(Key::speaker(record.component, record.level));
     if let Some(id) = &record.call_id {
         out(Key::of(b'c', id.as_bytes()));
     }
@@ -103,6 +113,26 @@ impl Plan {
     /// Says what is known of whatever matches a query.
     #[must_use]
     pub fn of(query: &Query) -> Self {
+        Self::all([Self::of_limits(query), Self::of_criteria(query)].into_iter())
+    }
+
+    fn of_limits(query: &Query) -> Self {
+        let every_level = Some(&query.level) == Level::ALL.last();
+        if every_level && query.components.is_empty() {
+            return Self::Anything;
+        }
+        let components = match query.components.as_slice() {
+            [] => Component::ALL,
+            some => some,
+        };
+        let levels = || Level::ALL.iter().filter(|level| **level <= query.level);
+        let keys = components.iter().flat_map(|component| {
+            levels().map(|level| Self::Key(Key::speaker(*component, *level)))
+        });
+        Self::any(keys.collect())
+    }
+
+    fn of_criteria(query: &Query) -> Self {
         if query.criteria.is_empty() {
             return Self::Anything;
         }
@@ -329,13 +359,15 @@ mod tests {
         #[test]
         fn whatever_matches_satisfies_the_plan(
             record in any_record(),
-            criteria in proptest::collection::vec(any_criterion(), 1..4),
+            criteria in proptest::collection::vec(any_criterion(), 0..4),
             combine in prop_oneof![Just(Combine::Any), Just(Combine::All)],
+            level in proptest::sample::select(crate::Level::ALL),
         ) {
             let span = Span::new(record.time, record.time).unwrap();
             let mut query = Query::within(span);
             query.combine = combine;
             query.criteria = criteria;
+            query.level = level;
             if matches(&query, &record) {
                 prop_assert!(satisfies(&record, &Plan::of(&query)), "{:?}", Plan::of(&query));
             }
@@ -355,7 +387,13 @@ mod tests {
         record.call_id = Some("a84b".into());
         let mut keys = Vec::new();
         keys_of(&record, &mut |key| keys.push(key));
-        assert_eq!(keys, [Key(KNOWN)]);
+        assert_eq!(
+            keys,
+            [
+                Key::speaker(crate::Component::Web, crate::Level::Info),
+                Key(KNOWN)
+            ]
+        );
     }
 
     const KNOWN: u64 = 12_361_245_047_370_499_659;

@@ -1,0 +1,115 @@
+//! Groups: the frames of a file, and what is known of each.
+
+use std::io;
+use std::sync::Arc;
+
+use logs::{Record, Time, line};
+
+use crate::filter::{Filter, Groups, Map, Maps};
+
+/// A group is finished when it has so much text.
+pub(crate) const GROUP: usize = 256 << 10;
+/// No group has more: one that is not finished, and one record of any length.
+pub(crate) const LARGEST_GROUP: usize = GROUP + line::LONGEST;
+
+/// Where a group is in its file and what its records span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) offset: u64,
+    /// Bytes in the file.
+    pub(crate) packed: u64,
+    /// Bytes of text.
+    pub(crate) text: u64,
+    pub(crate) records: u64,
+    pub(crate) first: Time,
+    pub(crate) last: Time,
+}
+
+/// The group that is not finished yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Current {
+    pub(crate) text: String,
+    pub(crate) filter: Filter,
+    pub(crate) records: u64,
+    pub(crate) first: Time,
+    pub(crate) last: Time,
+}
+
+impl Current {
+    pub(crate) fn new() -> Self {
+        Self {
+            text: String::with_capacity(LARGEST_GROUP),
+            filter: Filter::new(),
+            records: 0,
+            first: Time::MAX,
+            last: Time::ZERO,
+        }
+    }
+
+    /// Adds a record and its text form.
+    pub(crate) fn add(&mut self, record: &Record, text: &str) {
+        self.text.push_str(text);
+        self.filter.add(record, text);
+        self.records += 1;
+        self.first = self.first.min(record.time);
+        self.last = self.last.max(record.time);
+    }
+
+    /// Says what it is as a group of a file.
+    pub(crate) fn group(&self, offset: u64, packed: u64) -> Group {
+        Group {
+            offset,
+            packed,
+            text: u64::try_from(self.text.len()).unwrap_or(u64::MAX),
+            records: self.records,
+            first: self.first,
+            last: self.last,
+        }
+    }
+}
+
+/// The groups of a file that has no index yet, with their filters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) filters: Vec<Arc<Filter>>,
+}
+
+impl Table {
+    pub(crate) fn push(&mut self, group: Group, filter: Filter) {
+        self.groups.push(group);
+        self.filters.push(Arc::new(filter));
+    }
+
+    /// Returns the sums over all groups: records, text, first and last time.
+    pub(crate) fn sums(groups: &[Group]) -> (u64, u64, Time, Time) {
+        let start = (0, 0, Time::MAX, Time::ZERO);
+        groups
+            .iter()
+            .fold(start, |(records, text, first, last), group| {
+                (
+                    records + group.records,
+                    text + group.text,
+                    first.min(group.first),
+                    last.max(group.last),
+                )
+            })
+    }
+}
+
+impl Maps for Table {
+    fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn keep(&self, map: Map, bit: usize, groups: &mut Groups) -> io::Result<()> {
+        let mut row = vec![0; self.groups.len().div_ceil(8)];
+        for (place, filter) in self.filters.iter().enumerate() {
+            if let Some(byte) = row.get_mut(place / 8).filter(|_| filter.has(map, bit)) {
+                *byte |= 1 << (place % 8);
+            }
+        }
+        groups.keep(&row);
+        Ok(())
+    }
+}

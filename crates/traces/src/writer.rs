@@ -1,0 +1,253 @@
+//! The thread that writes: records into the current file, everything to the disk once a second, old files away.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use logs::{Record, Time, line};
+
+use crate::format::MOST_GROUPS;
+use crate::options::Options;
+use crate::queue::{Batch, Queue};
+use crate::retention::{AGE_PAUSE, File};
+use crate::segment::Segment;
+use crate::shared::{Files, Shared};
+use crate::{Retention, files};
+
+/// How often everything is brought to the disk and old files are looked for. With the time that the queue gathers it is
+/// less than a second, so a crash costs no more.
+const TICK: Duration = Duration::from_millis(800);
+/// So many records are written before searches get a turn.
+const TURN: usize = 256;
+/// Small disks get small files, so that there are some to remove.
+const FEWEST_FILES: u64 = 8;
+const SMALLEST_FILE: u64 = 64 << 10;
+
+pub(crate) struct Writer {
+    dir: PathBuf,
+    machine: String,
+    options: Options,
+    queue: Arc<Queue>,
+    shared: Arc<Shared>,
+    next: u64,
+    line: String,
+    /// Up to which request the disk is synced.
+    answered: u64,
+    ticked: Instant,
+    aged: Option<Instant>,
+    /// While the disk takes nothing, when to try again.
+    retry: Option<Instant>,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        dir: PathBuf,
+        machine: String,
+        options: Options,
+        queue: Arc<Queue>,
+        shared: Arc<Shared>,
+        next: u64,
+    ) -> Self {
+        Self {
+            dir,
+            machine,
+            options,
+            queue,
+            shared,
+            next,
+            line: String::new(),
+            answered: 0,
+            ticked: Instant::now(),
+            aged: None,
+            retry: None,
+        }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        self.look_after_files();
+        loop {
+            let mut batch = self.queue.take(TICK, self.answered);
+            self.keep_all(&mut batch);
+            let asked = batch.sync > self.answered;
+            if asked || batch.closed || self.ticked.elapsed() >= TICK {
+                self.ticked = Instant::now();
+                self.retry = None;
+                let result = self.bring_to_disk(batch.seal || batch.closed);
+                self.look_after_files();
+                self.answered = batch.sync;
+                let trouble = result.err().map(|error| error.to_string());
+                self.shared.answer(self.answered, trouble, batch.closed);
+            }
+            if batch.closed {
+                self.shared.tails.end();
+                return;
+            }
+        }
+    }
+
+    fn keep_all(&mut self, batch: &mut Batch) {
+        let shared = Arc::clone(&self.shared);
+        while !batch.records.is_empty() {
+            let watched = !shared.tails.is_empty();
+            let mut files = shared.files();
+            for record in batch.records.drain(..TURN.min(batch.records.len())) {
+                self.line.clear();
+                line::write(&record, &mut self.line);
+                self.keep(&mut files, &record);
+                if watched {
+                    shared.tails.show(&record, &self.line);
+                }
+            }
+        }
+    }
+
+    /// Keeps one record, whose text form is in `line`.
+    fn keep(&mut self, files: &mut Files, record: &Record) {
+        let waits = self.retry.is_some_and(|at| Instant::now() < at);
+        let result = if waits { Ok(()) } else { self.make_room(files) };
+        let segment = files.writing.as_mut().filter(|segment| segment.has_room());
+        match segment {
+            Some(segment) => {
+                segment.add(record, &self.line);
+                files.kept += 1;
+            }
+            None => files.dropped_disk += 1,
+        }
+        match result {
+            Err(error) => self.trouble(files, &error),
+            Ok(()) if !waits => files.trouble = None,
+            Ok(()) => {}
+        }
+    }
+
+    /// Sees to it that there is a file whose current group takes a record.
+    fn make_room(&mut self, files: &mut Files) -> io::Result<()> {
+        if let Some(segment) = &mut files.writing {
+            segment.write()?;
+            let allowed = (files.bytes_max / FEWEST_FILES).max(SMALLEST_FILE);
+            let most = self.options.segment_bytes.min(allowed);
+            let full = segment.table.groups.len() >= MOST_GROUPS - 1 || segment.size() >= most;
+            if full {
+                self.seal(files)?;
+                self.remove_for_room(files);
+            }
+        }
+        if files.writing.is_none() {
+            let segment = Segment::create(&self.dir, self.next, now(), &self.machine);
+            // A number is used once, also if its file could not be made.
+            self.next += 1;
+            files.writing = Some(segment?);
+        }
+        Ok(())
+    }
+
+    fn trouble(&mut self, files: &mut Files, error: &io::Error) {
+        self.retry = Some(Instant::now() + TICK);
+        let text = error.to_string();
+        if files.trouble.as_ref() != Some(&text) {
+            tracing::warn!(dir = %self.dir.display(), %error, "traces cannot be written");
+        }
+        files.trouble = Some(text);
+    }
+
+    fn seal(&mut self, files: &mut Files) -> io::Result<()> {
+        let Some(segment) = &mut files.writing else {
+            return Ok(());
+        };
+        let sealed = segment.seal()?;
+        files.writing = None;
+        if sealed.end.records == 0 {
+            return fs::remove_file(&sealed.path);
+        }
+        files.sealed.push(Arc::new(sealed));
+        Ok(())
+    }
+
+    /// Writes and syncs everything; finishes the file if it is asked for or old.
+    fn bring_to_disk(&mut self, seal: bool) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let mut files = shared.files();
+        let old = |segment: &Segment| segment.begun.elapsed() >= self.options.segment_age;
+        let result = if seal || files.writing.as_ref().is_some_and(old) {
+            self.seal(&mut files)
+        } else {
+            let unsynced = files.writing.as_mut().map(Segment::flush).transpose();
+            drop(files);
+            let synced = unsynced.and_then(|file| match file.flatten() {
+                Some(file) => file.sync_data(),
+                None => Ok(()),
+            });
+            files = shared.files();
+            synced
+        };
+        match &result {
+            Err(error) => self.trouble(&mut files, error),
+            Ok(()) => files.trouble = None,
+        }
+        result
+    }
+
+    /// Asks for the room of the disk, and removes what is too old or too much.
+    fn look_after_files(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let room = self.options.space.of(&self.dir);
+        let mut files = shared.files();
+        match room {
+            Ok(room) => {
+                let ours = files.bytes();
+                files.room = room;
+                files.bytes_max = self.options.retention.allowed(room, ours);
+            }
+            Err(error) => self.trouble(&mut files, &error),
+        }
+        self.remove_for_room(&mut files);
+        self.remove_for_age(&mut files);
+    }
+
+    fn remove_for_room(&self, files: &mut Files) {
+        let loose: u64 = files.loose.iter().map(|file| file.size).sum();
+        let writing = loose + files.writing.as_ref().map_or(0, Segment::size);
+        let sizes: Vec<File> = files.sealed.iter().map(|file| of(file)).collect();
+        let number = Retention::for_room(&sizes, writing, files.bytes_max);
+        self.remove(files, number);
+    }
+
+    fn remove_for_age(&mut self, files: &mut Files) {
+        let paused = self.aged.is_some_and(|at| at.elapsed() < AGE_PAUSE);
+        let oldest = files.sealed.first().map(|file| of(file));
+        let too_old = |file: &File| self.options.retention.is_too_old(file, now());
+        if !paused && oldest.as_ref().is_some_and(too_old) {
+            self.aged = Some(Instant::now());
+            self.remove(files, 1);
+        }
+    }
+
+    fn remove(&self, files: &mut Files, number: usize) {
+        for file in files.sealed.drain(..number) {
+            match fs::remove_file(&file.path) {
+                Ok(()) => files.removed += 1,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let name = files::name_of(&file.path);
+                    tracing::warn!(name, %error, "an old trace file cannot be removed");
+                }
+            }
+        }
+    }
+}
+
+fn of(file: &crate::sealed::Sealed) -> File {
+    File {
+        size: file.size,
+        last: file.end.last,
+    }
+}
+
+/// The wall clock, for the head of a file and for its age; records bring their own time.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Time::ZERO.after(since.unwrap_or_default())
+}

@@ -1,0 +1,209 @@
+//! The end of a process at any moment, and disks that forget.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use traces::{OpenError, Traces};
+
+use crate::support::{MACHINE, all, fill, find, has, names, open, options, record};
+
+const DIRECTORY: &str = "TRACES_TEST_KILLED_DIRECTORY";
+const FIRST: &str = "0000000001.trace.zst";
+
+/// The bytes of a file as they are on the disk while it is being written, with so many records.
+fn unfinished(records: u64) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let (traces, _) = open(dir.path());
+    fill(&traces, 0..records);
+    fs::read(dir.path().join(FIRST)).unwrap()
+}
+
+/// Opens a directory in which there is one file with these bytes.
+fn found_in(bytes: &[u8]) -> (tempfile::TempDir, Traces, traces::Recovery) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(FIRST), bytes).unwrap();
+    let (traces, recovery) = open(dir.path());
+    (dir, traces, recovery)
+}
+
+#[test]
+fn a_file_cut_anywhere_gives_back_whole_records_from_its_beginning() {
+    let bytes = unfinished(2500);
+    let mut most = 0;
+    for part in 0..=40 {
+        let length = bytes.len() * part / 40;
+        let (dir, traces, recovery) = found_in(&bytes[..length]);
+        let (found, outcome) = find(&traces, &all());
+        let expected: Vec<_> = (0..found.len() as u64).map(record).collect();
+        assert_eq!(found, expected, "cut at {length}");
+        assert!(found.len() >= most, "cut at {length}");
+        most = found.len();
+        assert_eq!(
+            (outcome.damaged, recovery.damaged_bytes),
+            (0, 0),
+            "cut at {length}"
+        );
+        assert_eq!(recovery.mended, 1);
+        drop(traces);
+        let (traces, recovery) = open(dir.path());
+        assert_eq!(
+            recovery.mended, 0,
+            "a mended file is as one that was finished"
+        );
+        assert_eq!(find(&traces, &all()).0, expected);
+    }
+    assert_eq!(most, 2500);
+}
+
+#[test]
+fn what_a_power_cut_leaves_at_the_end_is_passed_over() {
+    let bytes = unfinished(2500);
+    for junk in [vec![0; 9000], vec![0xff; 9000], bytes[..5000].to_vec()] {
+        let (_dir, traces, recovery) = found_in(&[&bytes, &junk[..]].concat());
+        let (found, _) = find(&traces, &all());
+        assert!(found.len() >= 2500, "{}", found.len());
+        assert_eq!(found[..2500], (0..2500).map(record).collect::<Vec<_>>());
+        assert_eq!(recovery.mended, 1);
+    }
+}
+
+#[test]
+fn damage_inside_costs_the_group_and_is_reported() {
+    let mut bytes = unfinished(2500);
+    bytes[3000] ^= 0x10;
+    let (_dir, traces, recovery) = found_in(&bytes);
+    assert!(recovery.damaged_bytes > 0, "{recovery:?}");
+    let (found, _) = find(&traces, &all());
+    assert!(found.len() > 1000 && found.len() < 2500, "{}", found.len());
+    assert!(has(&traces, 2499) && !has(&traces, 0));
+}
+
+#[test]
+fn damage_in_a_finished_file_hides_its_group_and_the_search_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (traces, _) = open(dir.path());
+    fill(&traces, 0..2500);
+    drop(traces);
+    let path = dir.path().join(FIRST);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[3000] ^= 0x10;
+    fs::write(&path, bytes).unwrap();
+    let (traces, _) = open(dir.path());
+    let (found, outcome) = find(&traces, &all());
+    assert_eq!(outcome.damaged, 1);
+    assert!(found.len() > 1000 && found.len() < 2500);
+}
+
+#[test]
+fn a_file_without_anything_is_removed_and_its_number_not_used_again() {
+    let (dir, traces, recovery) = found_in(b"");
+    assert_eq!((recovery.files, recovery.mended), (1, 1));
+    fill(&traces, 0..1);
+    assert_eq!(names(dir.path()), ["0000000002.trace.zst", "lock"]);
+}
+
+#[test]
+fn a_second_agent_on_the_same_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (traces, _) = open(dir.path());
+    let error = Traces::open(dir.path(), MACHINE, options()).unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("in use by the agent of another process")
+    );
+    drop(traces);
+    open(dir.path());
+}
+
+#[test]
+fn after_a_kill_everything_older_than_a_second_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "crash::child_writes_until_it_is_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(DIRECTORY, dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let mut offered: Vec<(Instant, u64)> = Vec::new();
+    let begun = Instant::now();
+    for line in output.lines() {
+        if let Some(number) = line.unwrap().strip_prefix("offered ") {
+            offered.push((Instant::now(), number.parse().unwrap()));
+        }
+        if begun.elapsed() > Duration::from_millis(3300) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    let killed = Instant::now();
+    child.wait().unwrap();
+
+    let old = offered
+        .iter()
+        .rfind(|(at, _)| killed.duration_since(*at) > Duration::from_secs(1));
+    let (_, old) = old.unwrap();
+    let (traces, recovery) = open(dir.path());
+    assert_eq!((recovery.mended, recovery.damaged_bytes), (1, 0));
+    let (found, _) = find(&traces, &all());
+    assert!(
+        found.len() as u64 >= *old && *old > 5000,
+        "{} of {old}",
+        found.len()
+    );
+    assert_eq!(
+        found,
+        (0..found.len() as u64).map(record).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+#[ignore = "it is the child of the test above and ends by being killed"]
+fn child_writes_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(DIRECTORY) else {
+        return;
+    };
+    let (traces, _) = open(&PathBuf::from(dir));
+    // Nothing ever comes here: the wait is the pace.
+    let (_sender, pace) = std::sync::mpsc::channel::<()>();
+    for number in 0.. {
+        assert!(traces.offer(record(number)));
+        if number % 100 == 99 {
+            let _ = pace.recv_timeout(Duration::from_millis(10));
+            println!("offered {}", number + 1);
+            std::io::stdout().flush().unwrap();
+        }
+    }
+}
+
+/// Files that others have put beside ours stay, whatever their names look like.
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = [
+        "42.trace.zst",
+        "000000001x.trace.zst",
+        "notes.txt",
+        "0000000001.trace.zst.old",
+    ];
+    for name in others {
+        fs::write(Path::new(dir.path()).join(name), "keep").unwrap();
+    }
+    let (traces, recovery) = open(dir.path());
+    assert_eq!(recovery.files, 0);
+    fill(&traces, 0..10);
+    drop(traces);
+    for name in others {
+        assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), "keep");
+    }
+}
