@@ -86,10 +86,21 @@ impl Question {
 
 /// Works out what a flow wants of one of its hosts.
 pub(super) struct Wishes<'a> {
-    pub(super) topology: &'a Topology,
+    topology: &'a Topology,
+    known_inside: String,
+    known_outside: String,
 }
 
-impl Wishes<'_> {
+impl<'a> Wishes<'a> {
+    pub(super) fn new(topology: &'a Topology) -> Self {
+        let records = topology.records();
+        Self {
+            topology,
+            known_inside: known(topology, &records, Face::Inside),
+            known_outside: known(topology, &records, Face::Outside),
+        }
+    }
+
     /// Returns what one line of the summary wants of a server beside the deployment, which has no name.
     pub(super) fn beside(&self, row: usize, instance: &Instance, address: IpAddr) -> Wanted {
         Wanted {
@@ -129,7 +140,7 @@ impl Wishes<'_> {
             (Protocol::Http | Protocol::Https, port) if port.is_ours() => Question::Health,
             (Protocol::Http | Protocol::Https, _) => Question::Web,
             (Protocol::Dns, _) => Question::Address {
-                of: self.known_name(face_of(instance)),
+                of: self.known_name(face_of(instance)).to_owned(),
             },
             (Protocol::Ntp, _) => Question::Time,
             (Protocol::Ssh, _) => Question::Banner,
@@ -197,18 +208,24 @@ impl Wishes<'_> {
     }
 
     /// A name that every name service of the deployment has for those who ask from a face.
-    pub(super) fn known_name(&self, face: Face) -> String {
-        let records = self.topology.records();
-        let is_address = |record: &&topology::Record| {
-            record.face == face && matches!(record.data, RecordData::Address(_))
-        };
-        let known = records.iter().find(is_address);
-        let domain = || self.topology.domains().first().map(ToString::to_string);
-        known
-            .map(|record| record.name.clone())
-            .or_else(domain)
-            .unwrap_or_default()
+    pub(super) fn known_name(&self, face: Face) -> &str {
+        match face {
+            Face::Inside => &self.known_inside,
+            Face::Outside => &self.known_outside,
+        }
     }
+}
+
+fn known(topology: &Topology, records: &[topology::Record], face: Face) -> String {
+    let is_address = |record: &&topology::Record| {
+        record.face == face && matches!(record.data, RecordData::Address(_))
+    };
+    let known = records.iter().find(is_address);
+    let domain = || topology.domains().first().map(ToString::to_string);
+    known
+        .map(|record| record.name.clone())
+        .or_else(domain)
+        .unwrap_or_default()
 }
 
 impl Wanted {

@@ -25,6 +25,8 @@ pub(super) struct Planner<'a> {
     /// The machine that tries, if it is one.
     machine: Option<&'a Machine>,
     instances: Vec<Instance>,
+    wishes: Wishes<'a>,
+    knocks: BTreeMap<(Carrier, u16), Question>,
 }
 
 impl<'a> Planner<'a> {
@@ -33,19 +35,19 @@ impl<'a> Planner<'a> {
             Vantage::Machine(name) => topology.machine(name.as_str()),
             Vantage::Client | Vantage::Outside | Vantage::Administrator => None,
         };
+        let wishes = Wishes::new(topology);
         Self {
             topology,
             plan,
             vantage,
             machine,
             instances: topology.flows(),
+            knocks: knocks(topology, wishes.known_name(Face::Inside)),
+            wishes,
         }
     }
 
     pub(super) fn wanted(&self) -> BTreeMap<Place, Wanted> {
-        let wishes = Wishes {
-            topology: self.topology,
-        };
         let mut found: BTreeMap<Place, Wanted> = BTreeMap::new();
         for (row, instance) in self.instances.iter().enumerate() {
             for from in self.sources(instance) {
@@ -53,10 +55,10 @@ impl<'a> Planner<'a> {
                 let hosts = hosts.filter(|host| !self.is_own(host));
                 let named = hosts.map(|host| {
                     let to = self.target(instance, host);
-                    (to, wishes.of(row, instance, host))
+                    (to, self.wishes.of(row, instance, host))
                 });
                 let beside = self.beside(instance).map(|to| {
-                    let wanted = wishes.beside(row, instance, to.socket.ip());
+                    let wanted = self.wishes.beside(row, instance, to.socket.ip());
                     (to, wanted)
                 });
                 for (to, wanted) in named.chain(beside) {
@@ -143,43 +145,51 @@ impl<'a> Planner<'a> {
     }
 
     /// Every port of the topology at every address of it, from every address of the vantage, but for what is wanted.
-    pub(super) fn unwanted(&self, wanted: &BTreeMap<Place, Wanted>) -> Vec<Try> {
+    pub(super) fn others(&self, wanted: &BTreeMap<Place, Wanted>) -> Vec<Place> {
         let sources: BTreeSet<Option<IpAddr>> = match self.machine {
             Some(machine) => own_addresses(machine).into_iter().map(Some).collect(),
             None => BTreeSet::from([None]),
         };
-        let knocks = self.knocks();
-        let mut found = BTreeMap::new();
+        let mut found = BTreeSet::new();
         for (name, address) in self.addresses() {
             for from in sources.iter().filter(|from| fits(**from, address)) {
-                let places = knocks.iter().map(|((carrier, port), question)| {
+                let places = self.knocks.keys().map(|(carrier, port)| {
                     let to = Target {
                         name: name.to_string(),
                         socket: SocketAddr::new(address, *port),
                         carrier: *carrier,
                     };
-                    ((*from, to), question)
+                    (*from, to)
                 });
                 found.extend(places);
             }
         }
-        found.retain(|place, _| !wanted.contains_key(place));
-        let tries = found.into_iter().filter_map(|((from, to), question)| {
-            let stopped = self.stopped(from, &to)?;
-            let question = question.clone();
+        let others = found.into_iter();
+        others.filter(|place| !wanted.contains_key(place)).collect()
+    }
+
+    /// Returns the tries of places that nobody wants to reach, but for those where the plan stops nothing.
+    pub(super) fn unwanted(&self, places: Vec<Place>) -> impl Iterator<Item = Try> {
+        let [v4, v6] = Family::ALL.map(|family| self.stranger(family));
+        places.into_iter().filter_map(move |(from, to)| {
+            let stranger = match Family::of(to.socket.ip()) {
+                Family::V4 => v4,
+                Family::V6 => v6,
+            };
+            let stopped = self.stopped(from.or(stranger)?, &to)?;
+            let question = self.knocks.get(&(to.carrier, to.socket.port()))?.clone();
             Some(Try {
                 from,
                 to,
                 expected: Expected::Unwanted { question, stopped },
             })
-        });
-        tries.collect()
+        })
     }
 
     /// Where the plan stops a try; `None` if it lets it pass, or has no place on its way.
-    fn stopped(&self, from: Option<IpAddr>, to: &Target) -> Option<(plan::Place, Direction)> {
+    fn stopped(&self, from: IpAddr, to: &Target) -> Option<(plan::Place, Direction)> {
         let attempt = Attempt {
-            source: from.or_else(|| self.stranger(Family::of(to.socket.ip())))?,
+            source: from,
             destination: to.socket.ip(),
             carrier: to.carrier,
             port: to.socket.port(),
@@ -214,23 +224,6 @@ impl<'a> Planner<'a> {
             .map(|(first, _)| family.address(*first))
     }
 
-    /// Every port that the topology uses, and how it is knocked at: over UDP only where something is spoken over UDP.
-    fn knocks(&self) -> BTreeMap<(Carrier, u16), Question> {
-        let number = |port| self.topology.ports().number(port);
-        let wishes = Wishes {
-            topology: self.topology,
-        };
-        let of = wishes.known_name(Face::Inside);
-        let tcp = Port::ALL.map(|port| ((Carrier::Tcp, number(port)), Question::Nothing));
-        let udp = [
-            (Port::Dns, Question::Address { of }),
-            (Port::SipPlain, Question::Options),
-            (Port::Ntp, Question::Time),
-        ];
-        let udp = udp.map(|(port, question)| ((Carrier::Udp, number(port)), question));
-        tcp.into_iter().chain(udp).collect()
-    }
-
     /// The addresses that the topology names.
     fn known(&self, family: Family) -> AddressSet {
         let own = self.addresses().into_iter().map(|(_, address)| address);
@@ -254,6 +247,20 @@ impl<'a> Planner<'a> {
         }
         found
     }
+}
+
+/// Every port that the topology uses, and how it is knocked at: over UDP only where something is spoken over UDP.
+fn knocks(topology: &Topology, known: &str) -> BTreeMap<(Carrier, u16), Question> {
+    let number = |port| topology.ports().number(port);
+    let of = known.to_owned();
+    let tcp = Port::ALL.map(|port| ((Carrier::Tcp, number(port)), Question::Nothing));
+    let udp = [
+        (Port::Dns, Question::Address { of }),
+        (Port::SipPlain, Question::Options),
+        (Port::Ntp, Question::Time),
+    ];
+    let udp = udp.map(|(port, question)| ((Carrier::Udp, number(port)), question));
+    tcp.into_iter().chain(udp).collect()
 }
 
 fn own_addresses(machine: &Machine) -> BTreeSet<IpAddr> {

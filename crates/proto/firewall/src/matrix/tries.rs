@@ -8,7 +8,7 @@ use topology::flows::Carrier;
 use topology::{Fqdn, Topology};
 
 use super::expected::Expected;
-use super::planner::Planner;
+use super::planner::{Place, Planner};
 use crate::plan::Plan;
 
 /// From where it is tried.
@@ -91,17 +91,17 @@ pub struct Tries {
 pub fn tries(topology: &Topology, plan: &Plan, vantage: &Vantage, extent: Extent) -> Tries {
     let planner = Planner::new(topology, plan, vantage);
     let wanted = planner.wanted();
-    let mut unwanted = match extent {
+    let mut others = match extent {
         Extent::Nothing => Vec::new(),
-        Extent::Sample { .. } | Extent::Everything => planner.unwanted(&wanted),
+        Extent::Sample { .. } | Extent::Everything => planner.others(&wanted),
     };
-    let all = unwanted.len();
+    let all = others.len();
     if let Extent::Sample { count, seed } = extent
         && count < all
     {
-        unwanted = draw(unwanted, count, seed);
+        others = draw(others, count, seed);
     }
-    let left_out = all - unwanted.len();
+    let left_out = all - others.len();
     let wanted = wanted.into_iter().map(|((from, to), wanted)| Try {
         from,
         to,
@@ -109,17 +109,17 @@ pub fn tries(topology: &Topology, plan: &Plan, vantage: &Vantage, extent: Extent
     });
     Tries {
         vantage: vantage.clone(),
-        list: wanted.chain(unwanted).collect(),
+        list: wanted.chain(planner.unwanted(others)).collect(),
         left_out,
     }
 }
 
-fn draw(mut from: Vec<Try>, count: usize, seed: u64) -> Vec<Try> {
+fn draw(mut from: Vec<Place>, count: usize, seed: u64) -> Vec<Place> {
     let mut bytes = [0; 32];
     let (first, _) = bytes.split_at_mut(8);
     first.copy_from_slice(&seed.to_be_bytes());
     Random::new(bytes).shuffle(&mut from);
     from.truncate(count);
-    from.sort_by(|a, b| (a.from, &a.to).cmp(&(b.from, &b.to)));
+    from.sort();
     from
 }
