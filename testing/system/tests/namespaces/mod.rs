@@ -3,6 +3,7 @@
 //! Needs root, iproute2, nftables; what each test needs beside them it says itself. One bed is shared by the tests that
 //! run the reference topology, which have it one after the other ([`site`]).
 
+mod audit;
 mod counting;
 mod flows;
 mod paths;
@@ -12,3 +13,4 @@ mod site;
 mod sweep;
 mod trial;
 mod verify;
+mod witness;

@@ -145,6 +145,18 @@ fn examples(admits: &[Admit]) -> Vec<Test> {
         AddressSet::from_ranges(set.family(), ranges.copied())
     };
     let mut tests = Vec::new();
+    // The two ends of a rule stand on two sides of a boundary; a packet between hosts of one side never comes to it.
+    for only_few in [true, false] {
+        let both = admits.iter().map(|admit| {
+            let [from, to] = [&admit.sources, &admit.destinations]
+                .map(|set| if only_few { few(set) } else { set.clone() });
+            Test::All(vec![
+                within(End::Source, &from),
+                within(End::Destination, &to),
+            ])
+        });
+        tests.push(Test::Any(both.collect()));
+    }
     for end in [End::Source, End::Destination] {
         for only_few in [true, false] {
             let sets = admits.iter().map(|admit| match end {
