@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use firewall::plan::{Admit, Basic, Direction, Rules};
+use firewall::AddressSet;
+use firewall::plan::{Admit, Basic, Direction, Rules, Zone};
 use serde_json::json;
 use topology::flows::{Carrier, TABLE};
 
@@ -44,7 +45,7 @@ impl Plan {
             let locked = topology.firewall().admin_networks.is_empty();
             output.json(&json!({ "places": places, "nobody_administers": locked }))?;
         } else {
-            output.table(&table(&places, output.lang().into()))?;
+            output.table(&table(&plan, &places, output.lang().into()))?;
             let names = Basic::ALL.map(|basic| format!("  {}: {}", basic.name(), basic.purpose()));
             output.line(format!(
                 "\nBeside the flows, at every place:\n{}",
@@ -58,7 +59,7 @@ impl Plan {
     }
 }
 
-fn table(places: &[&Rules], lang: topology::flows::Lang) -> Table {
+fn table(plan: &firewall::plan::Plan, places: &[&Rules], lang: topology::flows::Lang) -> Table {
     let mut table = Table::new([
         "Place",
         "",
@@ -78,8 +79,8 @@ fn table(places: &[&Rules], lang: topology::flows::Lang) -> Table {
                     std::mem::take(&mut place),
                     direction(chain.direction).to_owned(),
                     admit.flow.to_string(),
-                    words(&admit.sources).join("\n"),
-                    words(&admit.destinations).join("\n"),
+                    words(plan, &admit.sources).join("\n"),
+                    words(plan, &admit.destinations).join("\n"),
                     ports(admit),
                     remarks(admit, purpose.map_or("", |flow| flow.purpose.get(lang))),
                 ]);
@@ -122,7 +123,10 @@ const fn carrier(carrier: Carrier) -> &'static str {
 }
 
 /// The ranges of a set; of a set that is nearly everything, what is not in it.
-fn words(set: &firewall::AddressSet) -> Vec<String> {
+fn words(plan: &firewall::plan::Plan, set: &AddressSet) -> Vec<String> {
+    if set == plan.zones().set(Zone::Outside, set.family()) {
+        return vec!["strangers".to_owned()];
+    }
     let others = set.complement();
     if others.is_empty() {
         return vec!["any".to_owned()];
