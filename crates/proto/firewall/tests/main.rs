@@ -4,6 +4,7 @@
 mod audit;
 mod order;
 mod plan;
+mod rendered;
 mod terraform;
 mod topologies;
 mod wanted;
