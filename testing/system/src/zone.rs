@@ -39,7 +39,15 @@ impl Zone {
     /// # Errors
     /// Fails when the address cannot be bound.
     pub fn start(at: Ipv4Addr) -> io::Result<Self> {
-        let socket = UdpSocket::bind((at, 0))?;
+        Self::start_at((at, 0).into())
+    }
+
+    /// The same on a port of one's own choice.
+    ///
+    /// # Errors
+    /// Fails when the address cannot be bound.
+    pub fn start_at(at: SocketAddr) -> io::Result<Self> {
+        let socket = UdpSocket::bind(at)?;
         let address = socket.local_addr()?;
         let (table, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let (shared, stopped) = (Arc::clone(&table), Arc::clone(&stop));
