@@ -30,7 +30,7 @@ fn the_plan_has_every_machine_and_both_boundaries() {
 
 #[test]
 fn a_plan_that_locks_administrators_out_says_so() {
-    let table = vestibule(&["firewall", "plan", "small-office.toml"]);
+    let table = vestibule(&["firewall", "plan", "single-director.toml"]);
     assert!(table.out.contains("admin_networks"), "{}", table.out);
     assert!(
         !vestibule(&["firewall", "plan", "reference.toml"])
