@@ -7,6 +7,7 @@
 
 pub mod addresses;
 pub mod audit;
+pub mod change;
 pub mod loaded;
 pub mod matrix;
 pub mod packet;

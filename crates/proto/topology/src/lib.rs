@@ -12,6 +12,7 @@
 #![warn(clippy::expect_used, clippy::indexing_slicing)]
 
 mod certificates;
+pub mod change;
 mod check;
 mod delegate;
 mod fault;

@@ -3,6 +3,7 @@
 
 mod bad_files;
 mod beside;
+mod change;
 mod examples;
 mod flow_table;
 mod loopback;
