@@ -13,6 +13,7 @@ mod loopback;
 mod operate;
 mod output;
 mod ports;
+mod reload;
 mod run;
 mod schema;
 mod serve;
@@ -77,7 +78,7 @@ enum Command {
     Verify(verify::Verify),
     #[command(subcommand)]
     Limits(limits::Limits),
-    Reload(operate::Reload),
+    Reload(reload::Reload),
     Drain(operate::Drain),
     Undrain(operate::Undrain),
     Schema(schema::Schema),

@@ -1,5 +1,5 @@
-//! `vestibule reload`, `vestibule drain` and `vestibule undrain`: what an operator tells running machines, over the
-//! sockets in their state directories.
+//! `vestibule drain` and `vestibule undrain`: what an operator tells running machines, over the sockets in their state
+//! directories.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -21,15 +21,6 @@ pub(crate) struct Scope {
     /// The state directory of the machines.
     #[arg(long, value_name = "DIR", default_value = "vestibule-state")]
     pub(crate) state: PathBuf,
-}
-
-/// Have running machines read certificates, CA bundles and revocation lists again; connections stay.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-The topology file is read at the start only: after a change of it, restart the machines one after the other.")]
-pub(crate) struct Reload {
-    #[command(flatten)]
-    scope: Scope,
 }
 
 /// Have running machines finish what they began, then end; or have balancers give a member nothing new.
@@ -60,13 +51,6 @@ pub(crate) struct Undrain {
     member: String,
     #[command(flatten)]
     scope: Scope,
-}
-
-impl Reload {
-    /// Tells the machines.
-    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
-        self.scope.tell(&Request::Reload, "reloaded", output)
-    }
 }
 
 impl Drain {
@@ -101,6 +85,13 @@ impl Scope {
         done: &str,
         output: &Output,
     ) -> anyhow::Result<Outcome> {
+        let told = self.told(request, done)?;
+        told.print(output)?;
+        Ok(told.outcome())
+    }
+
+    /// Tells the machines that are meant, and returns what they say.
+    pub(crate) fn told(&self, request: &Request, done: &str) -> anyhow::Result<Told> {
         let state = State::new(&self.state);
         let names = status::machines(&state, self.machine.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -143,12 +134,48 @@ impl Scope {
             };
             told.push((name, said));
         }
-        tell_all(&told, output)?;
-        Ok(if is_well && !told.is_empty() {
+        Ok(Told { told, is_well })
+    }
+}
+
+/// What machines say.
+pub(crate) struct Told {
+    /// Each machine with its answer.
+    pub(crate) told: Vec<(String, String)>,
+    is_well: bool,
+}
+
+impl Told {
+    /// Not all is well unless there are machines and each did what it was told.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.is_well && !self.told.is_empty() {
             Outcome::Done
         } else {
             Outcome::Faults
-        })
+        }
+    }
+
+    /// Returns the same for programs.
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
+        let all = self.told.iter();
+        all.map(|(machine, said)| serde_json::json!({ "machine": machine, "said": said }))
+            .collect()
+    }
+
+    fn print(&self, output: &Output) -> anyhow::Result<()> {
+        if output.is_json() {
+            return output.json(&self.json());
+        }
+        self.lines(output)
+    }
+
+    /// Prints it for people.
+    pub(crate) fn lines(&self, output: &Output) -> anyhow::Result<()> {
+        if self.told.is_empty() {
+            return output.complain("no machine that this concerns is running here");
+        }
+        let mut all = self.told.iter();
+        all.try_for_each(|(machine, said)| output.line(format!("{machine}: {said}")))
     }
 }
 
@@ -172,18 +199,4 @@ fn has_ended(error: &ControlError) -> bool {
         ControlError::Format { source, .. } => source.is_eof(),
         ControlError::Taken { .. } | ControlError::Timeout { .. } => false,
     }
-}
-
-fn tell_all(told: &[(String, String)], output: &Output) -> anyhow::Result<()> {
-    if output.is_json() {
-        let all = told
-            .iter()
-            .map(|(machine, said)| serde_json::json!({ "machine": machine, "said": said }));
-        return output.json(&all.collect::<Vec<_>>());
-    }
-    if told.is_empty() {
-        return output.complain("no machine that this concerns is running here");
-    }
-    told.iter()
-        .try_for_each(|(machine, said)| output.line(format!("{machine}: {said}")))
 }

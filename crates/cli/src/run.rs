@@ -43,7 +43,7 @@ impl Run {
     /// Runs the machine until it is told to end.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         self.log.begin()?;
-        let Some(mut topology) = topology_file::load(&self.topology, output)? else {
+        let Some((mut topology, text)) = topology_file::read(&self.topology, output)? else {
             return Ok(Outcome::Faults);
         };
         if let Some(base) = self.loopback {
@@ -60,7 +60,7 @@ impl Run {
             .build()?;
         runtime.block_on(async {
             let base = self.loopback.unwrap_or(loopback::DEFAULT);
-            let machines = Machines::start(&topology, [machine.as_str()], &state, workers)
+            let machines = Machines::start(&topology, [machine.as_str()], &text, &state, workers)
                 .map_err(|error| loopback::explain(error, base))?;
             if output.is_json() {
                 let status = machines.running().first().map(|machine| machine.status());

@@ -51,10 +51,12 @@ pub(crate) struct Machines {
 }
 
 impl Machines {
-    /// Starts machines in this order; if one fails, those before it end again.
+    /// Starts machines in this order, of a topology that was read from a file with this text; if one fails, those before
+    /// it end again.
     pub(crate) fn start<'a>(
         topology: &Arc<Topology>,
         names: impl IntoIterator<Item = &'a str>,
+        file: &str,
         state: &pki::State,
         workers: u8,
     ) -> Result<Self, StartError> {
@@ -62,6 +64,7 @@ impl Machines {
             state: state.clone(),
             workers,
             clock: Clock::start(),
+            file: file.into(),
         };
         let mut running = Vec::new();
         for name in names {

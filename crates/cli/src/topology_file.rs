@@ -9,10 +9,15 @@ use crate::output::Output;
 
 /// Reads and checks a file. `None` if it has faults, all of which have been told.
 pub(crate) fn load(path: &Path, output: &Output) -> anyhow::Result<Option<Topology>> {
+    Ok(read(path, output)?.map(|(topology, _)| topology))
+}
+
+/// The same, with the text.
+pub(crate) fn read(path: &Path, output: &Output) -> anyhow::Result<Option<(Topology, String)>> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     match Topology::parse(&text, &name) {
-        Ok(topology) => Ok(Some(topology)),
+        Ok(topology) => Ok(Some((topology, text))),
         Err(faults) if output.is_json() => {
             output.json(&faults)?;
             Ok(None)

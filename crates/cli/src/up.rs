@@ -79,8 +79,9 @@ impl Up {
         runtime.block_on(async {
             place::check(&state, &topology).await?;
             prepare(&state, &topology, &text)?;
-            let machines = Machines::start(&topology, order(&topology), &state, self.workers)
-                .map_err(|error| loopback::explain(error, self.loopback))?;
+            let machines =
+                Machines::start(&topology, order(&topology), &text, &state, self.workers)
+                    .map_err(|error| loopback::explain(error, self.loopback))?;
             let users = demo::users(&machines, &topology, &state, output)?;
             wait_for_copies(&machines).await;
             let statuses = statuses(&machines, &topology);

@@ -96,3 +96,67 @@ fn tables_are_those_of_the_port_summary_narrowed_to_the_place() {
         .collect();
     assert_eq!(flows, ["15", "16", "16", "32", "32", "34"]);
 }
+
+/// The reference topology with some of its text replaced, as a file.
+fn edited(folder: &tempfile::TempDir, from: &str, to: &str) -> String {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/reference.toml");
+    let text = std::fs::read_to_string(examples).unwrap();
+    assert!(text.contains(from), "{from}");
+    let path = folder.path().join("topology.toml");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn diff_tells_what_another_file_means_and_nothing_of_how_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let same = edited(&folder, "version = 1", "# Another spelling.\nversion   = 1");
+    let nothing = vestibule(&["firewall", "diff", "reference.toml", &same]);
+    assert_eq!(nothing.code, Some(0), "{}", nothing.err);
+    assert!(nothing.out.contains("Nothing follows"));
+    let moved = edited(&folder, "\"10.0.0.22\"", "\"10.0.0.29\"");
+    let told = vestibule(&["firewall", "diff", "reference.toml", &moved]);
+    assert_eq!(told.code, Some(1), "{}", told.err);
+    for line in [
+        "    + out, flow 12: from 172.16.0.10 to 10.0.0.29, TCP 5061",
+        "    - out, flow 12: from 172.16.0.10 to 10.0.0.22, TCP 5061",
+        "  ~ inside, fe02.contoso.net: 10.0.0.29 for 10.0.0.22",
+        "  + fe02.contoso.net: TLS 10.0.0.29:444 (flow 3)",
+    ] {
+        assert!(
+            told.out.lines().any(|one| one == line),
+            "{line}: {}",
+            told.out
+        );
+    }
+    assert!(!told.out.contains("Certificates"), "the names are the same");
+    let again = vestibule(&["firewall", "diff", "reference.toml", &moved]);
+    assert_eq!(again.out, told.out);
+}
+
+#[test]
+fn diff_answers_programs_with_everything_that_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = vestibule(&[
+        "firewall",
+        "diff",
+        "--json",
+        "reference.toml",
+        "small-office.toml",
+    ]);
+    assert_eq!(gone.code, Some(1), "{}", gone.err);
+    let told: Value = serde_json::from_str(&gone.out).unwrap();
+    let of = |list: &str| told[list].as_array().unwrap().clone();
+    let has = |list: &str, key: &str, value: &str| of(list).iter().any(|one| one[key] == value);
+    assert!(has("rules", "kind", "removed") && has("certificates", "duty", "revoke"));
+    assert!(has("listeners", "change", "closes"));
+    assert!(
+        of("records")
+            .iter()
+            .any(|one| one["added"].as_array().unwrap().is_empty())
+    );
+    let bad = edited(&folder, "version = 1", "version = 9");
+    let bad = vestibule(&["firewall", "diff", "reference.toml", &bad]);
+    assert_eq!(bad.code, Some(1));
+    assert!(bad.out.is_empty() && bad.err.contains("version"));
+}

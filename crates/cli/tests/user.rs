@@ -335,6 +335,7 @@ fn a_running_machine_is_asked_over_its_socket() {
                 Request::Users(request) => Reply::Users(admin.handle(base::UnixMillis(1), request)),
                 Request::Status
                 | Request::Reload
+                | Request::File
                 | Request::Drain
                 | Request::Member { .. }
                 | Request::Forgive { .. } => Reply::Done,

@@ -4,6 +4,8 @@ mod apply;
 mod audit;
 mod changes;
 mod confirm;
+pub(crate) mod consequences;
+mod diff;
 mod kernel;
 mod plan;
 mod render;
@@ -24,6 +26,7 @@ use crate::topology_file;
 pub(crate) enum Firewall {
     Plan(plan::Plan),
     Render(render::Render),
+    Diff(diff::Diff),
     Apply(apply::Apply),
     Confirm(confirm::Confirm),
     Rollback(confirm::Rollback),
@@ -39,6 +42,7 @@ impl Firewall {
         match self {
             Self::Plan(command) => command.run(output),
             Self::Render(command) => command.run(output),
+            Self::Diff(command) => command.run(output),
             Self::Apply(command) => command.run(output),
             Self::Confirm(command) => command.run(output),
             Self::Rollback(command) => command.run(output),

@@ -110,7 +110,7 @@ const fn direction(direction: Direction) -> &'static str {
     direction.name()
 }
 
-fn ports(admit: &Admit) -> String {
+pub(super) fn ports(admit: &Admit) -> String {
     let ports: Vec<String> = admit.ports.iter().map(ToString::to_string).collect();
     format!("{} {}", carrier(admit.carrier), ports.join(", "))
 }
@@ -122,11 +122,16 @@ const fn carrier(carrier: Carrier) -> &'static str {
     }
 }
 
-/// The ranges of a set; of a set that is nearly everything, what is not in it.
+/// Who is in a set, in words.
 fn words(plan: &firewall::plan::Plan, set: &AddressSet) -> Vec<String> {
     if set == plan.zones().set(Zone::Outside, set.family()) {
         return vec!["strangers".to_owned()];
     }
+    ranges(set)
+}
+
+/// The ranges of a set; of a set that is nearly everything, what is not in it.
+pub(super) fn ranges(set: &AddressSet) -> Vec<String> {
     let others = set.complement();
     if others.is_empty() {
         return vec!["any".to_owned()];
@@ -149,7 +154,7 @@ fn as_json(rules: &Rules) -> serde_json::Value {
     json!({ "place": rules.place, "chains": chains.collect::<Vec<_>>() })
 }
 
-fn admit_json(admit: &Admit) -> serde_json::Value {
+pub(super) fn admit_json(admit: &Admit) -> serde_json::Value {
     json!({
         "flow": admit.flow,
         "also": admit.also,

@@ -108,7 +108,7 @@ impl Master {
                     self.name
                 )
             }
-            Reply::Status(_) | Reply::Done => {
+            Reply::Status(_) | Reply::File { .. } | Reply::Done => {
                 bail!("{} answered something else than was asked", self.name)
             }
         }

@@ -27,6 +27,8 @@ pub enum Request {
     },
     /// Load certificates and revocation lists again.
     Reload,
+    /// Which topology file do you run?
+    File,
     /// Finish what was begun and end.
     Drain,
     /// Give a member behind a VIP nothing new, or give it its share again.
@@ -46,6 +48,11 @@ pub enum Reply {
     Status(Box<MachineStatus>),
     /// What came of it.
     Users(UserReply),
+    /// The topology file as it was read at the start.
+    File {
+        /// Its text.
+        text: String,
+    },
     /// It is done, or under way.
     Done,
     /// This machine does not master the directory; ask one of that pool.
@@ -79,12 +86,24 @@ pub(super) async fn answer(
                 reason: "the reload was interrupted".to_owned(),
             },
         },
+        Request::File => file(&shared.file),
         Request::Member { member, drained } => drain_member(&shared, &member, drained),
         Request::Drain => {
             drain.send_replace(true);
             Reply::Done
         }
     }
+}
+
+/// A reply is one line of bounded length, and text grows when it is written as JSON.
+fn file(text: &str) -> Reply {
+    const MAX_FILE: usize = 512 << 10;
+    if text.len() > MAX_FILE {
+        let reason = "the file is too large to be told over this socket".to_owned();
+        return Reply::Failed { reason };
+    }
+    let text = text.to_owned();
+    Reply::File { text }
 }
 
 fn forgive(shared: &Shared, address: IpAddr) -> Reply {

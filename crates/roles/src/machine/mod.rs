@@ -59,6 +59,8 @@ use watch::Watch;
 /// What a running machine knows of itself; shared with its control socket.
 struct Shared {
     topology: Arc<Topology>,
+    /// The topology file as it was read.
+    file: Arc<str>,
     view: View,
     started: Instant,
     listeners: Vec<ListenerStatus>,

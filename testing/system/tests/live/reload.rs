@@ -119,3 +119,43 @@ fn a_machine_whose_key_is_open_to_others_does_not_start() {
         said.err
     );
 }
+
+#[test]
+fn what_a_new_file_changes_is_told_before_the_reload_and_a_bad_one_is_refused() {
+    let site = Site::new();
+    let _product = site.up();
+    let text = fs::read_to_string(topology()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let written = |text: &str| {
+        let path = folder.path().join("topology.toml");
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let reload = |path: &str| site.operator().command(&["reload", path], "").unwrap();
+    let same = reload(&written(&text));
+    assert_eq!(same.code, Some(0), "{}", same.err);
+    assert!(same.out.contains("the file says what the running one says"));
+    assert!(
+        same.out.contains("dir01.contoso.net: reloaded"),
+        "{}",
+        same.out
+    );
+    let old = "domains = [\"contoso.com\"]";
+    let new = "domains = [\"contoso.com\", \"fabrikam.com\"]";
+    assert!(text.contains(old));
+    let other = reload(&written(&text.replacen(old, new, 1)));
+    assert_eq!(other.code, Some(0), "{}", other.err);
+    for line in [
+        "what the file changes, from the next start on",
+        "+ outside, sip.fabrikam.com: 203.0.113.10",
+        "edge01.contoso.net, outside: issue it anew, with sip.fabrikam.com, fabrikam.com",
+        "dir01.contoso.net: reloaded",
+    ] {
+        assert!(other.out.contains(line), "{line}: {}", other.out);
+    }
+    let changes = other.out.matches("what the file changes").count();
+    assert_eq!(changes, 1, "all machines run one file: {}", other.out);
+    let bad = reload(&written(&text.replacen("version = 1", "version = 9", 1)));
+    assert_eq!(bad.code, Some(1));
+    assert!(!bad.out.contains("reloaded") && !bad.err.is_empty());
+}

@@ -41,6 +41,8 @@ pub struct Options {
     pub workers: u8,
     /// The clock of the process.
     pub clock: Clock,
+    /// The text of the topology file, for those who ask what runs.
+    pub file: Arc<str>,
 }
 
 impl Running {
@@ -97,10 +99,8 @@ impl Builder<'_> {
         let sites = self.open_sites(inside.as_ref(), &mut opened)?;
         let sip = self.start_sip(sip, users.as_ref(), &kept)?;
         let (workers, node) = sip.unzip();
-        let follower = users
-            .as_ref()
-            .and_then(|users| users.follower.as_ref())
-            .map(Follower::status);
+        let follower = users.as_ref().and_then(|users| users.follower.as_ref());
+        let follower = follower.map(Follower::status);
         let faces = [&inside, &outside].into_iter().flatten();
         let watch = self.watch(users.as_ref(), workers.as_ref(), faces.cloned().collect());
         let (sites, web) = self
@@ -120,6 +120,7 @@ impl Builder<'_> {
             started: Instant::now(),
             listeners: listener_statuses(&self.view, &opened),
             topology: self.topology,
+            file: Arc::clone(&self.options.file),
             view: self.view,
             inside,
             outside,
