@@ -8,6 +8,8 @@
 
 mod attempt;
 mod questions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
