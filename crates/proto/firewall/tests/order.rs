@@ -73,10 +73,32 @@ fn nothing_is_shadowed(name: &str, topology: &Topology) {
     }
 }
 
+/// Two rules of a row that differ in one of sources, destinations and ports alone could be one.
+fn nothing_is_left_to_merge(name: &str, topology: &Topology) {
+    for rules in Plan::of(topology).places() {
+        for chain in &rules.chains {
+            for (at, one) in chain.admits.iter().enumerate() {
+                for other in chain.admits.iter().skip(at + 1) {
+                    let key = |a: &Admit| (a.flow, a.family, a.carrier, a.rate);
+                    let same = [
+                        one.sources == other.sources,
+                        one.destinations == other.destinations,
+                        one.ports == other.ports,
+                    ];
+                    let alike = same.into_iter().filter(|same| *same).count();
+                    let apart = key(one) != key(other) || alike < 2;
+                    assert!(apart, "{name}: {}: {one:?} {other:?}", rules.place);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn no_rule_of_the_examples_is_shadowed() {
     for (name, text) in EXAMPLES {
         nothing_is_shadowed(name, &parse(name, text));
+        nothing_is_left_to_merge(name, &parse(name, text));
     }
 }
 
@@ -86,6 +108,7 @@ proptest! {
     #[test]
     fn no_rule_of_any_topology_is_shadowed(topology in topologies::any()) {
         nothing_is_shadowed("random", &topology);
+        nothing_is_left_to_merge("random", &topology);
     }
 }
 

@@ -1,6 +1,6 @@
 //! nftables: a table of its own, `inet vestibule`, which is replaced as a whole and touches nobody else's.
 //!
-//! Both forms, text for `nft -f` and JSON for `nft -j -f`, are written from one [`model`], so they load the same rules.
+//! Both forms, text for `nft -f` and JSON for `nft -j -f`, are written from one `model`, so they load the same rules.
 //! A load adds the table, deletes it and adds it again in one transaction: the kernel goes from the old rules to the
 //! new ones at once, the first load is like every other, and what is in other tables stays. Counters begin at zero.
 //!
