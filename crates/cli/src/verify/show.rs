@@ -1,6 +1,8 @@
 //! What a report looks like on a terminal: the rows with their verdicts, why some fail, what came through beyond
 //! them, the matrix.
 
+use std::net::IpAddr;
+
 use firewall::matrix::{Cell, Outcome, Report, Run, Words};
 
 use crate::output::{Output, Table};
@@ -84,8 +86,11 @@ fn matrix(report: &Report, words: Words) -> Table {
     table
 }
 
-/// The first label of a name, where no other begins with the same.
+/// The first label of a name, where no other begins with the same; an address as it is.
 fn short<'a>(name: &'a str, all: &[String]) -> &'a str {
+    if name.parse::<IpAddr>().is_ok() {
+        return name;
+    }
     let label = |name: &'a str| name.split('.').next().unwrap_or(name);
     let own = label(name);
     let same = |other: &&String| other.split('.').next() == Some(own) && **other != name;
@@ -93,5 +98,32 @@ fn short<'a>(name: &'a str, all: &[String]) -> &'a str {
         name
     } else {
         own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn names_are_shortened_as_far_as_they_stay_apart() {
+        let all = [
+            "fe01.contoso.net",
+            "fe01.fabrikam.net",
+            "dir01.contoso.net",
+            "10.0.0.123",
+        ];
+        let all = all.map(str::to_owned);
+        let found: Vec<&str> = all.iter().map(|name| short(name, &all)).collect();
+        assert_eq!(
+            found,
+            [
+                "fe01.contoso.net",
+                "fe01.fabrikam.net",
+                "dir01",
+                "10.0.0.123"
+            ]
+        );
+        assert_eq!(short("client", &all), "client");
     }
 }

@@ -1,5 +1,6 @@
 //! One try: the connection, the handshake, the question, and the same again as a stranger where strangers are refused.
 
+use std::io::ErrorKind;
 use std::net::IpAddr;
 
 use firewall::matrix::{Depth, Expected, Found, Proof, Question, Target, Try, Wanted};
@@ -151,7 +152,11 @@ pub(super) fn unreached(error: &Unreached) -> Found {
         Unreached::NoRoute { by } => Found::NoRoute { by: *by },
         Unreached::Prohibited { by } => Found::Prohibited { by: *by },
         Unreached::Here(source) => Found::Untried {
-            reason: chain(source),
+            reason: if source.kind() == ErrorKind::AddrNotAvailable {
+                "this system does not have the address".to_owned()
+            } else {
+                chain(source)
+            },
         },
     }
 }

@@ -81,6 +81,14 @@ impl Words {
     /// Sums a report up in one line.
     #[must_use]
     pub fn whole(self, report: &Report) -> String {
+        if report.tries.is_empty() {
+            return self
+                .say(
+                    "✗ nothing is to be tried from here",
+                    "✗ 여기서 시도할 것이 없음",
+                )
+                .to_owned();
+        }
         let right = self.say("✓ all is as it should be", "✓ 모두 정상");
         match report.verdict {
             Verdict::Pass => right.to_owned(),
