@@ -97,3 +97,29 @@ fn both_directions_between_edge_and_inside_have_rules_of_their_own() {
     admitted("10.0.0.11", "172.16.0.10", 10);
     admitted("10.0.0.21", "172.16.0.10", 10);
 }
+
+#[test]
+fn a_resolver_is_asked_where_it_stands_on_its_own_port_and_nobody_else_is() {
+    let (name, text) = EXAMPLES[0];
+    let federation =
+        "\n[federation]\nmode = \"open\"\nresolvers = [\"10.0.0.99\", \"198.51.100.53:5353\"]\n";
+    let plan = Plan::of(&parse(name, &format!("{text}{federation}")));
+    let ask = |source: &str, destination: &str, port: u16| {
+        plan.judge(&Attempt {
+            carrier: Carrier::Udp,
+            port,
+            ..sip(source, destination)
+        })
+    };
+    let lookup = Judgement::Admitted { flow: 29 };
+    assert_eq!(ask("172.16.0.10", "10.0.0.99", 53), lookup);
+    assert_eq!(ask("203.0.113.10", "198.51.100.53", 5353), lookup);
+    for (source, destination, port) in [
+        ("203.0.113.10", "198.51.100.53", 53),
+        ("203.0.113.10", "198.51.100.54", 53),
+        ("172.16.0.20", "10.0.0.99", 53),
+    ] {
+        let stopped = ask(source, destination, port);
+        assert!(matches!(stopped, Judgement::Stopped { .. }), "{stopped:?}");
+    }
+}

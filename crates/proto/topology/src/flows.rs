@@ -80,6 +80,8 @@ pub enum End {
     TimeServers,
     /// The servers of lists of revoked certificates.
     RevocationServers,
+    /// The name servers that edges ask where a partner's servers are: those of the file, or anybody outside.
+    Resolvers,
     /// The networks from which machines are administered.
     Administrators,
 }

@@ -375,8 +375,8 @@ pub(crate) struct RawFederation {
     /// With whom: `off` with nobody, `allow` with the partners listed, `open` with every domain that proves itself.
     /// Default: `off`.
     pub(crate) mode: Option<At<FederationMode>>,
-    /// The name servers that edges ask for partners' servers, as `address` or `address:port`. Default: those of the
-    /// machine's own configuration.
+    /// The name servers that edges ask for partners' servers, as `address` or `address:port`; the planned packet filters
+    /// let them ask no others. Default: those of the machine's own configuration, which have to be outside.
     pub(crate) resolvers: Option<At<Vec<At<String>>>>,
     /// A PEM file on each edge with the authorities that partners' certificates come from. Default: the system's.
     pub(crate) ca: Option<At<String>>,

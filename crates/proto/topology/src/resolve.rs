@@ -147,7 +147,9 @@ impl Topology {
     /// Federation is for those who want it, plain SIP for those who are written: transports for clients, gateways each with
     /// its own.
     fn is_offered(&self, leg: &Leg, service: Service) -> bool {
-        let partners = service.port == Port::EdgeFederation || leg.to.contains(&End::Outside);
+        let is_for = |end| leg.to.contains(&end);
+        let partners =
+            service.port == Port::EdgeFederation || is_for(End::Outside) || is_for(End::Resolvers);
         if partners && self.federation.mode == FederationMode::Off {
             return false;
         }
@@ -182,8 +184,8 @@ impl Topology {
         if end == End::Gateways {
             return vec![self.gateway_party(service.carrier)];
         }
-        if matches!(end, End::TimeServers | End::RevocationServers) {
-            return vec![self.servers(end, face)];
+        if let Some(servers) = self.servers(end, face) {
+            return vec![servers];
         }
         let port = service.port;
         let pools = self.pools_of_end(end, service.carrier);
@@ -206,6 +208,7 @@ impl Topology {
             | End::GatewayPools
             | End::TimeServers
             | End::RevocationServers
+            | End::Resolvers
             | End::Administrators => (Vec::new(), pools),
         };
         let at_vip: Vec<Host> = vips.iter().filter_map(|pool| self.vip_host(pool)).collect();
@@ -240,6 +243,7 @@ impl Topology {
             | End::Gateways
             | End::TimeServers
             | End::RevocationServers
+            | End::Resolvers
             | End::Administrators => Vec::new(),
             End::GatewayPools
             | End::Of(_)
@@ -277,6 +281,7 @@ impl Topology {
             | End::Gateways
             | End::TimeServers
             | End::RevocationServers
+            | End::Resolvers
             | End::Administrators => Vec::new(),
         }
     }

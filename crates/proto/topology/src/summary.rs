@@ -3,12 +3,14 @@
 //! One line per flow, leg and service: protocol, transport and port; source; destination; note. The rows of that
 //! table come first and one for one. Lines are data; whoever prints them chooses form and language.
 
+use std::net::{IpAddr, SocketAddr};
+
 use base::net::{Face, Role};
 use serde::Serialize;
 
 use crate::flows::{Carrier, End, Lang, Origin, Protocol, Security, Text};
-use crate::resolve::{Host, Instance, Party};
-use crate::{Network, Port, Topology};
+use crate::resolve::{Instance, Party};
+use crate::{Network, Topology};
 
 /// What of the summary is wanted; everything unless narrowed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,53 +113,63 @@ impl Topology {
     }
 
     fn line(&self, instance: &Instance, lang: Lang) -> Line {
+        let port = self.ports.number(instance.service.port);
         Line {
             id: instance.flow.id,
             protocol: instance.service.protocol,
             security: instance.service.security,
             carrier: instance.service.carrier,
-            port: self.ports.number(instance.service.port),
+            port,
             source: label(&instance.sources, lang),
-            source_hosts: self.hosts(&instance.sources, false),
+            source_hosts: self.hosts(&instance.sources, None),
             destination: label(&instance.destinations, lang),
-            destination_hosts: self.hosts(&instance.destinations, true),
+            destination_hosts: self.hosts(&instance.destinations, Some(port)),
             purpose: instance.flow.purpose.get(lang),
             note: instance.flow.note.get(lang),
             origin: instance.flow.origin,
         }
     }
 
-    fn hosts(&self, parties: &[Party], listening: bool) -> Vec<HostLine> {
+    /// The hosts and networks of parties; those that listen at this port, or at one of their own beside the address.
+    fn hosts(&self, parties: &[Party], port: Option<u16>) -> Vec<HostLine> {
         let mut lines: Vec<HostLine> = Vec::new();
         for party in parties {
-            let hosts = party.hosts.iter().map(|host| HostLine {
-                name: host.name.to_string(),
-                address: self.address_of(host, listening && party.end == End::Gateways),
-            });
-            lines.extend(hosts);
-            lines.extend(party.networks.iter().map(|network| HostLine {
-                name: String::new(),
-                address: if *network == Network::of(network.address) {
-                    network.address.to_string()
+            let line = |name: String| {
+                move |address: String| HostLine {
+                    name: name.clone(),
+                    address,
+                }
+            };
+            for host in &party.hosts {
+                let addresses = self.places(party.end, host.address, port);
+                lines.extend(addresses.into_iter().map(line(host.name.to_string())));
+            }
+            for network in &party.networks {
+                let addresses = if *network == Network::of(network.address) {
+                    self.places(party.end, network.address, port)
                 } else {
-                    network.to_string()
-                },
-            }));
+                    vec![network.to_string()]
+                };
+                lines.extend(addresses.into_iter().map(line(String::new())));
+            }
         }
         lines
     }
 
-    /// A gateway's port may be another than the row says.
-    fn address_of(&self, host: &Host, is_gateway: bool) -> String {
-        let own_port = self.gateways.iter().find(|gateway| {
-            is_gateway
-                && gateway.fqdn == host.name
-                && gateway.port != self.ports.number(Port::SipPlain)
-        });
-        own_port.map_or_else(
-            || host.address.to_string(),
-            |gateway| gateway.socket().to_string(),
-        )
+    /// The address of a host, with a port where that is another than the row says.
+    fn places(&self, end: End, address: IpAddr, port: Option<u16>) -> Vec<String> {
+        let Some(port) = port else {
+            return vec![address.to_string()];
+        };
+        let words = |socket: SocketAddr| {
+            if socket.port() == port {
+                socket.ip().to_string()
+            } else {
+                socket.to_string()
+            }
+        };
+        let sockets = self.sockets(end, address, port);
+        sockets.into_iter().map(words).collect()
     }
 }
 
@@ -212,6 +224,10 @@ fn party_name(party: &Party) -> Text {
         End::RevocationServers => Text {
             en: "Server of revocation lists",
             ko: "인증서 해지 목록 서버",
+        },
+        End::Resolvers => Text {
+            en: "Name server",
+            ko: "이름 서버",
         },
         End::Administrators => Text {
             en: "Administrators",

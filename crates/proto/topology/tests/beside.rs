@@ -66,3 +66,41 @@ fn nobody_of_ours_listens_for_what_other_programs_serve() {
         }
     }
 }
+
+/// What edges ask of name servers, where this is written of federation: destinations and who asks, line by line.
+fn lookups(written: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let topology = parse(&format!("{REFERENCE}\n[federation]\n{written}\n"));
+    let all = lines(&topology, 29);
+    let udp = all
+        .into_iter()
+        .filter(|line| line.service().contains("UDP"));
+    let hosts = |hosts: &[topology::HostLine]| {
+        let addresses = hosts.iter().map(|host| host.address.clone());
+        addresses.collect()
+    };
+    udp.map(|line| (hosts(&line.destination_hosts), hosts(&line.source_hosts)))
+        .collect()
+}
+
+#[test]
+fn edges_ask_the_resolvers_of_the_file_and_without_any_whoever_is_outside() {
+    let outer = ["203.0.113.10".to_owned()];
+    let inner = ["172.16.0.10".to_owned()];
+    assert!(lookups("mode = \"off\"").is_empty());
+    // A resolver on the Edge itself asks whom it likes.
+    for anybody in ["", "resolvers = [\"127.0.0.53\"]"] {
+        let found = lookups(&format!("mode = \"open\"\n{anybody}"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].0.is_empty() && found[0].1 == outer, "{found:?}");
+    }
+    let found = lookups("mode = \"open\"\nresolvers = [\"10.0.0.99\", \"198.51.100.53:5353\"]");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].0 == ["10.0.0.99"] && found[0].1 == inner,
+        "{found:?}"
+    );
+    assert!(
+        found[1].0 == ["198.51.100.53:5353"] && found[1].1 == outer,
+        "{found:?}"
+    );
+}

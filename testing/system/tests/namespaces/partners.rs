@@ -1,14 +1,18 @@
-//! Another organisation outside, found by its records, under default drop.
+//! Another organisation outside, found by its records, under default drop: with a resolver outside, and with one inside
+//! on a port of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use firewall::matrix::Verdict;
 use system::agent::{Agent, Link};
 use system::authority::{Authority, Identity, Naming};
-use system::bed::{CLIENTS, Ground, STRANGERS};
+use system::bed::{CLIENTS, Ground, STRANGERS, TIME};
 use system::tls::{Door, Manner, PATIENCE, Wire};
 use system::zone::Zone;
+use topology::flows::Carrier;
 
 use super::site::{REFERENCE, Site, is_possible};
+use super::verify::everywhere;
 
 const EDGE01: &str = "edge01.contoso.net";
 /// The name that the Edge proves outside.
@@ -16,6 +20,8 @@ const OUTSIDE: &str = "sip.contoso.com";
 const PARTNER: &str = "partner.example";
 const SIP: u16 = 5061;
 const DNS: u16 = 53;
+/// The row of names of partners.
+const LOOKUPS: u8 = 29;
 
 #[test]
 fn a_partner_is_looked_up_and_written_to_and_writes_back() {
@@ -23,11 +29,19 @@ fn a_partner_is_looked_up_and_written_to_and_writes_back() {
     if !is_possible(test, &[]) {
         return;
     }
+    // Strangers come second, the clock last.
+    let [_, outside, .., inside] = Ground::IPV4.guests;
+    for (place, resolver) in [(STRANGERS[1], (outside, DNS)), (TIME, (inside, 5353))] {
+        exchange(place, resolver.into(), outside);
+    }
+}
+
+/// Our organisation and another with its server at an address, found by a resolver somewhere.
+fn exchange(place: &str, resolver: SocketAddr, server: IpAddr) {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new(folder.path()).unwrap();
-    let abroad = Ground::IPV4.guests[1];
     let lines = format!(
-        "\n[federation]\nmode = \"open\"\nca = \"{}\"\nresolvers = [\"{abroad}\"]\n",
+        "\n[federation]\nmode = \"open\"\nca = \"{}\"\nresolvers = [\"{resolver}\"]\n",
         authority.root().display()
     );
     let site = Site::start(&format!("{REFERENCE}{lines}"), &Ground::IPV4);
@@ -37,19 +51,21 @@ fn a_partner_is_looked_up_and_written_to_and_writes_back() {
         ..Naming::default()
     };
     let identity = authority.issue_naming("partner", &naming).unwrap();
-    let there = site.bed.at(STRANGERS[1]);
-    let zone = there
-        .enter(|| Zone::start_at(SocketAddr::new(abroad, DNS)))
-        .unwrap();
-    zone.host("sip.partner.example", abroad);
+    let names = site.bed.at(place);
+    let zone = names.enter(|| Zone::start_at(resolver)).unwrap();
+    zone.host("sip.partner.example", server);
     zone.srv(
         "_sips._tcp.partner.example",
         (1, 0, SIP),
         "sip.partner.example.",
     );
-    out(&site, &identity, SocketAddr::new(abroad, SIP));
+    let tries = everywhere(&site, "none").tries.into_iter();
+    let lookups = tries.filter(|one| one.flows == [LOOKUPS] && one.carrier == Carrier::Udp);
+    let lookups: Vec<_> = lookups.map(|one| (one.to, one.verdict)).collect();
+    assert_eq!(lookups, [(resolver.ip().to_string(), Verdict::Pass)]);
+    out(&site, &identity, SocketAddr::new(server, SIP));
     back(&site, &identity);
-    there.enter(|| drop(zone));
+    names.enter(|| drop(zone));
 }
 
 /// A user inside writes to somebody there: the Edge asks for the server and connects.

@@ -2,7 +2,7 @@
 //! knows and on some that it does not, over TCP and UDP, and each machine writes down what got past its rules.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use firewall::plan::{Attempt, Judgement, Plan};
@@ -25,6 +25,7 @@ plain = ["tcp", "udp"]
 
 [federation]
 mode = "open"
+resolvers = ["10.0.0.123", "198.51.100.20:5353"]
 
 [[gateway]]
 fqdn = "gw1.contoso.net"
@@ -133,7 +134,9 @@ fn tries(bed: &Bed, place: &str, sources: &[IpAddr]) -> Vec<Beginning> {
     let numbers = bed.topology().ports();
     let ours = Port::ALL.into_iter().map(|port| numbers.number(port));
     let gateways = bed.topology().gateways().iter().map(|one| one.port);
-    let ports: BTreeSet<u16> = ours.chain(gateways).chain(OTHERS).collect();
+    let resolvers = bed.topology().federation().resolvers.iter();
+    let theirs = gateways.chain(resolvers.map(SocketAddr::port));
+    let ports: BTreeSet<u16> = ours.chain(theirs).chain(OTHERS).collect();
     let others = everybody(bed).filter(|name| *name != place);
     let destinations: Vec<IpAddr> = others
         .flat_map(|name| bed.addresses(name).iter().copied())

@@ -119,27 +119,32 @@ impl<'a> Planner<'a> {
     /// The servers beside the deployment among the destinations, each a network of one address; nobody tries a network.
     fn beside(&self, instance: &Instance) -> impl Iterator<Item = Target> {
         let port = self.topology.ports().number(instance.service.port);
-        let networks = instance
-            .destinations
-            .iter()
-            .flat_map(|party| &party.networks);
-        let servers = networks.filter(|network| **network == Network::of(network.address));
-        servers.map(move |server| Target {
-            name: server.address.to_string(),
-            socket: SocketAddr::new(server.address, port),
+        let parties = instance.destinations.iter();
+        let networks = parties.flat_map(|party| party.networks.iter().map(|it| (party.end, it)));
+        let servers = networks.filter(|(_, network)| **network == Network::of(network.address));
+        let sockets = servers.flat_map(move |(end, server)| {
+            let sockets = self.topology.sockets(end, server.address, port);
+            sockets.into_iter()
+        });
+        sockets.map(|socket| Target {
+            name: socket.ip().to_string(),
+            socket,
             carrier: instance.service.carrier,
         })
     }
 
-    /// A gateway's port may be another than that of the row.
+    /// A gateway's port, or a resolver's, may be another than that of the row.
     fn target(&self, instance: &Instance, host: &Host) -> Target {
-        let is_gateway = instance.destinations.iter().any(|p| p.end == End::Gateways);
-        let mut gateways = self.topology.gateways().iter();
-        let own = gateways.find(|gateway| is_gateway && gateway.fqdn == host.name);
         let port = self.topology.ports().number(instance.service.port);
+        let mut parties = instance.destinations.iter();
+        let party = parties.find(|party| party.hosts.contains(host));
+        let written = party.and_then(|party| {
+            let sockets = self.topology.sockets(party.end, host.address, port);
+            sockets.into_iter().next()
+        });
         Target {
             name: host.name.to_string(),
-            socket: own.map_or_else(|| SocketAddr::new(host.address, port), |own| own.socket()),
+            socket: written.unwrap_or_else(|| SocketAddr::new(host.address, port)),
             carrier: instance.service.carrier,
         }
     }

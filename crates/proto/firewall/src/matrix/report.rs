@@ -4,10 +4,11 @@
 //! when one does not stay. Words for people (`why`, the texts of a row) are in the language of the run.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use topology::flows::Lang;
-use topology::{Filter, Topology};
+use topology::{FederationMode, Filter, Topology};
 
 use super::cells::{Cell, cells};
 use super::found::{Found, Verdict};
@@ -213,10 +214,15 @@ fn targets(topology: &Topology) -> Vec<String> {
         .time_servers
         .iter()
         .chain(&firewall.revocation_servers);
+    let federation = topology.federation();
+    let federates = federation.mode != FederationMode::Off;
+    let resolvers = federation.resolvers.iter().map(SocketAddr::ip);
+    let resolvers = resolvers.filter(|address| federates && !address.is_loopback());
     let mut seen = BTreeSet::new();
     let all = named
         .map(ToString::to_string)
-        .chain(beside.map(ToString::to_string));
+        .chain(beside.map(ToString::to_string))
+        .chain(resolvers.map(|address| address.to_string()));
     all.filter(|name| seen.insert(name.clone())).collect()
 }
 

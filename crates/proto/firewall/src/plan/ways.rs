@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use topology::Topology;
 use topology::flows::{Carrier, End, Flow};
 use topology::resolve::{Instance, Party};
-use topology::{Gateway, Topology};
 
 use super::{Rate, Zone, Zones};
 use crate::{AddressSet, Family};
@@ -65,7 +65,7 @@ impl Reach {
             .iter()
             .flat_map(|leg| leg.from.iter().chain(leg.to));
         ends.map(|end| match end {
-            End::Outside | End::Anyone => Self::Anybody,
+            End::Outside | End::Anyone | End::Resolvers => Self::Anybody,
             End::Clients | End::TimeServers | End::RevocationServers | End::Administrators => {
                 Self::Networks
             }
@@ -173,22 +173,27 @@ impl Finder<'_> {
             .difference(&self.zones.of_perimeter(family))
     }
 
-    /// The destinations with their port: a gateway may listen on one of its own.
+    /// The destinations with their port: a gateway or a resolver may listen on one of its own.
     fn by_port(&self, instance: &Instance, family: Family) -> Vec<(u16, Side)> {
         let port = self.topology.ports().number(instance.service.port);
-        let is_gateway = |party: &&Party| party.end == End::Gateways;
-        let (gateways, others): (Vec<&Party>, Vec<&Party>) =
-            instance.destinations.iter().partition(is_gateway);
+        let has_own = |party: &&Party| matches!(party.end, End::Gateways | End::Resolvers);
+        let (own, others): (Vec<&Party>, Vec<&Party>) =
+            instance.destinations.iter().partition(has_own);
         let others: Vec<Party> = others.into_iter().cloned().collect();
         let mut sides = vec![(port, self.side(&others, family))];
         let mut ports: BTreeMap<u16, AddressSet> = BTreeMap::new();
-        for host in gateways.iter().flat_map(|party| &party.hosts) {
-            let is_it = |gateway: &&Gateway| gateway.fqdn == host.name;
-            let own = self.topology.gateways().iter().find(is_it);
-            let set = ports
-                .entry(own.map_or(port, |gateway| gateway.port))
-                .or_insert_with(|| AddressSet::empty(family));
-            *set = set.union(&AddressSet::of(family, [host.address]));
+        for party in own {
+            let hosts = party.hosts.iter().map(|host| host.address);
+            let networks = party.networks.iter().map(|network| network.address);
+            let sockets = hosts
+                .chain(networks)
+                .flat_map(|address| self.topology.sockets(party.end, address, port));
+            for socket in sockets {
+                let set = ports
+                    .entry(socket.port())
+                    .or_insert_with(|| AddressSet::empty(family));
+                *set = set.union(&AddressSet::of(family, [socket.ip()]));
+            }
         }
         sides.extend(ports.into_iter().map(|(port, hosts)| {
             let networks = AddressSet::empty(family);

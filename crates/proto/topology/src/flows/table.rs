@@ -549,7 +549,7 @@ pub const TABLE: &[Flow] = &[
         id: 29,
         legs: &[Leg {
             from: &[EDGE],
-            to: &[End::Outside],
+            to: &[End::Resolvers],
         }],
         services: &[DNS_UDP, DNS_TCP],
         origin: Origin::Derived,
