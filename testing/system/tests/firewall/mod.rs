@@ -1,7 +1,10 @@
 //! Rendered rules in real kernels: they load, they mean what they say, and they leave others alone.
 
+mod chance;
 mod iptables;
+mod kernel;
 mod nft;
+mod packets;
 mod rates;
 
 use firewall::plan::{Plan, Rules};

@@ -250,30 +250,25 @@ impl View<'_> {
             let own = self.own(family).cloned();
             let own = own.unwrap_or_else(|| AddressSet::empty(family));
             let own = own.union(&loopback(family)).union(&link(family));
+            let groups = multicast(family).union(&everybody(family));
             parts.push(match self.direction {
-                Direction::In => {
-                    let everybody = everybody(family);
-                    within(
-                        End::Destination,
-                        &own.union(&multicast(family)).union(&everybody),
-                    )
-                }
+                Direction::In => within(End::Destination, &own.union(&groups)),
                 Direction::Out => within(End::Source, &own.union(&unspecified(family))),
                 Direction::Through => {
-                    let stays = loopback(family)
-                        .union(&link(family))
-                        .union(&multicast(family))
-                        .union(&everybody(family))
-                        .union(&unspecified(family));
+                    let stays = link(family).union(&groups).union(&unspecified(family));
                     let goes = stays.complement();
-                    Test::All(vec![
-                        within(End::Source, &goes),
-                        within(End::Destination, &goes),
-                    ])
+                    let ends = [End::Source, End::Destination].map(|end| within(end, &goes));
+                    Test::All(ends.to_vec())
                 }
             });
         }
-        Test::Any(parts)
+        // The system itself drops loopback addresses everywhere but on `lo`.
+        let looped = Family::ALL.into_iter().flat_map(|family| {
+            [End::Source, End::Destination].map(|end| within(end, &loopback(family)))
+        });
+        let elsewhere = Test::Any(looped.collect()).negated();
+        let possible = Test::Any(vec![itself(self.direction), elsewhere]);
+        Test::All(vec![Test::Any(parts), possible])
     }
 
     fn allowed(&self, admits: &[Admit]) -> Test {

@@ -158,6 +158,16 @@ impl Judge<'_> {
             let packets = self.set(space, &want.test);
             let packets = space.and(packets, asked);
             wanted = space.or(wanted, packets);
+            let direction = self.tracer.path.direction;
+            let begins = |blocked: &&Blocked| {
+                blocked.what == want.subject
+                    && blocked.part == Part::Opening
+                    && blocked.direction == direction
+            };
+            if want.part != Part::Opening && report.blocked.iter().any(|b| begins(&b)) {
+                // What cannot begin has nothing that follows.
+                continue;
+            }
             self.blocked(space, want, packets, &wishes, report);
             let judged = self.judged(space);
             let open = space.minus(packets, judged);
@@ -306,6 +316,7 @@ impl Judge<'_> {
             (Field::InInterface, another),
             (Field::OutInterface, another),
             (Field::SourcePort, 40_000),
+            (Field::DestinationPort, 40_000),
         ];
         let mut sets: Vec<Set> = wishes
             .map(|(field, value)| space.equal(field, value))

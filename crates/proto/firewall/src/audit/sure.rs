@@ -131,6 +131,7 @@ impl Facts {
                 }
                 bounds
             }
+            Test::Alone(answer) => Bounds::exactly(if *answer { Set::ALL } else { Set::NONE }),
             Test::Translated => match &self.translates {
                 None => Bounds::exactly(Set::NONE),
                 Some(rule) => {

@@ -47,6 +47,10 @@ impl Tracer<'_> {
 
     fn policy(&self, space: &Space, stage: &Stage, set: Set, packet: &Point) -> Option<Decided> {
         let chain = self.ruleset.chains().get(stage.chain)?;
+        if chain.base.is_some_and(|base| base.translates) {
+            // That nothing is translated is nobody's decision to let it pass.
+            return None;
+        }
         space.has(set, packet).then(|| Decided {
             by: Decider::Policy(chain.to_string()),
             packets: set,

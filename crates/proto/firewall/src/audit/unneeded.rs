@@ -1,5 +1,7 @@
 //! Rules and chains that do nothing: shadowed, never fitting, unreachable, never used.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::path::Path;
 use super::report::{RuleAt, Shadowed};
 use super::sure::Scope;
@@ -23,10 +25,11 @@ pub(super) fn find(
     paths: &[Path],
 ) -> Unneeded {
     let mut found = Unneeded::default();
+    let behind = behind_rates(ruleset, walker, paths);
     for (index, chain) in ruleset.chains().iter().enumerate() {
         let entries = entries(space, paths, index);
         if entries.iter().all(|(_, set)| *set == Set::NONE) {
-            if !chain.rules.is_empty() {
+            if !chain.rules.is_empty() && !behind.contains(&index) {
                 found.unreachable.push(chain.to_string());
             }
             continue;
@@ -42,9 +45,27 @@ pub(super) fn find(
     found
 }
 
+/// Chains that packets may come to when they come too often, which none does that comes alone.
+fn behind_rates(ruleset: &Ruleset, walker: &Walker<'_>, paths: &[Path]) -> BTreeSet<usize> {
+    let entries = paths.iter().flat_map(|path| path.entries.keys());
+    let summaries = entries.filter_map(|(index, scope)| walker.known(*index, *scope));
+    let rules = summaries.flat_map(|summary| &summary.rules);
+    let sent = rules
+        .filter(|effect| effect.of_rates)
+        .flat_map(|effect| &effect.enters);
+    let mut waiting: Vec<usize> = sent.map(|(target, _)| *target).collect();
+    let mut behind = BTreeSet::new();
+    while let Some(index) = waiting.pop() {
+        if behind.insert(index) {
+            waiting.extend(ruleset.targets(index));
+        }
+    }
+    behind
+}
+
 /// What comes to a chain, by what is known of packets there.
 fn entries(space: &mut Space, paths: &[Path], chain: usize) -> Vec<(Scope, Set)> {
-    let mut all: std::collections::BTreeMap<Scope, Set> = std::collections::BTreeMap::new();
+    let mut all: BTreeMap<Scope, Set> = BTreeMap::new();
     for path in paths {
         for ((_, scope), set) in path
             .entries

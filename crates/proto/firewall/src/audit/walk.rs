@@ -46,6 +46,8 @@ pub(super) struct Effect {
     pub(super) unsure: Vec<(String, Set)>,
     /// Whether it does more than count and log.
     pub(super) decides: bool,
+    /// Whether it asks how often packets come, so that others than those that come alone may fit.
+    pub(super) of_rates: bool,
 }
 
 /// Works out chains as they are asked for.
@@ -135,6 +137,7 @@ impl<'a> Walker<'a> {
                 enters: Vec::new(),
                 unsure: Vec::new(),
                 decides: false,
+                of_rates: false,
             },
         };
         for step in &rule.steps {
@@ -207,7 +210,11 @@ impl<'a> Walker<'a> {
             at.note(space, open, beyond);
         }
         at.asked = at.asked.and(space, bounds);
-        at.fits = space.and(at.fits, bounds.may);
+        if test.is_of_rates() {
+            at.effect.of_rates = true;
+        } else {
+            at.fits = space.and(at.fits, bounds.may);
+        }
     }
 
     /// Choices that come to the same are taken together: a map of many elements has few verdicts.

@@ -42,6 +42,8 @@ pub enum Test {
     },
     /// It belongs to a connection whose destination was translated.
     Translated,
+    /// A rate, asked by a packet that comes alone; the value says whether it fits. Others may fit or not.
+    Alone(bool),
     /// Something of this name, which cannot be answered from a packet and the rules.
     Beyond(String),
 }
@@ -165,6 +167,22 @@ impl Test {
         if wanted { self.negated() } else { self }
     }
 
+    /// Tells whether it asks how often packets come.
+    #[must_use]
+    pub fn is_of_rates(&self) -> bool {
+        match self {
+            Self::Alone(_) => true,
+            Self::Not(inner) => inner.is_of_rates(),
+            Self::All(_)
+            | Self::Any(_)
+            | Self::Is { .. }
+            | Self::Interface { .. }
+            | Self::Type { .. }
+            | Self::Translated
+            | Self::Beyond(_) => false,
+        }
+    }
+
     /// Shows every part of the question to someone.
     pub fn visit(&self, see: &mut impl FnMut(&Self)) {
         see(self);
@@ -175,6 +193,7 @@ impl Test {
             | Self::Interface { .. }
             | Self::Type { .. }
             | Self::Translated
+            | Self::Alone(_)
             | Self::Beyond(_) => {}
         }
     }

@@ -49,5 +49,5 @@ fn random_packets_have_every_kind_of_end() {
             Passes::CannotBeTold => 2,
         }] += 1;
     }
-    assert!(counts.iter().all(|count| *count >= 30), "{counts:?}");
+    assert!(counts.iter().all(|count| *count >= 20), "{counts:?}");
 }

@@ -2,5 +2,7 @@
 
 mod agrees;
 mod many;
+mod others;
 pub(crate) mod random;
+mod readers;
 pub(crate) mod slow;

@@ -177,6 +177,7 @@ fn test() -> impl Strategy<Value = Test> {
         2 => (side, pattern).prop_map(|(side, pattern)| Test::Interface { side, pattern }),
         2 => (ends, kinds).prop_map(|(of, kinds)| Test::Type { of, kinds }),
         1 => Just(Test::Translated),
+        1 => any::<bool>().prop_map(Test::Alone),
         1 => Just(Test::Beyond("time".to_owned())),
         2 => select(vec![Family::V4, Family::V6]).prop_map(Test::family),
     ];

@@ -270,6 +270,7 @@ impl Slow<'_> {
                     None => Some(false),
                 }
             }
+            Test::Alone(answer) => Some(*answer),
             Test::Beyond(_) => None,
         }
     }

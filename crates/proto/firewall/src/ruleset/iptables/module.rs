@@ -100,6 +100,10 @@ impl Context {
         let has = |word: &str| all.split(' ').any(|part| part == word);
         let hits = all.split_once("--hitcount ").map(|(_, after)| after);
         let hits = hits.and_then(|after| after.split(' ').next()?.parse::<u32>().ok());
+        if matches!(self.module.as_str(), "rt" | "frag" | "hbh" | "dst") {
+            // Packets are judged without extension headers.
+            return Test::NEVER;
+        }
         let alone = match self.module.as_str() {
             "limit" => Some(true),
             "hashlimit" => Some(!has("--hashlimit-above")),
@@ -114,7 +118,7 @@ impl Context {
                     what: format!("module {}", self.module),
                     meaning: "it is judged for a packet that comes alone: within every rate, over none",
                 });
-                if answer { Test::ALWAYS } else { Test::NEVER }
+                Test::Alone(answer)
             }
             None => Test::Beyond(format!("module {} ({})", self.module, all.trim_end())),
         }

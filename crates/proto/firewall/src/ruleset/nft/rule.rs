@@ -72,8 +72,8 @@ impl Context<'_> {
                 let verdict = verdict(statement);
                 vec![verdict.map_or_else(|| beyond(statement, true), Step::Decide)]
             }
-            "limit" => vec![ask(self.is_within(body))],
-            "ct count" => vec![ask(is_count_within(body))],
+            "limit" => vec![Step::Ask(Test::Alone(self.is_within(body)))],
+            "ct count" => vec![Step::Ask(Test::Alone(is_count_within(body)))],
             "set" | "map" | "meter" => self.filling(body),
             "mangle" => mangle(body, statement),
             "dnat" | "redirect" => vec![Step::Destination(text::statement(statement))],
@@ -92,6 +92,15 @@ impl Context<'_> {
     fn matched(&self, body: &Value) -> Test {
         let null = Value::Null;
         let part = |key: &str| body.get(key).unwrap_or(&null);
+        if part("left").get("exthdr").is_some() {
+            // Packets are judged without extension headers: nothing but "missing" is true of one.
+            let is_missing = body.get("right") == Some(&Value::Bool(false));
+            return if is_missing {
+                Test::ALWAYS
+            } else {
+                Test::NEVER
+            };
+        }
         let left = left::of(part("left"));
         let right = part("right");
         match body.get("op").and_then(Value::as_str).unwrap_or_default() {
@@ -208,10 +217,6 @@ impl Context<'_> {
             _ => Vec::new(),
         }
     }
-}
-
-fn ask(answer: bool) -> Step {
-    Step::Ask(if answer { Test::ALWAYS } else { Test::NEVER })
 }
 
 fn is_count_within(body: &Value) -> bool {

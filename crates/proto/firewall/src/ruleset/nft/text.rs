@@ -100,6 +100,10 @@ fn object(value: &Value) -> String {
 
 fn matched(body: &Value) -> String {
     let (left, right) = (part(body, "left"), part(body, "right"));
+    let right = match right.as_str() {
+        "false" => "missing".to_owned(),
+        _ => right,
+    };
     match word(body, "op") {
         "==" | "in" => format!("{left} {right}"),
         operator => format!("{left} {operator} {right}"),
