@@ -52,10 +52,10 @@ impl Beside {
         let plan = Plan::of(topology);
         let rules = super::rules(&plan, &place)?.clone();
         let text = render::nft::text(&rules);
+        let loaded = nft::listing(TABLE)?;
         let planned = nft::rehearse(&text, TABLE).context(
             "the plan cannot be tried in a network namespace of its own, so nothing was changed",
         )?;
-        let loaded = nft::listing(TABLE)?;
         Ok(Self {
             place,
             text,

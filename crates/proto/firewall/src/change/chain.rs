@@ -1,8 +1,8 @@
 //! The rules of two chains, compared connection by connection.
 //!
-//! For one carrier and port the connections of a family are a plane: who opens, and to whom. The rules of both chains cut
-//! the axis of sources into strips, within which all sources are treated alike. In each strip the destinations that
-//! either chain admits are sets that can be subtracted, and strips with the same result are joined again.
+//! For one carrier and port the connections of a family are a plane: who opens, and to whom. The rules of both chains sort
+//! the sources into classes that are treated alike. For each class the destinations that either chain admits are sets
+//! that can be subtracted, and classes with the same result are joined again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::{ChainChange, RateChange};
 use crate::plan::{Admit, Direction, Rate};
 use crate::{AddressSet, Family};
 
-/// How connections are let pass, and to whom: joined over ports, then over sources.
+/// How connections are let pass, and to whom.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Piece {
     flow: u8,
@@ -24,8 +24,8 @@ struct Piece {
     destinations: AddressSet,
 }
 
-type Strips = Vec<(u128, u128)>;
-type Found = BTreeMap<(u16, Piece), Strips>;
+/// Pieces by port, with the sources for which they were found.
+type Found = BTreeMap<(u16, Piece), AddressSet>;
 
 /// Says what is different between the rules of two chains; `None` if nothing is.
 pub(super) fn between(direction: Direction, old: &[Admit], new: &[Admit]) -> Option<ChainChange> {
@@ -34,12 +34,16 @@ pub(super) fn between(direction: Direction, old: &[Admit], new: &[Admit]) -> Opt
     let mut rates = Found::new();
     for plane in planes(old, new) {
         let (before, after) = (plane.rules(old), plane.rules(new));
-        for strip in plane.strips(before.iter().chain(&after)) {
-            let before = plane.treated(&before, strip.0);
-            let after = plane.treated(&after, strip.0);
+        for class in plane.classes(before.iter().chain(&after)) {
+            let (before, after) = (
+                plane.treated(&before, &class),
+                plane.treated(&after, &class),
+            );
             let note = |found: &mut Found, piece: Piece| {
                 if !piece.destinations.is_empty() {
-                    found.entry((plane.port, piece)).or_default().push(strip);
+                    let sources = found.entry((plane.port, piece));
+                    let sources = sources.or_insert_with(|| AddressSet::empty(plane.family));
+                    *sources = sources.union(&class);
                 }
             };
             for piece in &after {
@@ -98,23 +102,23 @@ impl Plane {
         all.iter().filter(is_here).collect()
     }
 
-    /// Cuts the axis of sources wherever a rule begins or ends.
-    fn strips<'a>(self, rules: impl Iterator<Item = &'a &'a Admit>) -> Strips {
-        let ranges = rules.flat_map(|admit| admit.sources.ranges());
-        let ends = ranges.flat_map(|(first, last)| [Some(*first), last.checked_add(1)]);
-        let cuts: BTreeSet<u128> = ends.flatten().collect();
-        let next = cuts.iter().skip(1).map(|cut| cut - 1);
-        let lasts = next.chain([self.family.last()]);
-        cuts.iter()
-            .copied()
-            .zip(lasts)
-            .filter(|(first, last)| first <= last)
-            .collect()
+    /// Sorts all sources by which of the rules name them.
+    fn classes<'a>(self, rules: impl Iterator<Item = &'a &'a Admit>) -> Vec<AddressSet> {
+        rules.fold(vec![AddressSet::all(self.family)], |classes, admit| {
+            let parts = classes.iter().flat_map(|class| {
+                [
+                    class.intersection(&admit.sources),
+                    class.difference(&admit.sources),
+                ]
+            });
+            parts.filter(|part| !part.is_empty()).collect()
+        })
     }
 
-    /// What the rules do with connections of one source: by the first rule that fits, each destination once.
-    fn treated(self, rules: &[&Admit], source: u128) -> Vec<Piece> {
-        let source = self.family.address(source);
+    /// What the rules do with connections of one class: by the first rule that fits, each destination once.
+    fn treated(self, rules: &[&Admit], class: &AddressSet) -> Vec<Piece> {
+        let one = class.ranges().first().map_or(0, |(first, _)| *first);
+        let source = self.family.address(one);
         let mut left = AddressSet::all(self.family);
         let mut pieces = Vec::new();
         for admit in rules.iter().filter(|admit| admit.sources.contains(source)) {
@@ -152,11 +156,10 @@ impl Piece {
     }
 }
 
-/// Joins strips of the same result, then ports of the same product; ordered by row.
+/// Joins ports of the same product; ordered by row.
 fn admits(found: Found) -> impl Iterator<Item = (Admit, Option<Rate>)> {
     let mut products: BTreeMap<(Piece, AddressSet), Vec<u16>> = BTreeMap::new();
-    for ((port, piece), strips) in found {
-        let sources = AddressSet::from_ranges(piece.family, strips);
+    for ((port, piece), sources) in found {
         products.entry((piece, sources)).or_default().push(port);
     }
     products.into_iter().map(|((piece, sources), ports)| {

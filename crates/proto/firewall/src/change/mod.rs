@@ -4,7 +4,8 @@
 //! holds strangers back. Rules that are cut, merged, named or ordered otherwise, and connections that are only counted on
 //! another row, are no change. Two equal changes are equal values, whatever the rules of both plans look like.
 //!
-//! Bounds: those of two plans; the work grows with the ranges of sources that the rules of a chain name, and their number.
+//! Bounds: those of two plans; the work grows with the ranges of sources that the rules of a chain name, and with
+//! how many ways there are of treating them.
 
 mod chain;
 
