@@ -65,6 +65,14 @@ const WANTED: [Package; 19] = [
         wanted_for: "benches: nginx beside the VIP",
     },
     Package {
+        name: "ripgrep",
+        wanted_for: "benches: searching the text of trace records",
+    },
+    Package {
+        name: "sqlite3",
+        wanted_for: "benches: trace records in FTS5",
+    },
+    Package {
         name: "wrk",
         wanted_for: "interop and benches: a client of the VIP and of the reverse proxy",
     },

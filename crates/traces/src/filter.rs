@@ -29,53 +29,50 @@ pub(crate) enum Map {
 /// The maps of one group.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
-    pub(crate) keys: Box<[u64]>,
-    pub(crate) grams: Box<[u64]>,
+    pub(crate) keys: Box<[u64; KEY_BITS / WORD]>,
+    pub(crate) grams: Box<[u64; GRAM_BITS / WORD]>,
 }
 
 impl Filter {
     pub(crate) fn new() -> Self {
         Self {
-            keys: vec![0; KEY_BITS / WORD].into(),
-            grams: vec![0; GRAM_BITS / WORD].into(),
+            keys: Box::new([0; KEY_BITS / WORD]),
+            grams: Box::new([0; GRAM_BITS / WORD]),
         }
     }
 
-    /// Adds what a record has.
-    pub(crate) fn add(&mut self, record: &Record, text: &str) {
+    /// Adds the keys of a record.
+    pub(crate) fn add_keys(&mut self, record: &Record) {
         keys_of(record, &mut |key| {
             for bit in key_bits(key) {
-                set(&mut self.keys, bit);
+                self.keys[bit / WORD] |= 1 << (bit % WORD);
             }
         });
-        self.add_text(text.as_bytes());
     }
 
-    fn add_text(&mut self, text: &[u8]) {
-        let mut gram = 0;
-        for (place, byte) in text.iter().enumerate() {
-            gram = gram << 8 | u32::from(byte.to_ascii_lowercase());
-            if place >= GRAM - 1 {
-                set(&mut self.grams, gram_bit(gram));
-            }
+    /// Adds the grams of a line.
+    pub(crate) fn add_line(&mut self, line: &[u8]) {
+        let Some((first, rest)) = line.split_first_chunk::<{ GRAM - 1 }>() else {
+            return;
+        };
+        let lower = |gram: u32, byte: &u8| gram << 8 | u32::from(byte.to_ascii_lowercase());
+        let mut gram = first.iter().fold(0, lower);
+        for byte in rest {
+            gram = lower(gram, byte);
+            let bit = gram_bit(gram);
+            self.grams[bit / WORD] |= 1 << (bit % WORD);
         }
     }
 
     /// Tells whether a bit is set.
     pub(crate) fn has(&self, map: Map, bit: usize) -> bool {
         let words = match map {
-            Map::Keys => &self.keys,
-            Map::Grams => &self.grams,
+            Map::Keys => self.keys.as_slice(),
+            Map::Grams => self.grams.as_slice(),
         };
         words
             .get(bit / WORD)
             .is_some_and(|word| word >> (bit % WORD) & 1 == 1)
-    }
-}
-
-fn set(words: &mut [u64], bit: usize) {
-    if let Some(word) = words.get_mut(bit / WORD) {
-        *word |= 1 << (bit % WORD);
     }
 }
 
@@ -210,7 +207,7 @@ mod tests {
         let filters: Vec<Filter> = ["INVITE sip:Alice@example.com", "BYE", ""]
             .map(|text| {
                 let mut filter = Filter::new();
-                filter.add_text(text.as_bytes());
+                filter.add_line(text.as_bytes());
                 filter
             })
             .to_vec();

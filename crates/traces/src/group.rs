@@ -1,6 +1,7 @@
 //! Groups: the frames of a file, and what is known of each.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use logs::{Record, Time, line};
@@ -33,6 +34,7 @@ pub(crate) struct Current {
     pub(crate) records: u64,
     pub(crate) first: Time,
     pub(crate) last: Time,
+    seen: Seen,
 }
 
 impl Current {
@@ -43,13 +45,23 @@ impl Current {
             records: 0,
             first: Time::MAX,
             last: Time::ZERO,
+            seen: Seen::new(),
         }
     }
 
     /// Adds a record and its text form.
     pub(crate) fn add(&mut self, record: &Record, text: &str) {
+        let mut start = self.text.len();
         self.text.push_str(text);
-        self.filter.add(record, text);
+        self.filter.add_keys(record);
+        for end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            let end = self.text.len() - text.len() + end;
+            let all = self.text.as_bytes();
+            if !self.seen.has(all, start..end) {
+                self.filter.add_line(&all[start..end]);
+            }
+            start = end + 1;
+        }
         self.records += 1;
         self.first = self.first.min(record.time);
         self.last = self.last.max(record.time);
@@ -65,6 +77,38 @@ impl Current {
             first: self.first,
             last: self.last,
         }
+    }
+}
+
+/// Lines of the current group that were seen lately: the same headers come with every message, and their grams are in the
+/// map already.
+#[derive(Clone, Debug)]
+struct Seen(Box<[Range<usize>]>);
+
+/// How many lines are kept; the next one that falls on a place takes it.
+const SEEN: usize = 1024;
+/// Shorter lines are no work.
+const SHORT: usize = 16;
+
+impl Seen {
+    fn new() -> Self {
+        Self(vec![0..0; SEEN].into())
+    }
+
+    /// Tells whether the same line was seen, and keeps this one.
+    fn has(&mut self, text: &[u8], line: Range<usize>) -> bool {
+        let bytes = &text[line.clone()];
+        let ends = bytes.first_chunk::<8>().zip(bytes.last_chunk::<8>());
+        let Some((first, last)) = ends.filter(|_| bytes.len() >= SHORT) else {
+            return false;
+        };
+        // A place, no proof: lines are compared.
+        let mixed = u64::from_le_bytes(*first).rotate_left(29) ^ u64::from_le_bytes(*last);
+        let mixed = mixed ^ bytes.len() as u64;
+        let place = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize % SEEN;
+        let same = text[self.0[place].clone()] == *bytes;
+        self.0[place] = line;
+        same
     }
 }
 

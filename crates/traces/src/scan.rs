@@ -61,6 +61,13 @@ impl Scanner {
     }
 
     fn matches(&self, text: &str) -> Option<Time> {
+        // Most records that are looked at in vain fail here, for little.
+        let (time, component, level) = line::limits_of(text)?;
+        let query = &self.query;
+        let named = query.components.is_empty() || query.components.contains(&component);
+        if !named || level > query.level || !query.span.contains(time) {
+            return None;
+        }
         // What cannot be read was written by a later version, whose fields mean nothing here.
         let record = line::read(text).ok()?;
         matches_text(&self.query, &record, text).then_some(record.time)

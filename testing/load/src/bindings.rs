@@ -260,7 +260,7 @@ fn each(time: Duration, count: u32) -> f64 {
 }
 
 /// A figure of `/proc/self/status`, in MiB.
-fn memory(name: &str) -> anyhow::Result<f64> {
+pub(crate) fn memory(name: &str) -> anyhow::Result<f64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.split_whitespace().nth(1));
@@ -268,7 +268,8 @@ fn memory(name: &str) -> anyhow::Result<f64> {
     Ok(kib / 1024.0)
 }
 
-fn size_of(folder: &Path) -> anyhow::Result<f64> {
+/// Bytes of the files of a folder, in MiB.
+pub(crate) fn size_of(folder: &Path) -> anyhow::Result<f64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         bytes += entry?.metadata()?.len();

@@ -15,6 +15,7 @@ mod digest;
 mod echo;
 mod figures;
 mod kamailio;
+mod log;
 mod machine;
 mod memory;
 mod message;
@@ -51,6 +52,8 @@ enum Command {
     Sip(bench::Options),
     /// Measures the bindings of a Front End: memory, restart, look-up, refresh
     Bindings(bindings::Options),
+    /// Measures trace records: taking them in, finding them, beside ripgrep and SQLite FTS5
+    Log(log::Options),
     /// Measures the VIP: TCP passed through, beside HAProxy and nginx
     Vip(figures::Options),
     /// Measures the VIP and the reverse proxy, beside HAProxy and nginx
@@ -78,6 +81,17 @@ enum Command {
         /// How many bindings
         #[arg(long)]
         count: u32,
+    },
+    /// One phase of `log`, in a process of its own
+    #[command(hide = true)]
+    LogPhase {
+        /// Which one
+        phase: log::Phase,
+        /// The folder of the traces
+        folder: PathBuf,
+        /// How many records
+        #[arg(long)]
+        count: u64,
     },
     /// Parses or forwards a sample message so many times, for counting instructions
     Message {
@@ -118,6 +132,12 @@ fn main() -> anyhow::Result<()> {
             folder,
             count,
         } => bindings::run_phase(phase, &folder, count),
+        Command::Log(options) => log::run(&options),
+        Command::LogPhase {
+            phase,
+            folder,
+            count,
+        } => log::run_phase(phase, &folder, count),
         Command::Message { case, times } => message::repeat(case, times).map(drop),
         Command::Echo { certificate, key } => {
             let config = tls::server(&tls::Files { certificate, key })?;

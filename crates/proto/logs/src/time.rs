@@ -65,8 +65,9 @@ impl From<UnixMillis> for Time {
     }
 }
 
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Time {
+    /// Returns its 27 letters: every record has them, so they are made without the machinery of formatting.
+    pub(crate) fn letters(self) -> [u8; 27] {
         let seconds = i64::try_from(self.0.min(LAST) / SECOND).unwrap_or(0);
         let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let (hour, minute, second) = at.to_hms();
@@ -79,7 +80,13 @@ impl fmt::Display for Time {
         put(&mut out, 17, 2, second.into());
         let micros = u32::try_from(self.0.min(LAST) % SECOND).unwrap_or(0);
         put(&mut out, 20, 6, micros);
-        f.write_str(std::str::from_utf8(&out).unwrap_or_default())
+        out
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.letters()).unwrap_or_default())
     }
 }
 

@@ -172,16 +172,23 @@ fn push(out: &mut String, character: char, tabs: bool) {
 
 /// Tells whether a line has a control character; those of Latin-1 (`U+0080` to `U+009F`) steer some terminals too.
 pub(crate) fn has_controls(line: &str, tabs: bool) -> bool {
-    let ascii = |byte: &u8| (*byte < 0x20 && !(tabs && *byte == b'\t')) || *byte == 0x7f;
-    let bytes = line.as_bytes();
+    is_unclean(line, |character| tabs && character == '\t')
+}
+
+/// Tells whether lines have a control character beside their ends and tabs.
+pub(crate) fn have_controls(lines: &str) -> bool {
+    is_unclean(lines, |character| matches!(character, '\t' | '\n'))
+}
+
+fn is_unclean(text: &str, is_fine: impl Fn(char) -> bool) -> bool {
     // Without a branch for each byte: this runs over every message.
-    let plain = bytes
-        .iter()
-        .fold(true, |plain, byte| plain & !ascii(byte) & (*byte < 0x80));
+    let plain = text.bytes().fold(true, |plain, byte| {
+        plain & (byte < 0x7f) & (byte >= 0x20 || is_fine(char::from(byte)))
+    });
     !plain
-        && line
+        && text
             .chars()
-            .any(|character| character.is_control() && !(tabs && character == '\t'))
+            .any(|character| character.is_control() && !is_fine(character))
 }
 
 /// Cuts a text at a character, at most so many bytes from its start.

@@ -26,7 +26,13 @@ impl Key {
     }
 
     fn uri(uri: &str) -> Self {
-        Self::of(b'u', bare(uri).as_bytes())
+        let (user, host) = bare(uri);
+        let mut hasher = SipHasher13::new();
+        hasher.write(b"u");
+        lower(user, &mut hasher);
+        hasher.write(b"@");
+        lower(host, &mut hasher);
+        Self(hasher.finish())
     }
 
     fn phone(phone: &Phone) -> Self {
@@ -59,6 +65,16 @@ impl Key {
             hasher.write(part.as_bytes());
         }
         Self(hasher.finish())
+    }
+}
+
+/// Hashes a word in lower case, without a copy of it.
+fn lower(word: &str, hasher: &mut SipHasher13) {
+    for part in word.as_bytes().chunks(64) {
+        let mut room = [0; 64];
+        let place = room.iter_mut().zip(part);
+        place.for_each(|(to, from)| *to = from.to_ascii_lowercase());
+        hasher.write(room.get(..part.len()).unwrap_or_default());
     }
 }
 
