@@ -40,7 +40,6 @@ pub struct Stats {
 }
 
 /// The files, in the order of their numbers.
-#[derive(Default)]
 pub(crate) struct Files {
     pub(crate) sealed: Vec<Arc<Sealed>>,
     pub(crate) loose: Vec<Arc<Loose>>,
@@ -54,6 +53,21 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// No file yet, and no bound: as long as nobody knows how much room there is, nothing is removed for want of it.
+    pub(crate) fn none() -> Self {
+        Self {
+            sealed: Vec::new(),
+            loose: Vec::new(),
+            writing: None,
+            kept: 0,
+            dropped_disk: 0,
+            removed: 0,
+            trouble: None,
+            room: Room::default(),
+            bytes_max: u64::MAX,
+        }
+    }
+
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
         let sealed: u64 = self.sealed.iter().map(|file| file.size).sum();

@@ -63,7 +63,7 @@ impl Traces {
     ) -> Result<(Self, Recovery), OpenError> {
         let lock = files::take(dir)?;
         let mut recovery = Recovery::default();
-        let mut found = Files::default();
+        let mut found = Files::none();
         let names = files::list(dir).map_err(OpenError::disk(dir))?;
         let next = names.last().map_or(1, |(number, _)| number + 1);
         for (number, path) in names {

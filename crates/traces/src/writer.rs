@@ -201,7 +201,8 @@ impl Writer {
                 files.room = room;
                 files.bytes_max = self.options.retention.allowed(room, ours);
             }
-            Err(error) => self.trouble(&mut files, &error),
+            // Records can be written all the same, and the bound stays what it was.
+            Err(error) => files.trouble = Some(error.to_string()),
         }
         self.remove_for_room(&mut files);
         self.remove_for_age(&mut files);

@@ -11,7 +11,8 @@ use std::process::ExitStatus;
 
 use anyhow::{Context, Result, bail};
 
-const TARGETS: [&str; 4] = [
+const TARGETS: [&str; 5] = [
+    "log_frame",
     "sip_message",
     "sip_stream",
     "sip_transaction",

@@ -48,7 +48,10 @@ const ALLOWED: [(&str, May); 19] = [
     ),
     ("vestibule", May::UseAll),
     ("testkit", May::Use(&["base"])),
-    ("model", May::Use(&["base", "directory", "sip", "testkit"])),
+    (
+        "model",
+        May::Use(&["base", "directory", "logs", "sip", "testkit"]),
+    ),
     ("system", May::UseAll),
     ("load", May::UseAll),
     ("xtask", May::Use(&[])),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use traces::{OpenError, Traces};
 
-use crate::support::{MACHINE, all, fill, find, has, names, open, options, record};
+use crate::support::{Dice, MACHINE, START, all, fill, find, has, names, open, options, record};
 
 const DIRECTORY: &str = "TRACES_TEST_KILLED_DIRECTORY";
 const FIRST: &str = "0000000001.trace.zst";
@@ -95,6 +95,41 @@ fn damage_in_a_finished_file_hides_its_group_and_the_search_says_so() {
     let (found, outcome) = find(&traces, &all());
     assert_eq!(outcome.damaged, 1);
     assert!(found.len() > 1000 && found.len() < 2500);
+}
+
+/// Whatever a disk does to a file, opening and searching end. What is found in a finished one was written: its groups have
+/// checksums, which the last one of a file that was being written has not yet.
+#[test]
+fn a_file_changed_anywhere_is_opened_and_a_finished_one_gives_nothing_that_was_not_written() {
+    let finished = {
+        let dir = tempfile::tempdir().unwrap();
+        let (traces, _) = open(dir.path());
+        fill(&traces, 0..1200);
+        drop(traces);
+        fs::read(dir.path().join(FIRST)).unwrap()
+    };
+    let written = [finished, unfinished(1200)];
+    let mut dice = Dice(4711);
+    for round in 0..60 {
+        let mut bytes = written[round % 2].clone();
+        for _ in 0..=dice.below(3) {
+            let at = usize::try_from(dice.below(bytes.len() as u64)).unwrap();
+            let length = usize::try_from(dice.below(40))
+                .unwrap()
+                .min(bytes.len() - at);
+            match dice.below(3) {
+                0 => bytes[at] ^= 1 << dice.below(8),
+                1 => drop(bytes.drain(at..at + length)),
+                _ => bytes[at..at + length].fill(0xff),
+            }
+        }
+        let (_dir, traces, recovery) = found_in(&bytes);
+        let is_finished = recovery.mended == 0;
+        for found in find(&traces, &all()).0 {
+            let number = found.time.0.saturating_sub(START) / 1000;
+            assert!(!is_finished || found == record(number), "round {round}");
+        }
+    }
 }
 
 #[test]

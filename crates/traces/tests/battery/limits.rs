@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use logs::ThrottleOptions;
-use traces::{Options, Retention, Room, Traces};
+use traces::{Options, Retention, Room, Space, Traces};
 
 use crate::disk::Told;
 use crate::support::{all, fill, find, has, names, open_with, options, record};
@@ -61,6 +61,36 @@ fn under_a_flood_the_oldest_go_first_and_nothing_else() {
     };
     until(&traces, |stats| stats.bytes <= MIB + MIB / 2);
     assert!(traces.stats().files > 1, "{:?}", traces.stats());
+}
+
+/// A file system that does not tell how much room it has.
+struct Silent;
+
+impl Space for Silent {
+    fn of(&self, _: &std::path::Path) -> std::io::Result<Room> {
+        Err(std::io::Error::other("it does not tell"))
+    }
+}
+
+#[test]
+fn while_nobody_knows_the_room_nothing_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let unknown = || Options {
+        space: Arc::new(Silent),
+        ..options()
+    };
+    let (traces, _) = open_with(dir.path(), unknown());
+    fill(&traces, 0..10);
+    traces.seal().unwrap();
+    drop(traces);
+    let (traces, _) = open_with(dir.path(), unknown());
+    fill(&traces, 10..20);
+    let stats = traces.stats();
+    assert_eq!(
+        (stats.removed, find(&traces, &all()).0.len()),
+        (0, 20),
+        "{stats:?}"
+    );
 }
 
 #[test]
