@@ -23,6 +23,8 @@ fn without_a_rule_exactly_the_rows_fail_that_needed_it() {
     with(test, &[], |site| {
         let plan = Plan::of(site.bed.topology());
         let before = everywhere(site, "none");
+        let wrong = before.tries.iter().find(|one| !is_right(one));
+        assert!(wrong.is_none(), "with all rules there: {wrong:#?}");
         let all = removals(site, &plan, &before.tries);
         // Who gets no answer from a member believes it down, and goes on to do so for a while.
         let (last, first) = all.into_iter().partition(Removal::is_felt_by_clients);
@@ -174,7 +176,9 @@ fn judge(batch: &[Removal], before: &Report, after: &Report) {
             None if is_right(one) => {}
             None => {
                 let let_through = !matches!(one.found, Found::Dropped | Found::Prohibited { .. });
-                assert!(let_through && is_excused(&one.flows), "{one:#?}");
+                let gone: Vec<_> = batch.iter().map(|it| (it.name(), it.flow)).collect();
+                let is_right = let_through && is_excused(&one.flows);
+                assert!(is_right, "without {gone:?}: {one:#?}");
             }
         }
     }

@@ -62,7 +62,7 @@ fn verify(site: &Site, place: &str, words: [&str; 2], unwanted: &str) -> Report 
         .arg("--state")
         .arg(site.running.operator().state())
         .args(["--unwanted", unwanted, "--json"])
-        .args(["--patience", "1", "--at-once", "400"]);
+        .args(["--at-once", "400"]);
     let output = site.bed.at(place).enter(|| command.output()).unwrap();
     let said = || String::from_utf8_lossy(&output.stderr).into_owned();
     let read = serde_json::from_slice(&output.stdout);
