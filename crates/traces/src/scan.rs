@@ -1,6 +1,6 @@
 //! Finding the records of a group that match a query.
 //!
-//! Where one text or one pattern is sure to be in every match, the text of the whole group is searched for it at once,
+//! Where one text, pattern or exact value is sure to be in every match, the text of the whole group is searched for it at once,
 //! and only the records around a find are looked at. Otherwise each record is. What a record is then compared with is
 //! `logs::matches_text`, so nothing is decided here.
 
@@ -99,5 +99,8 @@ fn leader(query: &Query) -> Leader {
             return Leader::Pattern(pattern.clone());
         }
     }
-    Leader::Nothing
+    let exact = needed().find_map(Criterion::words);
+    exact
+        .and_then(|words| Pattern::of_words(&words))
+        .map_or(Leader::Nothing, Leader::Pattern)
 }

@@ -80,6 +80,28 @@ impl Criterion {
         Ok(())
     }
 
+    /// Returns words that stand, in any case, in the text form of every record that has what is looked for, as far as an
+    /// exact value gives some: a quick look before a record is read.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        let words = match self {
+            Self::CallId(id) => id.clone(),
+            Self::Uri(uri) => match bare(uri) {
+                ("", host) => host.to_owned(),
+                (user, host) => format!("{user}@{host}"),
+            },
+            Self::Correlation(id) => id.to_string(),
+            Self::Ip(_)
+            | Self::Phone(_)
+            | Self::Method(_)
+            | Self::Status(_)
+            | Self::Text(_)
+            | Self::Pattern(_) => return None,
+        };
+        // These are written with a backslash before them.
+        Some(words).filter(|words| !words.is_empty() && !words.contains(['"', '\\']))
+    }
+
     /// Tells whether a record, and its text form, has what is looked for.
     pub(super) fn holds(&self, record: &Record, text: &str) -> bool {
         match self {

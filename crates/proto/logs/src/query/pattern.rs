@@ -54,6 +54,12 @@ impl Pattern {
         })
     }
 
+    /// Makes the expression that matches these words in any case; `None` if they are too long for one.
+    #[must_use]
+    pub fn of_words(words: &str) -> Option<Self> {
+        Self::new(&format!("(?i){}", regex::escape(words))).ok()
+    }
+
     /// Returns the expression as it was written.
     #[must_use]
     pub fn source(&self) -> &str {

@@ -387,6 +387,13 @@ mod tests {
             if matches(&query, &record) {
                 prop_assert!(satisfies(&record, &Plan::of(&query)), "{:?}", Plan::of(&query));
             }
+            for criterion in &query.criteria {
+                let text = text_of(&record);
+                if let Some(words) = criterion.words().filter(|_| criterion.holds(&record, &text)) {
+                    let pattern = Pattern::of_words(&words).unwrap();
+                    prop_assert!(text.lines().any(|line| pattern.is_in(line)), "{}", words);
+                }
+            }
         }
     }
 
