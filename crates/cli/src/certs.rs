@@ -5,6 +5,7 @@
 
 mod act;
 pub(crate) mod needs;
+mod operators;
 mod show;
 mod words;
 
@@ -23,6 +24,7 @@ With the private authority:
   vestibule certs init                      once
   vestibule certs issue topology.toml       whatever is missing or wrong
   vestibule certs show topology.toml        ends with 1 if anything is wrong, so a timer can run it
+  vestibule certs issue topology.toml --operator ann
 
 Machines that run read new certificates after `vestibule reload`. docs/certificates.md has the rest.")]
 pub(crate) enum Certs {
@@ -35,7 +37,13 @@ pub(crate) enum Certs {
         name: String,
     },
     /// Issue what is missing or wrong, pool keys included; what is right stays.
-    Issue(Scope),
+    Issue {
+        #[command(flatten)]
+        scope: Scope,
+        /// Only the certificate of this operator, by which they command machines.
+        #[arg(long, value_name = "NAME", conflicts_with = "machine")]
+        operator: Option<String>,
+    },
     /// Renew what expires soon or no longer fits, and the revocation list.
     Renew {
         #[command(flatten)]
@@ -79,7 +87,14 @@ impl Certs {
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         match self {
             Self::Init { state, name } => act::init(&State::new(state.dir), &name, output),
-            Self::Issue(scope) => act::issue(&scope, output),
+            Self::Issue {
+                scope,
+                operator: Some(name),
+            } => operators::issue(&scope, &name, output),
+            Self::Issue {
+                scope,
+                operator: None,
+            } => act::issue(&scope, output),
             Self::Renew { scope, all } => act::renew(&scope, all, output),
             Self::Request(one) => act::request(&one, output),
             Self::Sign { one, csr } => act::sign(&one, &csr, output),
@@ -150,6 +165,9 @@ pub(crate) struct What {
     /// Every certificate of this machine.
     #[arg(long, value_name = "FQDN")]
     machine: Option<String>,
+    /// Every certificate of this operator; their files here are taken away.
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
     /// The certificate with this serial number.
     #[arg(long, value_name = "HEX")]
     serial: Option<String>,

@@ -246,3 +246,51 @@ fn renewing_all_replaces_every_certificate() {
     desk.certs(&["renew", EXAMPLE, "--all"]).done();
     assert!(serials().iter().zip(&before).all(|(new, old)| new != old));
 }
+
+#[test]
+fn an_operator_is_given_a_certificate_and_loses_it() {
+    let desk = Desk::new();
+    desk.certs(&["init"]).done();
+    desk.certs(&["issue", EXAMPLE]).done();
+    let issue = ["issue", EXAMPLE, "--operator", "Ann", "--json"];
+    let issued = desk.certs(&issue).done().json();
+    assert_eq!(issued[0]["name"], "operator ann", "{issued}");
+    assert_eq!(
+        desk.certs(&issue).done().json(),
+        Value::Array(Vec::new()),
+        "what is good stays"
+    );
+    let rows = desk.certs(&["show", EXAMPLE, "--json"]).done().json();
+    let row = rows.as_array().and_then(|rows| rows.last()).expect("rows");
+    assert_eq!(row["operator"], "ann", "{row}");
+    assert_eq!(row["needed"][0], "spiffe://contoso.com/operator/ann");
+    assert_eq!(row["needed"], row["installed"]["names"], "{row}");
+    let table = desk.certs(&["show", EXAMPLE]).done().out;
+    assert!(table.contains("operator ann"), "{table}");
+
+    let serial = row["installed"]["serial"].as_str().expect("a number");
+    let revoked = desk.certs(&["revoke", "--operator", "ann", "--json"]);
+    assert_eq!(revoked.done().json()["revoked"][0], serial);
+    assert!(!desk.state("operators/ann").try_exists().expect("a look"));
+    let list = desk.state("machines/dir01.contoso.net/tls/crl.pem");
+    let said = openssl(&["crl", "-noout", "-text", "-in", text(&list)]);
+    assert!(said.contains(&serial.to_uppercase()), "{said}");
+    let again = desk.certs(&["revoke", "--operator", "ann"]);
+    assert_eq!(again.code, Some(2));
+    assert!(
+        again.err.contains("no certificate of operator ann"),
+        "{}",
+        again.err
+    );
+}
+
+#[test]
+fn an_operators_name_that_could_be_a_path_is_refused() {
+    let desk = Desk::new();
+    desk.certs(&["init"]).done();
+    for name in ["../ca", "a/b", ""] {
+        let answer = desk.certs(&["issue", EXAMPLE, "--operator", name]);
+        assert_eq!(answer.code, Some(2), "{name}");
+        assert!(answer.err.contains("operator's name"), "{}", answer.err);
+    }
+}

@@ -1,6 +1,6 @@
 //! The private authority.
 //!
-//! It is one certificate that signs machines' certificates directly (path length zero) and one revocation list. The
+//! It is one certificate that signs machines' and operators' certificates directly (path length zero) and one revocation list. The
 //! directory is locked while a [`Ca`] lives, so two processes cannot write the index over each other.
 //!
 //! The order of writes makes a crash harmless: at the start `ca.pem` comes last, and an authority without it does not
@@ -16,8 +16,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, PublicKeyData,
-    RevokedCertParams, SerialNumber,
+    CertificateParams, CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair,
+    PublicKeyData, RevokedCertParams, SerialNumber,
 };
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 use self::index::{Entry, Index};
 use crate::error::{CertError, Error};
 use crate::files::{self, FileError};
+use crate::operators::{OPERATOR_VALIDITY, Operator};
 use crate::{names, pem};
 
 /// How long a machine's certificate is valid: the longest that browsers and phones accept of any authority.
@@ -88,8 +89,18 @@ pub struct Issued {
 pub enum Revoke<'a> {
     /// Every certificate of a machine that is in force.
     Machine(&'a str),
+    /// Every certificate of an operator that is in force.
+    Operator(&'a str),
     /// One certificate, by its serial number in hexadecimal; colons, case and leading zeros do not matter.
     Serial(&'a str),
+}
+
+/// A certificate about to be signed.
+struct Asked {
+    holder: String,
+    names: Vec<String>,
+    params: CertificateParams,
+    validity: Duration,
 }
 
 impl Ca {
@@ -192,6 +203,29 @@ impl Ca {
         })
     }
 
+    /// Makes a key (ECDSA on P-256) and a certificate by which an operator commands.
+    ///
+    /// # Errors
+    /// When the authority has expired, or the index cannot be written.
+    pub fn issue_operator(
+        &mut self,
+        operator: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<Issued, Error> {
+        let key = KeyPair::generate().map_err(Error::MakeKey)?;
+        let asked = Asked {
+            holder: operator.uri(),
+            names: vec![operator.uri()],
+            params: operator.described()?,
+            validity: OPERATOR_VALIDITY,
+        };
+        let signed = self.sign_as(asked, &key, now)?;
+        Ok(Issued {
+            signed,
+            key_pem: Zeroizing::new(key.serialize_pem()),
+        })
+    }
+
     /// Signs for a key that was made elsewhere. The certificate carries the names of the order; the request may ask
     /// for fewer, not for others.
     ///
@@ -218,14 +252,15 @@ impl Ca {
     pub fn revoke(&mut self, what: Revoke<'_>, now: OffsetDateTime) -> Result<Vec<String>, Error> {
         let revoked = match what {
             Revoke::Machine(machine) => {
-                let same = |entry: &Entry| entry.machine.eq_ignore_ascii_case(machine);
-                let revoked = self.index.revoke(same, now);
-                if revoked.is_empty() {
-                    return Err(Error::NothingToRevoke {
-                        machine: machine.to_owned(),
-                    });
-                }
-                revoked
+                let same = |entry: &Entry| entry.holder.eq_ignore_ascii_case(machine);
+                self.revoke_of(machine.to_owned(), same, now)?
+            }
+            Revoke::Operator(name) => {
+                let same = |entry: &Entry| {
+                    Operator::of_uri(&entry.holder)
+                        .is_some_and(|operator| operator.name().eq_ignore_ascii_case(name))
+                };
+                self.revoke_of(format!("operator {name}"), same, now)?
             }
             Revoke::Serial(serial) => {
                 let plain = serial.replace(':', "").to_ascii_lowercase();
@@ -302,6 +337,19 @@ impl Ca {
         pem::certificates(bundle).is_ok_and(|all| all.contains(&self.der))
     }
 
+    fn revoke_of(
+        &mut self,
+        whose: String,
+        is_theirs: impl Fn(&Entry) -> bool,
+        now: OffsetDateTime,
+    ) -> Result<Vec<String>, Error> {
+        let revoked = self.index.revoke(is_theirs, now);
+        if revoked.is_empty() {
+            return Err(Error::NothingToRevoke { whose });
+        }
+        Ok(revoked)
+    }
+
     fn sign(
         &mut self,
         order: &Order<'_>,
@@ -309,20 +357,35 @@ impl Ca {
         now: OffsetDateTime,
     ) -> Result<Signed, Error> {
         names::check_machine(order.machine)?;
+        let asked = Asked {
+            holder: order.machine.to_ascii_lowercase(),
+            names: order.names.to_vec(),
+            params: profile::machine(order.names)?,
+            validity: order.validity,
+        };
+        self.sign_as(asked, key, now)
+    }
+
+    fn sign_as(
+        &mut self,
+        asked: Asked,
+        key: &impl PublicKeyData,
+        now: OffsetDateTime,
+    ) -> Result<Signed, Error> {
         if now >= self.not_after {
             return Err(Error::CaExpired {
                 dir: self.dir.clone(),
             });
         }
-        let not_after = (now + order.validity).min(self.not_after);
+        let not_after = (now + asked.validity).min(self.not_after);
         let serial = profile::random_serial()?;
-        let mut params = profile::machine(order.names)?;
+        let entry = Entry::new(&serial, &asked, now, not_after);
+        let mut params = asked.params;
         params.not_before = now - profile::BACKDATE;
         params.not_after = not_after;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(key, &self.issuer).map_err(Error::Sign)?;
-        let entry = Entry::new(&serial, order, now, not_after);
         let serial = entry.serial.clone();
         self.index.add(entry);
         self.index.write(&self.dir, now)?;

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use base::net::Face;
 use time::OffsetDateTime;
 
-use crate::ca::{Ca, MACHINE_VALIDITY, Order};
+use crate::ca::{Ca, Issued, MACHINE_VALIDITY, Order};
 use crate::error::Error;
-use crate::files::{self, FileError};
+use crate::files;
 use crate::install::Installed;
 use crate::layout::{self, Secret, State};
 use crate::pool_key::PoolKey;
@@ -49,6 +49,20 @@ pub enum Done {
         machine: String,
         /// For which face.
         face: Face,
+        /// What there is to say.
+        findings: Vec<Finding>,
+    },
+    /// An operator's certificate was issued.
+    OperatorIssued {
+        /// For whom.
+        operator: String,
+        /// Why.
+        why: Why,
+    },
+    /// An operator's certificate is of another authority and was left, though there is something to say about it.
+    OperatorLeft {
+        /// Whose.
+        operator: String,
         /// What there is to say.
         findings: Vec<Finding>,
     },
@@ -130,8 +144,8 @@ pub fn renew_all(state: &State, needs: &[Need], now: OffsetDateTime) -> Result<V
     Ok(done)
 }
 
-/// Copies the authority's revocation list, renewed if it is old, to every machine whose certificate is the
-/// authority's; says whether it was renewed.
+/// Copies the authority's revocation list, renewed if it is old, to every machine and operator whose certificate is
+/// the authority's; says whether it was renewed.
 ///
 /// # Errors
 /// When a file cannot be read or written.
@@ -159,20 +173,23 @@ fn ensure_one(
     if is_foreign(ca, &there) {
         return Ok((!findings.is_empty()).then(|| left(need, findings)));
     }
-    let is_revoked = there
-        .info()
-        .is_some_and(|info| ca.has_revoked(&info.serial));
-    let why = if is_revoked {
-        Some(Why::Revoked)
-    } else {
-        // An old revocation list is replaced below and is no reason for a new certificate.
-        let matters = |finding: &Finding| !matches!(finding, Finding::OldCrl { .. });
-        findings.into_iter().find(matters).map(Why::Found)
-    };
-    match why {
+    match reason(ca, &there, findings) {
         Some(why) => issue(state, ca, need, there.ca, why, now).map(Some),
         None => Ok(None),
     }
+}
+
+/// Says why a certificate of this authority is to be issued anew, if it is.
+pub(crate) fn reason(ca: &Ca, there: &Installed, findings: Vec<Finding>) -> Option<Why> {
+    let is_revoked = there
+        .info()
+        .is_some_and(|info| ca.has_revoked(&info.serial));
+    if is_revoked {
+        return Some(Why::Revoked);
+    }
+    // An old revocation list is replaced by itself and is no reason for a new certificate.
+    let matters = |finding: &Finding| !matches!(finding, Finding::OldCrl { .. });
+    findings.into_iter().find(matters).map(Why::Found)
 }
 
 fn issue(
@@ -189,21 +206,31 @@ fn issue(
         validity: MACHINE_VALIDITY,
     };
     let issued = ca.issue(&order, now)?;
-    // A bundle that trusts more than this authority was made so by hand and is kept.
-    let bundle = trusted
-        .filter(|bundle| ca.is_in(bundle))
-        .unwrap_or_else(|| ca.ca_pem().to_owned());
-    let fresh = Installed {
-        cert: Some(issued.signed.chain_pem),
-        key: Some(issued.key_pem),
-        ca: Some(bundle),
-        crl: Some(ca.crl(now)?.0),
-    };
+    let fresh = fresh(ca, issued, trusted, now)?;
     fresh.write(state, &need.machine, need.face)?;
     Ok(Done::Issued {
         machine: need.machine.clone(),
         face: need.face,
         why,
+    })
+}
+
+/// Returns what to install of a certificate just issued, beside the authorities trusted so far.
+pub(crate) fn fresh(
+    ca: &mut Ca,
+    issued: Issued,
+    trusted: Option<String>,
+    now: OffsetDateTime,
+) -> Result<Installed, Error> {
+    // A bundle that trusts more than this authority was made so by hand and is kept.
+    let bundle = trusted
+        .filter(|bundle| ca.is_in(bundle))
+        .unwrap_or_else(|| ca.ca_pem().to_owned());
+    Ok(Installed {
+        cert: Some(issued.signed.chain_pem),
+        key: Some(issued.key_pem),
+        ca: Some(bundle),
+        crl: Some(ca.crl(now)?.0),
     })
 }
 
@@ -216,7 +243,7 @@ fn left(need: &Need, findings: Vec<Finding>) -> Done {
 }
 
 /// Tells whether a certificate is installed that can be read and that this authority did not sign.
-fn is_foreign(ca: &Ca, there: &Installed) -> bool {
+pub(crate) fn is_foreign(ca: &Ca, there: &Installed) -> bool {
     there.info().is_some()
         && !there
             .cert
@@ -228,27 +255,14 @@ fn signed_by(ca: &Ca, cert: &str) -> bool {
     pem::certificates(cert).is_ok_and(|all| all.first().is_some_and(|leaf| ca.has_signed(leaf)))
 }
 
-/// Lists the certificate directories of all machines, in the order of their names.
+/// Lists the certificate directories of all machines and operators, in the order of their names.
 fn installed_dirs(state: &State) -> Result<Vec<PathBuf>, Error> {
-    let root = state.machines();
-    let failed = |source| FileError::Read {
-        path: root.clone(),
-        source,
-    };
-    let entries = match std::fs::read_dir(&root) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read.map_err(failed)?,
-    };
-    let mut machines = Vec::new();
-    for entry in entries {
-        machines.push(entry.map_err(failed)?.path());
-    }
-    machines.sort();
     let faces = [Face::Inside, Face::Outside];
-    Ok(machines
-        .iter()
-        .flat_map(|machine| faces.map(|face| machine.join(layout::tls_dir(face))))
-        .collect())
+    let machines = files::list(&state.machines())?.into_iter();
+    let machines =
+        machines.flat_map(|machine| faces.map(|face| machine.join(layout::tls_dir(face))));
+    let operators = files::list(&state.operators())?.into_iter();
+    Ok(machines.chain(operators).collect())
 }
 
 fn ensure_pool_keys(state: &State, pools: &[PoolNeed]) -> Result<Vec<Done>, Error> {

@@ -55,6 +55,15 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// An operator cannot be called so; choose another name.
+    #[error(
+        "{name:?} cannot be an operator's name: 1 to 48 letters, digits, hyphens, underscores and dots, \
+         a letter or digit first"
+    )]
+    BadOperator {
+        /// The name.
+        name: String,
+    },
     /// A certificate without names was asked for; correct the caller.
     #[error("a certificate needs at least one name")]
     NoNames,
@@ -118,11 +127,11 @@ pub enum Error {
         /// Every reason.
         findings: Vec<Finding>,
     },
-    /// No certificate of this machine is in force.
-    #[error("no certificate of {machine} is in force")]
+    /// No certificate of this machine or operator is in force.
+    #[error("no certificate of {whose} is in force")]
     NothingToRevoke {
-        /// The machine.
-        machine: String,
+        /// The machine or operator.
+        whose: String,
     },
     /// The authority never issued this serial number, or it is revoked or expired already.
     #[error("no certificate with serial number {serial} is in force")]

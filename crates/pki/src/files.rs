@@ -107,6 +107,24 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Lists what lies in a directory, in order; nothing if there is no such directory.
+pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = |source| FileError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(failed)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.push(entry.map_err(failed)?.path());
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Makes a directory for private files, with those above it; refuses an existing one that others may open.
 pub(crate) fn private_dir(path: &Path) -> Result<(), FileError> {
     let failed = |source| FileError::Write {

@@ -15,8 +15,8 @@ use crate::pem;
 pub struct CertInfo {
     /// The subject, as text.
     pub subject: String,
-    /// The subject alternative names in the certificate's order: DNS names in lower case, others with their kind
-    /// before a colon.
+    /// The subject alternative names in the certificate's order: DNS names in lower case, URIs with a host as they are,
+    /// others with their kind before them.
     pub sans: Vec<String>,
     /// The issuer, as text.
     pub issuer: String,
@@ -108,13 +108,18 @@ fn sans(certificate: &X509Certificate<'_>) -> Result<Vec<String>, CertError> {
     Ok(names.map(san_text).collect())
 }
 
-/// Returns a DNS name in lower case, a name of another kind with its kind before it.
+/// Returns a DNS name in lower case, a URI with a host as it is, a name of another kind with its kind before it. A host
+/// name never has what tells the second kind.
 pub(crate) fn san_text(name: &GeneralName<'_>) -> String {
     if let GeneralName::DNSName(name) = name {
-        name.to_ascii_lowercase()
-    } else {
-        name.to_string()
+        return name.to_ascii_lowercase();
     }
+    if let GeneralName::URI(uri) = name
+        && uri.contains("://")
+    {
+        return (*uri).to_owned();
+    }
+    name.to_string()
 }
 
 fn usages(certificate: &X509Certificate<'_>) -> Result<Usages, CertError> {

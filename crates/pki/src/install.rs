@@ -4,6 +4,8 @@
 //! match, which [`Installed::check`] reports, a running machine refuses to load (it keeps what it has), and the next
 //! [`install()`] or [`crate::ensure()`] mends.
 
+use std::path::Path;
+
 use rcgen::KeyPair;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use time::OffsetDateTime;
@@ -13,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::chain::Chain;
 use crate::error::{CertError, Error};
-use crate::files;
+use crate::files::{self, FileError};
 use crate::inspect::{self, CertInfo};
 use crate::layout::State;
 use crate::verdict::{self, Finding, Need};
@@ -53,7 +55,10 @@ impl Installed {
     /// When a file cannot be read, or the key is open to others.
     pub fn read(state: &State, machine: &str, face: base::net::Face) -> Result<Self, Error> {
         names::check_machine(machine)?;
-        let dir = state.tls(machine, face);
+        Ok(Self::read_in(&state.tls(machine, face))?)
+    }
+
+    pub(crate) fn read_in(dir: &Path) -> Result<Self, FileError> {
         Ok(Self {
             cert: files::if_there(files::read_public(&dir.join(CERT)))?,
             key: files::if_there(files::read_private(&dir.join(KEY)))?,
@@ -71,6 +76,15 @@ impl Installed {
     /// Holds it against what is needed: everything there is to say, faults and notices, empty when all is well.
     #[must_use]
     pub fn check(&self, need: &Need, now: OffsetDateTime) -> Vec<Finding> {
+        self.check_by(now, |info| verdict::findings(need, info, now))
+    }
+
+    /// The same where the certificate itself is judged by a rule of the caller's.
+    pub(crate) fn check_by(
+        &self,
+        now: OffsetDateTime,
+        rule: impl FnOnce(&CertInfo) -> Vec<Finding>,
+    ) -> Vec<Finding> {
         let (Some(cert), false) = (&self.cert, self.is_absent()) else {
             let missing = Finding::PartMissing { file: CERT };
             return vec![if self.is_absent() {
@@ -89,7 +103,7 @@ impl Installed {
             Ok(read) => read,
             Err(source) => return vec![Finding::PartUnusable { file: CERT, source }],
         };
-        let mut found = verdict::findings(need, &info, now);
+        let mut found = rule(&info);
         found.extend(self.check_key(&chain));
         found.extend(self.check_chain(&chain, now));
         found
@@ -140,8 +154,11 @@ impl Installed {
         face: base::net::Face,
     ) -> Result<(), Error> {
         names::check_machine(machine)?;
-        let dir = state.tls(machine, face);
-        files::private_dir(&dir)?;
+        Ok(self.write_in(&state.tls(machine, face))?)
+    }
+
+    pub(crate) fn write_in(&self, dir: &Path) -> Result<(), FileError> {
+        files::private_dir(dir)?;
         if let Some(key) = &self.key {
             files::write_private(&dir.join(KEY), key)?;
         }
@@ -151,6 +168,13 @@ impl Installed {
             }
         }
         Ok(())
+    }
+
+    /// Removes every part that is there.
+    pub(crate) fn remove_in(dir: &Path) -> Result<(), FileError> {
+        [KEY, CERT, CA, CRL]
+            .iter()
+            .try_for_each(|file| files::remove(&dir.join(file)))
     }
 }
 

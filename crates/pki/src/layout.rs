@@ -10,9 +10,10 @@
 //! STATE/machines/FQDN/tls-outside/   the same for the outside face of an Edge or reverse proxy
 //! STATE/machines/FQDN/secrets/pool.key   the key that the members of a pool share, 0600
 //! STATE/machines/FQDN/secrets/ticket.key the key that all Directors and Front Ends share, 0600
+//! STATE/operators/NAME/      an operator's certificate: cert.pem, key.pem (0600), ca.pem, crl.pem
 //! ```
 //!
-//! Only `machines/FQDN` belongs on the machine itself; `ca` stays with the operator.
+//! Only `machines/FQDN` belongs on the machine itself; `ca` stays with whoever issues, and `operators/NAME` goes to that operator.
 
 use std::path::{Path, PathBuf};
 
@@ -56,6 +57,18 @@ impl State {
     #[must_use]
     pub fn tls(&self, fqdn: &str, face: Face) -> PathBuf {
         self.machine(fqdn).join(tls_dir(face))
+    }
+
+    /// Returns the directory that holds one directory for each operator.
+    #[must_use]
+    pub fn operators(&self) -> PathBuf {
+        self.0.join("operators")
+    }
+
+    /// Returns the directory of an operator. The name must be that of an [`crate::Operator`].
+    #[must_use]
+    pub fn operator(&self, name: &str) -> PathBuf {
+        self.operators().join(name)
     }
 
     /// Returns the file of a key that a machine shares with others.

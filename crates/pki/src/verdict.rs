@@ -222,24 +222,55 @@ pub(crate) fn findings(need: &Need, info: &CertInfo, now: OffsetDateTime) -> Vec
     if !names.extra.is_empty() {
         found.push(Finding::ExtraNames(names.extra));
     }
-    match Expiry::of(info, now) {
-        Expiry::Valid { .. } => {}
-        Expiry::Soon { days } => found.push(Finding::ExpiresSoon { days }),
-        Expiry::Expired { days } => found.push(Finding::Expired { days }),
-        Expiry::NotYet { days } => found.push(Finding::NotYetValid { days }),
-    }
+    found.extend(of_time(info, now));
     if !info.usages.server {
         found.push(Finding::NoServerUsage);
     }
     if !info.usages.client {
         found.push(Finding::NoClientUsage { face: need.face });
     }
-    if let KeyKind::Rsa { bits } = info.key
-        && bits < MIN_RSA_BITS
-    {
-        found.push(Finding::ShortRsa { bits });
-    }
+    found.extend(of_key(info));
     found
+}
+
+/// The same for an operator, who needs one URI and is never called.
+pub(crate) fn of_operator(uri: &str, info: &CertInfo, now: OffsetDateTime) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if !info.sans.iter().any(|san| san == uri) {
+        found.push(Finding::MissingNames(vec![uri.to_owned()]));
+    }
+    let extra: Vec<String> = info
+        .sans
+        .iter()
+        .filter(|san| **san != uri)
+        .cloned()
+        .collect();
+    if !extra.is_empty() {
+        found.push(Finding::ExtraNames(extra));
+    }
+    found.extend(of_time(info, now));
+    if !info.usages.client {
+        let face = Face::Inside;
+        found.push(Finding::NoClientUsage { face });
+    }
+    found.extend(of_key(info));
+    found
+}
+
+fn of_time(info: &CertInfo, now: OffsetDateTime) -> Option<Finding> {
+    match Expiry::of(info, now) {
+        Expiry::Valid { .. } => None,
+        Expiry::Soon { days } => Some(Finding::ExpiresSoon { days }),
+        Expiry::Expired { days } => Some(Finding::Expired { days }),
+        Expiry::NotYet { days } => Some(Finding::NotYetValid { days }),
+    }
+}
+
+fn of_key(info: &CertInfo) -> Option<Finding> {
+    match info.key {
+        KeyKind::Rsa { bits } if bits < MIN_RSA_BITS => Some(Finding::ShortRsa { bits }),
+        KeyKind::Rsa { .. } | KeyKind::Ec { .. } | KeyKind::Edwards | KeyKind::Other => None,
+    }
 }
 
 #[cfg(test)]

@@ -5,4 +5,5 @@
 mod authority;
 mod deployment;
 mod installation;
+mod operators;
 mod support;

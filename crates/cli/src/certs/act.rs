@@ -5,14 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use base::net::Face;
-use pki::{Ca, Done, Material, Need, Order, PoolNeed, Revoke, State};
+use pki::{Ca, Done, Material, Need, Operator, Order, PoolNeed, Revoke, State};
 use serde_json::json;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::show::Row;
 use super::words::{self, Said};
-use super::{Files, One, Scope, What, needs};
+use super::{Files, One, Scope, What, needs, operators};
 use crate::output::{Outcome, Output, Table};
 use crate::topology_file;
 
@@ -159,16 +159,20 @@ pub(super) fn show(scope: &Scope, output: &Output) -> anyhow::Result<Outcome> {
     let Some(plan) = Plan::read(scope, output)? else {
         return Ok(Outcome::Faults);
     };
-    let rows: Vec<Row> = plan
-        .needs
-        .iter()
+    let machines = plan.needs.iter();
+    let mut rows: Vec<Row> = machines
         .map(|need| Row::read(&plan.state, need, now))
         .collect();
+    rows.extend(
+        plan.operators
+            .iter()
+            .map(|operator| Row::of_operator(&plan.state, operator, now)),
+    );
     if output.is_json() {
         output.json(&rows)?;
     } else {
         let head = [
-            "Machine",
+            "Whose",
             "Face",
             "Needed",
             "Installed",
@@ -192,13 +196,17 @@ pub(super) fn show(scope: &Scope, output: &Output) -> anyhow::Result<Outcome> {
 /// Revokes, and hands the new list to every machine in the state directory.
 pub(super) fn revoke(state: &State, what: &What, output: &Output) -> anyhow::Result<Outcome> {
     let now = OffsetDateTime::now_utc();
-    let what = match (&what.machine, &what.serial) {
-        (Some(machine), None) => Revoke::Machine(machine),
-        (None, Some(serial)) => Revoke::Serial(serial),
-        (Some(_), Some(_)) | (None, None) => bail!("name either a machine or a serial number"),
+    let meant = match (&what.machine, &what.operator, &what.serial) {
+        (Some(machine), None, None) => Revoke::Machine(machine),
+        (None, Some(operator), None) => Revoke::Operator(operator),
+        (None, None, Some(serial)) => Revoke::Serial(serial),
+        _ => bail!("name a machine, an operator or a serial number"),
     };
     let mut ca = Ca::open(&state.ca())?;
-    let serials = ca.revoke(what, now)?;
+    let serials = ca.revoke(meant, now)?;
+    if let Some(name) = &what.operator {
+        pki::forget_operator(state, &ca, name)?;
+    }
     pki::distribute_crl(state, &mut ca, now)?;
     let list = state.ca().join("crl.pem").display().to_string();
     if output.is_json() {
@@ -214,7 +222,7 @@ pub(super) fn revoke(state: &State, what: &What, output: &Output) -> anyhow::Res
     Ok(Outcome::Done)
 }
 
-fn tell(done: Vec<Done>, output: &Output) -> anyhow::Result<Outcome> {
+pub(super) fn tell(done: Vec<Done>, output: &Output) -> anyhow::Result<Outcome> {
     let said: Vec<Said> = done.into_iter().map(Said::from).collect();
     if output.is_json() {
         output.json(&said)?;
@@ -239,6 +247,8 @@ struct Plan {
     ca_name: String,
     needs: Vec<Need>,
     pools: Vec<PoolNeed>,
+    /// Those who have a directory here; none where one machine is asked about.
+    operators: Vec<Operator>,
 }
 
 impl Plan {
@@ -247,19 +257,23 @@ impl Plan {
         let Some(topology) = topology_file::load(&scope.topology, output)? else {
             return Ok(None);
         };
+        let state = State::new(&scope.state.dir);
+        let mut operators = operators::known(&state, &topology)?;
         let mut needs = needs::certificates(&topology);
         let mut pools = needs::pools(&topology);
         if let Some(machine) = &scope.machine {
             let machine = topology_file::machine(&topology, machine)?.fqdn.as_str();
+            operators.clear();
             needs.retain(|need| need.machine == machine);
             pools.retain(|pool| pool.members.iter().any(|member| member == machine));
         }
         let ca_name = needs::ca_name(&topology);
         Ok(Some(Self {
-            state: State::new(&scope.state.dir),
+            state,
             ca_name,
             needs,
             pools,
+            operators,
         }))
     }
 

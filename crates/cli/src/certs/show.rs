@@ -1,16 +1,20 @@
 //! `certs show`: what is installed beside what is needed.
 
-use pki::{CertInfo, Error, Expiry, Finding, Installed, Need, State};
+use pki::{CertInfo, Error, Expiry, Finding, Installed, Need, Operator, State};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::words;
 
-/// One certificate, needed and installed.
-#[derive(Debug, Serialize)]
+/// One certificate of a machine or of an operator, needed and installed.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Row {
-    machine: String,
-    face: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    face: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
     needed: Vec<String>,
     installed: Option<Certificate>,
     /// Why the machine cannot work with it.
@@ -36,14 +40,42 @@ struct Certificate {
 impl Row {
     /// Reads what is installed and holds it against the need.
     pub(super) fn read(state: &State, need: &Need, now: OffsetDateTime) -> Self {
-        let (installed, findings) = match Installed::read(state, &need.machine, need.face) {
-            Ok(there) => (
-                there.info().map(|info| Certificate::new(info, now)),
-                there.check(need, now),
-            ),
-            // A key that others may read is as bad as none; the row says so beside the others.
-            Err(error) => return Self::unreadable(need, error),
+        let bare = Self {
+            machine: Some(need.machine.clone()),
+            face: Some(words::face(need.face)),
+            needed: need.names.clone(),
+            ..Self::default()
         };
+        let read = Installed::read(state, &need.machine, need.face);
+        bare.judged(read, now, |there| there.check(need, now))
+    }
+
+    /// The same for an operator.
+    pub(super) fn of_operator(state: &State, operator: &Operator, now: OffsetDateTime) -> Self {
+        let bare = Self {
+            operator: Some(operator.name().to_owned()),
+            needed: vec![operator.uri()],
+            ..Self::default()
+        };
+        let read = Installed::of_operator(state, operator);
+        bare.judged(read, now, |there| there.check_operator(operator, now))
+    }
+
+    fn judged(
+        self,
+        read: Result<Installed, Error>,
+        now: OffsetDateTime,
+        check: impl FnOnce(&Installed) -> Vec<Finding>,
+    ) -> Self {
+        let there = match read {
+            Ok(there) => there,
+            // A key that others may read is as bad as none; the row says so beside the others.
+            Err(error) => {
+                let faults = vec![format!("{:#}", anyhow::Error::new(error))];
+                return Self { faults, ..self };
+            }
+        };
+        let findings = check(&there);
         let texts = |fault: bool| {
             let of_kind = findings
                 .iter()
@@ -51,10 +83,10 @@ impl Row {
             of_kind.map(Finding::to_string).collect()
         };
         Self {
-            installed,
+            installed: there.info().map(|info| Certificate::new(info, now)),
             faults: texts(true),
             notices: texts(false),
-            ..Self::bare(need)
+            ..self
         }
     }
 
@@ -63,7 +95,7 @@ impl Row {
         !self.faults.is_empty()
     }
 
-    /// Returns the cells of a table: machine, face, needed, installed, days left, issuer, verdict.
+    /// Returns the cells of a table: whose, face, needed, installed, days left, issuer, verdict.
     pub(super) fn cells(&self) -> Vec<String> {
         let installed = self.installed.as_ref();
         let of = |text: fn(&Certificate) -> String| installed.map_or_else(|| "-".to_owned(), text);
@@ -73,8 +105,8 @@ impl Row {
             [self.faults.as_slice(), &self.notices].concat().join("\n")
         };
         vec![
-            self.machine.clone(),
-            self.face.to_owned(),
+            self.whose(),
+            self.face.unwrap_or("-").to_owned(),
             self.needed.join("\n"),
             installed.map_or_else(|| "-".to_owned(), |there| self.compared(&there.names)),
             of(|certificate| certificate.days_left.to_string()),
@@ -92,21 +124,10 @@ impl Row {
         }
     }
 
-    fn unreadable(need: &Need, error: Error) -> Self {
-        Self {
-            faults: vec![format!("{:#}", anyhow::Error::new(error))],
-            ..Self::bare(need)
-        }
-    }
-
-    fn bare(need: &Need) -> Self {
-        Self {
-            machine: need.machine.clone(),
-            face: words::face(need.face),
-            needed: need.names.clone(),
-            installed: None,
-            faults: Vec::new(),
-            notices: Vec::new(),
+    fn whose(&self) -> String {
+        match (&self.machine, &self.operator) {
+            (_, Some(operator)) => format!("operator {operator}"),
+            (machine, None) => machine.clone().unwrap_or_default(),
         }
     }
 }

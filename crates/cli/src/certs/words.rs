@@ -73,6 +73,17 @@ impl From<Done> for Said {
                 reasons: reason(&why).into_iter().collect(),
                 ..plain("certificate issued")
             },
+            Done::OperatorIssued { operator, why } => Self {
+                name: Some(format!("operator {operator}")),
+                reasons: reason(&why).into_iter().collect(),
+                ..plain("certificate issued")
+            },
+            Done::OperatorLeft { operator, findings } => Self {
+                name: Some(format!("operator {operator}")),
+                reasons: findings.iter().map(ToString::to_string).collect(),
+                is_fault: findings.iter().any(pki::Finding::is_fault),
+                ..plain("certificate of another authority left as it is")
+            },
             Done::LeftForeign {
                 machine,
                 face: on,

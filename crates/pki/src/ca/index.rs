@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::Order;
+use super::Asked;
 use crate::error::Error;
 use crate::files;
 
@@ -27,7 +27,9 @@ pub(super) struct Index {
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     pub(super) serial: String,
-    pub(super) machine: String,
+    /// Whose it is: the FQDN of a machine or the URI of an operator.
+    #[serde(alias = "machine")]
+    pub(super) holder: String,
     names: Vec<String>,
     issued: i64,
     not_after: i64,
@@ -38,14 +40,14 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn new(
         serial: &[u8],
-        order: &Order<'_>,
+        asked: &Asked,
         now: OffsetDateTime,
         not_after: OffsetDateTime,
     ) -> Self {
         Self {
             serial: to_hex(serial),
-            machine: order.machine.to_ascii_lowercase(),
-            names: order.names.to_vec(),
+            holder: asked.holder.clone(),
+            names: asked.names.clone(),
             issued: now.unix_timestamp(),
             not_after: not_after.unix_timestamp(),
             revoked: None,

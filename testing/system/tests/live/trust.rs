@@ -169,6 +169,42 @@ fn a_valid_certificate_for_another_name_makes_no_server() {
 }
 
 #[test]
+fn an_operators_certificate_makes_no_server() {
+    if !are_met("trust::an_operators_certificate_makes_no_server", &NEEDS) {
+        return;
+    }
+    let site = Site::new();
+    let _product = site.up();
+    // Even an operator who is called as a machine is.
+    let example = super::site::topology();
+    let issue = ["certs", "issue", text(&example), "--operator", DIR01];
+    site.operator().done(&issue, "").unwrap();
+    let files = site.operator().state().join("operators").join(DIR01);
+    let identity = Identity {
+        certificate: files.join("cert.pem"),
+        key: files.join("key.pem"),
+    };
+    for door in MUTUAL {
+        let outcome = try_door(&site, door, Some(&identity));
+        assert!(
+            matches!(outcome, Outcome::Refused(_)),
+            "{door:?}: {outcome:?}"
+        );
+    }
+    assert!(site.report(EDGE01).count("refused_stranger") > 0);
+    let manner = system::tls::Manner::showing(&site.operator().root(), &identity).unwrap();
+    for (machine, row) in EITHER {
+        let wire = Wire::connect(&manner, site.address(machine, row), machine).unwrap();
+        let status = assert_alice(&mut SipClient::new(wire), "MESSAGE");
+        assert_eq!(status, 407, "a client like any other at {machine}");
+    }
+}
+
+fn text(path: &std::path::Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
 fn a_revoked_certificate_is_refused_after_a_reload() {
     if !are_met(
         "trust::a_revoked_certificate_is_refused_after_a_reload",
