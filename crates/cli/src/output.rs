@@ -3,6 +3,7 @@
 //! Answers go to standard output, what is wrong to standard error. Colour is used only on a terminal and never where
 //! `NO_COLOR` is set. A reader that goes away (`| head`) ends the output, not the command.
 
+mod mark;
 mod table;
 
 use std::fmt::Display;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde::Serialize;
 
+pub(crate) use mark::Mark;
 pub(crate) use table::Table;
 
 /// A language of what is printed.
@@ -104,6 +106,17 @@ impl Output {
         quiet_if_gone(writeln!(io::stdout().lock(), "{text}"))
     }
 
+    /// Puts a word in front of a text that begins in the same column everywhere, in colour where there is any.
+    pub(crate) fn marked(
+        &self,
+        mark: Mark,
+        word: &str,
+        width: usize,
+        text: impl Display,
+    ) -> String {
+        mark.before(word, width, text, self.colour_out)
+    }
+
     /// Prints bytes as they are.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
         quiet_if_gone(io::stdout().lock().write_all(bytes))
@@ -124,16 +137,9 @@ impl Output {
 
     /// Tells why a command could not be carried out, with all causes.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        let (red, plain) = if self.colour_err {
-            ("\x1b[1;31m", "\x1b[0m")
-        } else {
-            ("", "")
-        };
+        let error_word = Mark::Wrong.painted("error", self.colour_err);
         // There is nowhere left to complain if standard error is gone.
-        drop(writeln!(
-            io::stderr().lock(),
-            "{red}error{plain}: {error:#}"
-        ));
+        drop(writeln!(io::stderr().lock(), "{error_word}: {error:#}"));
     }
 }
 

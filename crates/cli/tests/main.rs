@@ -4,6 +4,7 @@
 mod certs;
 mod check;
 mod firewall;
+mod firewall_audit;
 mod ports;
 mod state;
 mod user;
@@ -25,13 +26,23 @@ fn vestibule(arguments: &[&str]) -> Answer {
 
 /// The same on a terminal so many columns wide, or on none.
 fn vestibule_at(columns: Option<u16>, arguments: &[&str]) -> Answer {
-    let output = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+    let columns = columns.map(|columns| ("COLUMNS", columns.to_string()));
+    answer(command(arguments).envs(columns))
+}
+
+/// The binary with these arguments, in the folder of the examples.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command
         .args(arguments)
         .env_remove("COLUMNS")
-        .envs(columns.map(|columns| ("COLUMNS", columns.to_string())))
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"))
-        .output()
-        .unwrap();
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
+    command
+}
+
+/// Runs a command to its end.
+fn answer(command: &mut Command) -> Answer {
+    let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Answer {
         code: output.status.code(),

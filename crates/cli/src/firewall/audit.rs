@@ -13,8 +13,11 @@ use firewall::plan::Plan;
 use firewall::ruleset::{self, LONGEST_TEXT, Ruleset};
 
 use super::Where;
-use crate::output::{Outcome, Output, Table};
+use crate::output::{Mark, Outcome, Output, Table};
 use crate::topology_file;
+
+/// How wide the word for the kind of a finding is printed.
+const KIND_WIDTH: usize = "unjudged".len();
 
 /// Compare loaded or given rules with the plan: what is blocked, what passes beyond it, which rules do nothing.
 #[derive(clap::Args)]
@@ -68,13 +71,13 @@ impl Audit {
 
     fn tell(&self, report: &Report, output: &Output) -> anyhow::Result<()> {
         for finding in &report.blocked {
-            output.line(finding)?;
+            output.line(output.marked(Mark::Wrong, "blocked", KIND_WIDTH, finding))?;
         }
         for finding in &report.beyond {
-            output.line(finding)?;
+            output.line(output.marked(Mark::Warning, "beyond", KIND_WIDTH, finding))?;
         }
         for finding in &report.unjudged {
-            output.line(finding)?;
+            output.line(output.marked(Mark::Unknown, "unjudged", KIND_WIDTH, finding))?;
         }
         self.tell_of_rules(report, output)?;
         if report.cut_short {
@@ -105,6 +108,9 @@ impl Audit {
         }
         if table.is_empty() {
             return Ok(());
+        }
+        if !report.is_clean() {
+            output.line("")?;
         }
         output.table(&table)?;
         output.line("")

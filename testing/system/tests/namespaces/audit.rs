@@ -25,7 +25,7 @@ fn rules_as_planned_have_no_finding_anywhere() {
     with(test, &[], |site| {
         for place in site.filters.places() {
             let report = audit(site, place);
-            for kind in ["blocked", "beyond", "unjudged"] {
+            for kind in ["blocked", "beyond", "unjudged", "shadowed", "unreachable"] {
                 assert_eq!(report[kind], Value::Array(Vec::new()), "{kind} at {place}");
             }
         }
