@@ -59,6 +59,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             ],
         )
     });
+    stage("pages", &|| pages(root));
     stage("build", &|| {
         cargo(root, &["build", "--package", "vestibule"])
     });
@@ -78,6 +79,20 @@ pub(crate) fn command(root: &Path, words: &[&str]) -> Command {
 fn cargo(root: &Path, words: &[&str]) -> Result<()> {
     println!("cargo {}", words.join(" "));
     let status = command(root, words).status().context("starting cargo")?;
+    if !status.success() {
+        bail!("cargo {} ended with {status}", words.join(" "));
+    }
+    Ok(())
+}
+
+/// Makes the pages of the documentation; a link that leads nowhere is a fault.
+fn pages(root: &Path) -> Result<()> {
+    let words = ["doc", "--workspace", "--no-deps"];
+    println!("cargo {}", words.join(" "));
+    let status = command(root, &words)
+        .env("RUSTDOCFLAGS", "--deny warnings")
+        .status()
+        .context("starting cargo doc")?;
     if !status.success() {
         bail!("cargo {} ended with {status}", words.join(" "));
     }

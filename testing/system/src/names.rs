@@ -3,7 +3,7 @@
 //! A client may also ask a name service alone ([`Resolver::Server`]), as one does that is told nothing but its domain.
 //!
 //! Clients differ. Linphone's resolver reads `/etc/hosts` first: it runs in a mount namespace where that file is ours
-//! ([`Names::command`]). Baresip asks the server in its configuration and nothing else: a small name server on a free
+//! ([`Resolver::command`]). Baresip asks the server in its configuration and nothing else: a small name server on a free
 //! loopback port answers it ([`Names::serve`]).
 
 use std::collections::BTreeMap;

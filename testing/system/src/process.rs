@@ -25,6 +25,8 @@ pub use output::{MAX_LINES, Mark};
 
 /// How many lines of the log a failure shows.
 const TAIL: usize = 60;
+/// How many lines an error shows of a process that ended too soon.
+const LAST_LINES: usize = 5;
 /// How long a process may take to end by itself before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -60,12 +62,14 @@ pub enum ProcessError {
         seconds: u64,
     },
     /// It ended and did not say what was waited for.
-    #[error("{name} ended before it came to this: {wanted}")]
+    #[error("{name} ended before it came to this: {wanted}; it last said: {last}")]
     Ended {
         /// The name given to the process.
         name: String,
         /// What was waited for, in words.
         wanted: String,
+        /// The last lines that it said.
+        last: String,
     },
 }
 
@@ -199,7 +203,10 @@ impl Process {
                 wanted,
                 seconds: within.as_secs(),
             },
-            output::Missed::Ended => ProcessError::Ended { name, wanted },
+            output::Missed::Ended => {
+                let last = self.output.last_lines(LAST_LINES);
+                ProcessError::Ended { name, wanted, last }
+            }
         })
     }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - [`Record`] is one event: a SIP message, an HTTP request, a handshake, a change of health. It has one text form
-//!   ([`line`]), in which it is stored, sent, exported and searched, so that a search finds what `grep` finds.
+//!   ([`mod@line`]), in which it is stored, sent, exported and searched, so that a search finds what `grep` finds.
 //! - [`Scenario`]s say what is captured, [`Rules`] which of them run, [`Capture`] is what a hot path asks.
 //! - [`Query`] is what is looked for; [`matches()`] says with what result, [`Plan`] what an index can know of it.
 //! - [`wire`] is the protocol between controller and agents, [`authority`] says who may use it, [`Merge`] puts the

@@ -227,7 +227,7 @@ impl Default for Bounds {
     }
 }
 
-/// Keys for what we sign. [`Keys::pool`] is the same in all members of a pool.
+/// Keys for what we sign. Those for routes and nonces are the same in all members of a pool.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// For branches; lives as long as the process.

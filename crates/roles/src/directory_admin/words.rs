@@ -25,7 +25,7 @@ pub enum UserRequest {
     List {
         /// Begin after this one.
         after: Option<Aor>,
-        /// At most so many; more than [`LIST_MAX`] is cut to that.
+        /// At most so many; more than [`super::LIST_MAX`] is cut to that.
         limit: usize,
     },
     /// Show one account.

@@ -3,7 +3,7 @@
 //! Wiring only: what is answered is decided in `dns`, what exists in `topology`. It resolves nothing for anybody.
 //!
 //! - [`zone`] turns what a machine knows of the topology into a [`dns::Zone`].
-//! - [`bind`] opens what the flow table names; [`serve`] answers on it until it is dropped.
+//! - [`bind`] opens what the flow table names; [`serve()`] answers on it until it is dropped.
 //! - [`Names`] is what both share with the rest of the machine: the zone, which can be replaced, and the counters.
 //!
 //! Invariants: the face on which a query arrives chooses what is seen; a query is answered from one whole zone, also

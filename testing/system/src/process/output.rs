@@ -87,6 +87,13 @@ impl Output {
             .unwrap_or_default()
     }
 
+    /// Returns the last lines, as one text.
+    pub(super) fn last_lines(&self, count: usize) -> String {
+        let said = self.lock();
+        let from = said.lines.len().saturating_sub(count);
+        said.lines.get(from..).unwrap_or_default().join(" | ")
+    }
+
     /// Returns the first acceptable line at or behind `from`, and the place behind it.
     pub(super) fn wait(
         &self,

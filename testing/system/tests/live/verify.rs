@@ -2,9 +2,10 @@
 //!
 //! On loopback there is no packet filter, so only wanted flows are tried here.
 
+mod foreign;
+
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use system::verified::Verified;
 use system::wait;
 use system::web::backend::Backend;
 
+use self::foreign::{Foreign, Manner};
 use super::site::{DIR01, DIR02, DNS01, EDGE01, FE01, FE02, Site, topology};
 
 const LB01: &str = "lb01.contoso.net";
@@ -199,38 +201,6 @@ fn a_certificate_of_another_name_is_told_with_the_name_that_it_has() {
     assert_eq!(whys, [Some(why)].into());
 }
 
-/// Takes connections and sends back what comes, or says nothing, until the test ends.
-fn listen(at: SocketAddr, echoes: bool) {
-    let listener = TcpListener::bind(at).unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let mut part = [0; 1024];
-                while let Ok(count @ 1..) = stream.read(&mut part) {
-                    let said = echoes.then(|| stream.write_all(&part[..count]));
-                    if matches!(said, Some(Err(_))) {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-}
-
-/// A web server of somebody else, which is not well.
-fn sick(at: SocketAddr) {
-    let listener = TcpListener::bind(at).unwrap();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut head = [0; 4096];
-            let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            let _ = stream
-                .read(&mut head)
-                .and_then(|_| stream.write_all(answer));
-        }
-    });
-}
-
 fn identity(home: &Path, folder: &Path, name: &str) -> Identity {
     std::fs::create_dir_all(folder).unwrap();
     Authority::of(home, folder).unwrap().issue(&[name]).unwrap()
@@ -251,13 +221,13 @@ fn whoever_else_listens_in_the_place_of_a_machine_is_told_apart() {
     let at = |port: u16| SocketAddr::new(address, port);
     let (ca, folder) = (site.operator().state().join("ca"), site.folder());
     // SIP: an echo. 444: our name, and no question who comes. The web: sick, of another name, silent, of another authority.
-    listen(at(5061), true);
+    let _sip = Foreign::listen(at(5061), Manner::Echoes);
     let own = identity(&ca, &folder.join("own"), FE02);
     let _directory = Backend::start("directory", at(444), Some(&own));
-    sick(at(8080));
+    let _sick = Foreign::listen(at(8080), Manner::Sick);
     let named = identity(&ca, &folder.join("named"), "old02.contoso.net");
     let _external = Backend::start("external", at(4443), Some(&named));
-    listen(at(80), false);
+    let _mute = Foreign::listen(at(80), Manner::Mute);
     let foreign = folder.join("foreign");
     std::fs::create_dir_all(&foreign).unwrap();
     let foreign = Authority::new(&foreign).unwrap();

@@ -1,7 +1,7 @@
 //! Our own table as a kernel has it: what its rules say and have counted, and how it differs from another one.
 //!
 //! A table comes as the JSON in which `nft` lists it. Two tables are compared by what their rules do: handles, counters,
-//! comments and the names of sets carry no meaning and are left out ([`statements`]). What the plan asks for comes from
+//! comments and the names of sets carry no meaning and are left out (`statements`). What the plan asks for comes from
 //! a kernel too, so both sides are written in the same way.
 //!
 //! This knows one table and does not judge packets; whole rule sets of anybody's making are for the audit.

@@ -3,7 +3,7 @@
 //! A [`Space`] is a [`Diagram`] over the fields of a [`Packet`], with the interfaces that the rules in question can tell
 //! apart. Every set is exact: two sets are equal when they have the same packets, and an empty one is known to be empty.
 //!
-//! Bounds: the room of the diagram; when it is spent, [`Space::is_spent`] says so and no answer counts.
+//! Bounds: the room of the diagram; when it is spent, [`Diagram::is_spent`] says so and no answer counts.
 
 mod diagram;
 mod fields;
