@@ -40,6 +40,26 @@ fn a_flow_is_sent_to_and_closed_from_another_worker() {
     assert_eq!(rig.closed().0, flow);
 }
 
+/// Whoever sent on a flow of another worker waits for an answer that cannot come any more.
+#[test]
+fn a_worker_that_sent_on_a_flow_of_another_is_told_of_its_end() {
+    let authority = Authority::new();
+    let rig = rig(&authority);
+    let mut phone =
+        Phone::connect(rig.addr, NAME, phone::config(&authority, None, &[&TLS13])).unwrap();
+    let (flow, _) = rig.opened();
+    let other = WorkerId(1 - flow.worker().0);
+    let bytes = Bytes::from_static(b"from afar");
+    rig.act(other.0, Effect::Send { flow, bytes });
+    assert_eq!(phone.hear(9).unwrap(), b"from afar");
+    drop(phone);
+    let told = rig.until(|worker, report| match report {
+        Report::Heard(Event::Closed { flow, .. }) if worker == other => Some(*flow),
+        Report::Heard(_) | Report::Ticked(_) => None,
+    });
+    assert_eq!(told, flow);
+}
+
 #[test]
 fn a_message_is_passed_to_another_worker_and_to_ones_own() {
     let authority = Authority::new();

@@ -12,12 +12,13 @@
 //! Bounds: bytes to send, before and after opening, are limited together; passing the limit ends the flow as stalled.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use base::Mono;
-use base::net::{Closed, Fingerprint, FlowId};
+use base::net::{Closed, Fingerprint, FlowId, WorkerId};
 use base::timers::TimerId;
 use bytes::Bytes;
 
@@ -55,6 +56,8 @@ pub(crate) struct Flow {
     progressed: Cell<Mono>,
     stall_armed: Cell<bool>,
     watch: Cell<Option<TimerId>>,
+    /// The other workers that have sent on it: they may wait for an answer, and are told when it ends.
+    senders: RefCell<BTreeSet<WorkerId>>,
 }
 
 impl Flow {
@@ -73,6 +76,7 @@ impl Flow {
             progressed: Cell::new(now),
             stall_armed: Cell::new(false),
             watch: Cell::new(None),
+            senders: RefCell::default(),
         })
     }
 
@@ -82,6 +86,16 @@ impl Flow {
 
     pub(crate) fn stage(&self) -> Stage {
         self.stage.get()
+    }
+
+    /// Notes that another worker has sent on it.
+    pub(crate) fn sent_by(&self, worker: WorkerId) {
+        self.senders.borrow_mut().insert(worker);
+    }
+
+    /// Returns the other workers that have sent on it, and forgets them.
+    pub(crate) fn take_senders(&self) -> BTreeSet<WorkerId> {
+        self.senders.take()
     }
 
     /// Returns the bytes that have not left.

@@ -213,6 +213,11 @@ impl<P: Plug> Hub<P> {
             let why = Closed::ByPeer;
             return self.tell(from, Event::Closed { flow: *flow, why });
         }
+        if let Effect::Send { flow, .. } = &effect
+            && let Some(flow) = self.net.find(*flow)
+        {
+            flow.sent_by(from);
+        }
         self.apply_here(effect);
         // Whatever that brought about is told at once; there is no change under way that would.
         loop {
@@ -237,6 +242,9 @@ impl<P: Plug> Hub<P> {
         self.count_end(why);
         flow.end(why);
         self.hear(Event::Closed { flow: id, why });
+        for sender in flow.take_senders() {
+            self.tell(sender, Event::Closed { flow: id, why });
+        }
         match why {
             Closed::Asked | Closed::Idle | Closed::Draining => {
                 flow.queue_farewell(&self.net);
