@@ -77,8 +77,13 @@ pub(crate) fn command(root: &Path, words: &[&str]) -> Command {
 }
 
 fn cargo(root: &Path, words: &[&str]) -> Result<()> {
+    finished(&mut command(root, words), words)
+}
+
+/// Runs a cargo command to its end; `words` are what it is told.
+fn finished(command: &mut Command, words: &[&str]) -> Result<()> {
     println!("cargo {}", words.join(" "));
-    let status = command(root, words).status().context("starting cargo")?;
+    let status = command.status().context("starting cargo")?;
     if !status.success() {
         bail!("cargo {} ended with {status}", words.join(" "));
     }
@@ -88,15 +93,10 @@ fn cargo(root: &Path, words: &[&str]) -> Result<()> {
 /// Makes the pages of the documentation; a link that leads nowhere is a fault.
 fn pages(root: &Path) -> Result<()> {
     let words = ["doc", "--workspace", "--no-deps"];
-    println!("cargo {}", words.join(" "));
-    let status = command(root, &words)
-        .env("RUSTDOCFLAGS", "--deny warnings")
-        .status()
-        .context("starting cargo doc")?;
-    if !status.success() {
-        bail!("cargo {} ended with {status}", words.join(" "));
-    }
-    Ok(())
+    finished(
+        command(root, &words).env("RUSTDOCFLAGS", "--deny warnings"),
+        &words,
+    )
 }
 
 /// Runs all tests, shows their output as it comes, and counts.

@@ -3,7 +3,7 @@
 //! It knows neither SIP nor the topology. It drives any [`base::Machine`] over the network ([`worker`]), decides who
 //! is at the other end of a connection ([`tls`]), serves HTTP ([`http`]), passes connections through ([`passing`]), and holds the small services of a process: its clock ([`clock`]),
 //! control socket ([`control`]), metrics ([`metrics`], [`mod@counters`]), logs ([`logging`]), signals ([`signals`]), limits ([`process`]), private files
-//! ([`disk`]) and the kernel's packet filter ([`nft`]).
+//! ([`disk`]), other programs of the system ([`program`]) and the kernel's packet filter ([`nft`]).
 //!
 //! What is not here: rules about messages, which live in cores, and wiring of roles, which lives above.
 
@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod nft;
 pub mod passing;
 pub mod process;
+pub mod program;
 pub mod proxy_header;
 pub mod reach;
 pub mod signals;

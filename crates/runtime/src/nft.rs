@@ -7,14 +7,16 @@
 //! Needs root. Bounds: 30 s a call, 64 MiB of answer; `nft` is killed when it takes longer.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::io;
+use std::process::Command;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-const MAX_ANSWER: u64 = 64 << 20;
+use crate::program::{self, Bounds};
+
+const BOUNDS: Bounds = Bounds {
+    time: Duration::from_secs(30),
+    answer: 64 << 20,
+};
 
 /// Why the packet filter could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +49,7 @@ pub enum NftError {
         said: String,
     },
     /// It did not end in time and was killed.
-    #[error("{program} did not end within {} s", PATIENCE.as_secs())]
+    #[error("{program} did not end within {} s", BOUNDS.time.as_secs())]
     TimedOut {
         /// Which.
         program: &'static str,
@@ -150,22 +152,19 @@ fn run(program: Program, words: &[&str], input: &str) -> Result<String, NftError
             NftError::Run { program, source }
         }
     };
-    let child = Command::new(name)
+    let mut command = Command::new(name);
+    command
         .args(words)
         .env("PATH", search_path())
-        .env("LC_ALL", "C")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    let Some((status, out, err)) = finish(child, input).map_err(failed)? else {
+        .env("LC_ALL", "C");
+    let ended = program::run(&mut command, input, BOUNDS).map_err(failed)?;
+    let Some(ended) = ended else {
         return Err(NftError::TimedOut { program: name });
     };
-    if status.success() {
-        return Ok(out);
+    if ended.status.success() {
+        return Ok(ended.out);
     }
-    let said = err.trim();
+    let said = ended.err.trim();
     if said.ends_with("nft: not found") {
         return Err(NftError::Missing {
             program: "nft",
@@ -183,39 +182,4 @@ fn search_path() -> OsString {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin:/usr/bin:/bin");
     path
-}
-
-/// Gives a program its input and returns how it ended and what it said; `None` if it had to be killed.
-fn finish(mut child: Child, input: &str) -> io::Result<Option<(ExitStatus, String, String)>> {
-    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
-        return Err(io::ErrorKind::BrokenPipe.into());
-    };
-    let input = input.to_owned();
-    // A program that reads no further says why, or is killed.
-    thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let out = collect(stdout);
-    let err = collect(stderr);
-    let ended = out.recv_timeout(PATIENCE).and_then(|out| {
-        let err = err.recv_timeout(PATIENCE)?;
-        Ok((out, err))
-    });
-    let Ok((out, err)) = ended else {
-        child.kill()?;
-        child.wait()?;
-        return Ok(None);
-    };
-    Ok(Some((child.wait()?, out?, err?)))
-}
-
-/// Reads a pipe to its end on a thread of its own.
-fn collect(pipe: impl io::Read + Send + 'static) -> mpsc::Receiver<io::Result<String>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = String::new();
-        let read = pipe.take(MAX_ANSWER).read_to_string(&mut text);
-        // Nobody waits any longer for a program that was killed.
-        let _ = sender.send(read.map(|_| text));
-    });
-    receiver
 }

@@ -27,6 +27,7 @@ pub mod phones;
 pub mod process;
 pub mod sip_client;
 pub mod sipp;
+pub mod stand;
 pub mod stranger;
 pub mod tls;
 pub mod torture;

@@ -6,16 +6,23 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use firewall::audit::Report;
 use firewall::plan::Plan;
 use firewall::ruleset::{self, LONGEST_TEXT, Ruleset};
+use runtime::program::{self, Bounds};
 
 use super::Where;
 use crate::output::{Mark, Outcome, Output, Table};
 use crate::topology_file;
 
+/// What a program may take that lists the rules of the system.
+const BOUNDS: Bounds = Bounds {
+    time: Duration::from_secs(30),
+    answer: LONGEST_TEXT as u64,
+};
 /// How wide the word for the kind of a finding is printed.
 const KIND_WIDTH: usize = "unjudged".len();
 
@@ -205,11 +212,13 @@ fn loaded() -> anyhow::Result<Ruleset> {
 }
 
 fn said_by(program: &str, words: &[&str]) -> anyhow::Result<String> {
-    let said = Command::new(program).args(words).output();
+    let said = program::run(Command::new(program).args(words), "", BOUNDS);
     let said = said.with_context(|| format!("cannot run {program}; give a file with the rules"))?;
+    let Some(said) = said else {
+        bail!("{program} does not end within {} s", BOUNDS.time.as_secs());
+    };
     if !said.status.success() {
-        let why = String::from_utf8_lossy(&said.stderr);
-        bail!("{program} {} fails: {}", words.join(" "), why.trim());
+        bail!("{program} {} fails: {}", words.join(" "), said.err.trim());
     }
-    String::from_utf8(said.stdout).with_context(|| format!("{program} does not speak UTF-8"))
+    Ok(said.out)
 }

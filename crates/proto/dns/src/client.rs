@@ -76,7 +76,16 @@ impl Question {
         })
     }
 
-    /// Returns the bytes to send; over TCP their length goes before them.
+    /// Returns the bytes to send over TCP: their length goes before them (RFC 1035 section 4.2.2).
+    #[must_use]
+    pub fn framed(&self) -> Vec<u8> {
+        let bytes = self.bytes();
+        // A name has 255 bytes at most, so the length fits.
+        let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+        [&length.to_be_bytes(), bytes.as_slice()].concat()
+    }
+
+    /// Returns the bytes to send over UDP.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut message = Message::new(self.id, MessageType::Query, OpCode::Query);

@@ -61,9 +61,7 @@ fn over_tcp(server: SocketAddr, question: &Question) -> io::Result<Found> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let bytes = question.bytes();
-    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-    stream.write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat())?;
+    stream.write_all(&question.framed())?;
     let mut length = [0; 2];
     stream.read_exact(&mut length)?;
     let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];

@@ -12,13 +12,11 @@ use dns::client::{self, Kind};
 use firewall::matrix::{Found, Proof, Question, Target};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::Request;
-use hyper::client::conn::http1::handshake;
 use hyper::header::HOST;
-use hyper_util::rt::TokioIo;
+use runtime::http::Direct;
 use runtime::reach;
 use runtime::tls::examine::explain;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::attempt::{Asked, unreached, unsecured};
@@ -129,19 +127,14 @@ async fn get<S>(stream: S, host: &str, path: &str) -> Result<(u16, Bytes), Found
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| unread(&e))?;
-    // Dropped with this future, and the connection with it.
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
+    let mut connection = Direct::begin(stream).await.map_err(|e| unread(&e))?;
     let request = Request::get(path)
         .header(HOST, host)
         .body(Empty::<Bytes>::new());
     let request = request.map_err(|error| Found::Untried {
         reason: error.to_string(),
     })?;
-    let response = sender.send_request(request).await.map_err(|e| unread(&e))?;
+    let response = connection.ask(request).await.map_err(|e| unread(&e))?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
     // A body that is too long or breaks off is none of ours; the status counts all the same.
@@ -189,12 +182,9 @@ async fn name<S: AsyncRead + AsyncWrite + Unpin>(
     number: u64,
 ) -> Result<Found, Found> {
     let question = question(of, number)?;
-    let bytes = question.bytes();
-    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let bytes = question.framed();
     let exchanged = async {
-        stream
-            .write_all(&[&length.to_be_bytes(), bytes.as_slice()].concat())
-            .await?;
+        stream.write_all(&bytes).await?;
         let mut length = [0; 2];
         stream.read_exact(&mut length).await?;
         let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];

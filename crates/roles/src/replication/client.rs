@@ -14,16 +14,14 @@ use bytes::Bytes;
 use directory::{Change, DecodeError};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HOST;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use runtime::http::Direct;
 use runtime::tls::Store;
 use runtime::tls::stream::{StreamError, connect};
 use serde::{Deserialize, Serialize};
 use store::{Index, LogError, LogId};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::wire::{Message, Reader};
@@ -190,15 +188,12 @@ impl Follower {
     async fn follow(&self, master: &Hop) -> Result<Infallible, FollowError> {
         let connected = connect(master, self.from, &self.tls, self.pace.patience).await;
         let stream = connected.map_err(FollowError::Connect)?;
-        let (sender, connection) = handshake(TokioIo::new(stream))
+        let connection = Direct::begin(stream)
             .await
             .map_err(FollowError::Handshake)?;
-        // Dropped with this future, and the connection with it.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
         self.status.lock().connections += 1;
         let mut asker = Asker {
-            sender,
+            connection,
             host: master.name.clone(),
             patience: self.pace.patience,
         };
@@ -330,7 +325,7 @@ impl Known {
 
 /// Sends requests on one connection.
 struct Asker {
-    sender: SendRequest<Empty<Bytes>>,
+    connection: Direct<Empty<Bytes>>,
     host: Arc<str>,
     patience: Duration,
 }
@@ -341,8 +336,7 @@ impl Asker {
         *request.uri_mut() = path.parse().map_err(|_| FollowError::Header)?;
         let host = self.host.parse().map_err(|_| FollowError::Header)?;
         request.headers_mut().insert(HOST, host);
-        self.sender.ready().await.map_err(FollowError::Request)?;
-        let answered = timeout(self.patience, self.sender.send_request(request)).await;
+        let answered = timeout(self.patience, self.connection.ask(request)).await;
         answered
             .map_err(|_| FollowError::Silent)?
             .map_err(FollowError::Request)

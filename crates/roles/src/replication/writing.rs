@@ -13,15 +13,13 @@ use bytes::Bytes;
 use directory::Aor;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::handshake;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use runtime::http::Direct;
 use runtime::tls::Store;
 use runtime::tls::stream::{StreamError, connect};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::CERTIFICATES;
@@ -113,15 +111,13 @@ async fn ask(
     publication: &Publication,
 ) -> Result<(), PublishError> {
     let broken = |error| PublishError::Answer(Some(error));
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
+    let mut connection = Direct::begin(stream).await.map_err(broken)?;
     let body = serde_json::to_vec(publication).unwrap_or_default();
     let request = Request::post(CERTIFICATES)
         .header(HOST, &*master.name)
         .body(Full::new(Bytes::from(body)));
     let request = request.map_err(|_| PublishError::Answer(None))?;
-    let response = sender.send_request(request).await.map_err(broken)?;
+    let response = connection.ask(request).await.map_err(broken)?;
     match response.status() {
         StatusCode::NO_CONTENT => Ok(()),
         StatusCode::CONFLICT => {

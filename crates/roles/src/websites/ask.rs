@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::client::conn::http1::handshake;
 use hyper::header::{ACCEPT, HOST};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use runtime::http::Direct;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// The longest answer that is read.
@@ -59,18 +57,13 @@ pub async fn root(
 
 async fn ask(at: SocketAddr, name: &str, user: &str) -> Result<String, AskError> {
     let stream = TcpStream::connect(at).await.map_err(AskError::Connect)?;
-    let (mut sender, connection) = handshake(TokioIo::new(stream))
-        .await
-        .map_err(AskError::Http)?;
-    // Dropped with this future, and the connection with it.
-    let mut driver = JoinSet::new();
-    driver.spawn(connection);
+    let mut connection = Direct::begin(stream).await.map_err(AskError::Http)?;
     let request = Request::get(format!("/?sipuri={user}"))
         .header(HOST, name)
         .header(ACCEPT, "application/json")
         .body(Empty::<Bytes>::new());
     let request = request.map_err(|_| AskError::User)?;
-    let response = sender.send_request(request).await.map_err(AskError::Http)?;
+    let response = connection.ask(request).await.map_err(AskError::Http)?;
     if response.status() != StatusCode::OK {
         return Err(AskError::Status(response.status()));
     }

@@ -10,12 +10,13 @@
 //! What is refused before a site hears of it: heads that different readers could understand differently (`heads`), too
 //! large or too many headers, and whoever is over a bound of [`Limits`].
 //!
-//! [`client`] sends requests on to other servers, [`tunnel()`] joins connections that were upgraded.
+//! [`client`] sends requests on to other servers, [`Direct`] is one connection to one of them, [`tunnel()`] joins connections that were upgraded.
 //!
 //! Not here: which hosts and paths there are, and what a request may carry; that is decided above.
 
 mod body;
 pub mod client;
+mod direct;
 mod door;
 mod guarded;
 mod heads;
@@ -36,6 +37,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 pub use body::{Body, BodyError, BoxError, collect, empty, full};
+pub use direct::Direct;
 pub use limits::Limits;
 pub use stats::Stats;
 pub use tunnel::tunnel;

@@ -5,10 +5,9 @@
 //! WebSocket that sends back what comes, `/bytes/N` is a body of N bytes.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::PrivateKeyDer;
@@ -16,21 +15,20 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::authority::Identity;
+use crate::stand::Stand;
 use crate::tls::{PATIENCE, certificates};
 
 /// A running site. Dropping it closes its door; connections end when the other side has enough.
 #[derive(Debug)]
 pub struct Backend {
     seen: Arc<Seen>,
-    at: SocketAddr,
-    door: Option<JoinHandle<()>>,
+    _stand: Stand,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     connections: AtomicUsize,
     requests: Mutex<Vec<String>>,
-    closed: AtomicBool,
 }
 
 impl Backend {
@@ -40,24 +38,16 @@ impl Backend {
     /// Panics when the address is taken or the certificate cannot be used.
     #[must_use]
     pub fn start(name: &'static str, at: SocketAddr, identity: Option<&Identity>) -> Self {
-        let listener = TcpListener::bind(at).expect("the address of a site is free");
         let config = identity.map(config);
         let seen = Arc::<Seen>::default();
         let shared = Arc::clone(&seen);
-        let door = std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                if seen.closed.load(Ordering::SeqCst) {
-                    return;
-                }
-                seen.connections.fetch_add(1, Ordering::Relaxed);
-                let (config, seen) = (config.clone(), Arc::clone(&seen));
-                std::thread::spawn(move || serve(name, stream, config, &seen));
-            }
+        let stand = Stand::open(at, move |stream| {
+            seen.connections.fetch_add(1, Ordering::Relaxed);
+            serve(name, stream, config.clone(), &seen);
         });
         Self {
             seen: shared,
-            at,
-            door: Some(door),
+            _stand: stand.expect("the address of a site is free"),
         }
     }
 
@@ -72,17 +62,6 @@ impl Backend {
     pub fn requests(&self) -> Vec<String> {
         let requests = self.seen.requests.lock();
         requests.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        self.seen.closed.store(true, Ordering::SeqCst);
-        // The door looks up when somebody comes.
-        let woken = TcpStream::connect(self.at).is_ok();
-        if let Some(door) = self.door.take().filter(|_| woken) {
-            let _ = door.join();
-        }
     }
 }
 

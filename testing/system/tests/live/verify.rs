@@ -15,7 +15,7 @@ use system::verified::Verified;
 use system::wait;
 use system::web::backend::Backend;
 
-use self::foreign::{Foreign, Manner};
+use self::foreign::Manner;
 use super::site::{DIR01, DIR02, DNS01, EDGE01, FE01, FE02, Site, topology};
 
 const LB01: &str = "lb01.contoso.net";
@@ -221,13 +221,13 @@ fn whoever_else_listens_in_the_place_of_a_machine_is_told_apart() {
     let at = |port: u16| SocketAddr::new(address, port);
     let (ca, folder) = (site.operator().state().join("ca"), site.folder());
     // SIP: an echo. 444: our name, and no question who comes. The web: sick, of another name, silent, of another authority.
-    let _sip = Foreign::listen(at(5061), Manner::Echoes);
+    let _sip = Manner::Echoes.listen(at(5061));
     let own = identity(&ca, &folder.join("own"), FE02);
     let _directory = Backend::start("directory", at(444), Some(&own));
-    let _sick = Foreign::listen(at(8080), Manner::Sick);
+    let _sick = Manner::Sick.listen(at(8080));
     let named = identity(&ca, &folder.join("named"), "old02.contoso.net");
     let _external = Backend::start("external", at(4443), Some(&named));
-    let _mute = Foreign::listen(at(80), Manner::Mute);
+    let _mute = Manner::Mute.listen(at(80));
     let foreign = folder.join("foreign");
     std::fs::create_dir_all(&foreign).unwrap();
     let foreign = Authority::new(&foreign).unwrap();

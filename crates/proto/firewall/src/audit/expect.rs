@@ -277,14 +277,9 @@ impl View<'_> {
             itself(self.direction),
         ];
         for family in Family::ALL {
-            parts.push(messages(family, errors(family)));
-            parts.push(messages(family, echo(family)));
-        }
-        if self.direction != Direction::Through {
-            parts.push(messages(
-                Family::V6,
-                &[130, 131, 132, 133, 134, 135, 136, 143],
-            ));
+            let basics = [Basic::Errors, Basic::Echo, Basic::Neighbours].into_iter();
+            let here = basics.filter(|basic| basic.applies(self.direction));
+            parts.extend(here.map(|basic| messages(family, basic.messages(family))));
         }
         parts.extend(admits.iter().map(|admit| {
             Test::All(vec![
@@ -321,8 +316,14 @@ impl View<'_> {
             Test::All([ends.to_vec(), rest.to_vec()].concat())
         };
         let mut found = vec![
-            (Basic::Errors, message(errors(family), State::Related)),
-            (Basic::Echo, message(echo(family), State::New)),
+            (
+                Basic::Errors,
+                message(Basic::Errors.messages(family), State::Related),
+            ),
+            (
+                Basic::Echo,
+                message(Basic::Echo.messages(family), State::New),
+            ),
         ];
         if self.direction != Direction::Through {
             let all = own.union(&loopback(family));
@@ -393,20 +394,6 @@ fn messages(family: Family, types: &[u8]) -> Test {
         Test::protocol(number),
         Test::within(Field::DestinationPort, types.collect()),
     ])
-}
-
-const fn errors(family: Family) -> &'static [u8] {
-    match family {
-        Family::V4 => &[3, 11, 12],
-        Family::V6 => &[1, 2, 3, 4],
-    }
-}
-
-const fn echo(family: Family) -> &'static [u8] {
-    match family {
-        Family::V4 => &[8],
-        Family::V6 => &[128],
-    }
 }
 
 /// By the interface by which a machine speaks to itself.

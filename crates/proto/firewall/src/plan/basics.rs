@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Direction;
+use crate::Family;
 
 /// A rule that belongs to no flow. In the order of the rules; [`Basic::Rest`] stands after the flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,6 +24,11 @@ pub enum Basic {
     /// Everything that nothing admitted: dropped; on the way out rejected, so that programs hear at once.
     Rest,
 }
+
+/// Neighbour discovery, which never comes from beyond the link (RFC 4861).
+pub const NEIGHBOURS: &[u8] = &[133, 134, 135, 136];
+/// Who listens to which group (RFC 2710, RFC 3810).
+pub const GROUPS: &[u8] = &[130, 131, 132, 143];
 
 /// How many echo requests a second a place answers or passes, from everybody together.
 pub const ECHO_PER_SECOND: u32 = 10;
@@ -64,6 +70,21 @@ impl Basic {
             Self::Echo => "echo requests pass, 10 a second",
             Self::Neighbours => "IPv6 neighbours, routers and groups are found",
             Self::Rest => "everything else is dropped; on the way out it is rejected",
+        }
+    }
+
+    /// Returns the types of ICMP that it lets pass, of one family; none where it is not about ICMP. Those of
+    /// [`Basic::Neighbours`] are [`NEIGHBOURS`] and [`GROUPS`].
+    #[must_use]
+    pub const fn messages(self, family: Family) -> &'static [u8] {
+        match (self, family) {
+            (Self::Errors, Family::V4) => &[3, 11, 12],
+            (Self::Errors, Family::V6) => &[1, 2, 3, 4],
+            (Self::Echo, Family::V4) => &[8],
+            (Self::Echo, Family::V6) => &[128],
+            (Self::Neighbours, Family::V6) => &[130, 131, 132, 133, 134, 135, 136, 143],
+            (Self::Neighbours, Family::V4)
+            | (Self::Loopback | Self::Established | Self::Invalid | Self::Rest, _) => &[],
         }
     }
 

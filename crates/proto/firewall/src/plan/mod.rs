@@ -22,7 +22,7 @@ use topology::{Fqdn, Topology};
 
 use crate::{AddressSet, Family};
 
-pub use basics::{Basic, ECHO_PER_SECOND};
+pub use basics::{Basic, ECHO_PER_SECOND, GROUPS, NEIGHBOURS};
 pub use judge::{Attempt, Judgement};
 pub use zones::{Zone, Zones};
 

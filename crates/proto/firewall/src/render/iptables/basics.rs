@@ -2,29 +2,7 @@
 
 use super::builtin;
 use crate::Family;
-use crate::plan::{Basic, Direction, ECHO_PER_SECOND};
-
-/// Types of ICMP by their numbers, as `iptables-save` writes them.
-struct Icmp {
-    words: &'static str,
-    errors: &'static [u8],
-    echo: u8,
-}
-
-const V4: Icmp = Icmp {
-    words: "-p icmp -m icmp --icmp-type",
-    errors: &[3, 11, 12],
-    echo: 8,
-};
-const V6: Icmp = Icmp {
-    words: "-p ipv6-icmp -m icmp6 --icmpv6-type",
-    errors: &[1, 2, 3, 4],
-    echo: 128,
-};
-/// Neighbour discovery, which never comes from beyond the link.
-const NEIGHBOURS: [u8; 4] = [133, 134, 135, 136];
-/// Who listens to which group.
-const GROUPS: [u8; 4] = [130, 131, 132, 143];
+use crate::plan::{Basic, Direction, ECHO_PER_SECOND, GROUPS, NEIGHBOURS};
 
 /// Returns the rules of a basic in a chain, none where it does not apply.
 pub(super) fn rules(basic: Basic, direction: Direction, family: Family) -> Vec<String> {
@@ -46,27 +24,22 @@ pub(super) fn rules(basic: Basic, direction: Direction, family: Family) -> Vec<S
 
 fn matches(basic: Basic, direction: Direction, family: Family) -> Vec<(String, &'static str)> {
     let icmp = match family {
-        Family::V4 => V4,
-        Family::V6 => V6,
+        Family::V4 => "-p icmp -m icmp --icmp-type",
+        Family::V6 => "-p ipv6-icmp -m icmp6 --icmpv6-type",
     };
-    let of_type = |kind: &u8| format!("{} {kind}", icmp.words);
+    let of_type = |kind: &u8| format!("{icmp} {kind}");
+    let messages = basic.messages(family).iter();
     let state = |states: &str| format!("-m conntrack --ctstate {states}");
     match basic {
         Basic::Loopback if direction == Direction::Out => vec![("-o lo".to_owned(), "ACCEPT")],
         Basic::Loopback => vec![("-i lo".to_owned(), "ACCEPT")],
         Basic::Established => vec![(state("RELATED,ESTABLISHED"), "ACCEPT")],
         Basic::Invalid => vec![(state("INVALID"), "DROP")],
-        Basic::Errors => icmp
-            .errors
-            .iter()
-            .map(|kind| (of_type(kind), "ACCEPT"))
-            .collect(),
+        Basic::Errors => messages.map(|kind| (of_type(kind), "ACCEPT")).collect(),
         Basic::Echo => {
-            let request = of_type(&icmp.echo);
-            vec![(
-                format!("{request} -m limit --limit {ECHO_PER_SECOND}/sec"),
-                "ACCEPT",
-            )]
+            let bounded =
+                |kind| format!("{} -m limit --limit {ECHO_PER_SECOND}/sec", of_type(kind));
+            messages.map(|kind| (bounded(kind), "ACCEPT")).collect()
         }
         Basic::Neighbours if family == Family::V4 => Vec::new(),
         Basic::Neighbours => {

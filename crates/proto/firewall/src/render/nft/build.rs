@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::model::{self, Addresses, Content, Part, Rule, Set, Side, Table};
-use crate::plan::{Admit, Basic, Chain, Direction, ECHO_PER_SECOND, Rate, Rules};
+use crate::plan::{
+    Admit, Basic, Chain, Direction, ECHO_PER_SECOND, GROUPS, NEIGHBOURS, Rate, Rules,
+};
 use crate::render::words;
 use crate::{AddressSet, Family};
 
@@ -177,37 +179,6 @@ fn over(admit: &Admit, rate: Rate, mut parts: Vec<Part>) -> Rule {
 
 /// The rules of a basic: one, or one for each family.
 fn basics_of(basic: Basic, direction: Direction) -> Vec<Rule> {
-    const ERRORS: [(Family, &[&str]); 2] = [
-        (
-            Family::V4,
-            &[
-                "destination-unreachable",
-                "time-exceeded",
-                "parameter-problem",
-            ],
-        ),
-        (
-            Family::V6,
-            &[
-                "destination-unreachable",
-                "packet-too-big",
-                "time-exceeded",
-                "parameter-problem",
-            ],
-        ),
-    ];
-    const NEIGHBOURS: &[&str] = &[
-        "nd-router-solicit",
-        "nd-router-advert",
-        "nd-neighbor-solicit",
-        "nd-neighbor-advert",
-    ];
-    const GROUPS: &[&str] = &[
-        "mld-listener-query",
-        "mld-listener-report",
-        "mld-listener-done",
-        "mld2-listener-report",
-    ];
     let parts: Vec<Vec<Part>> = match basic {
         Basic::Loopback => vec![vec![Part::Loopback(direction), Part::Counter, Part::Accept]],
         Basic::Established => {
@@ -215,12 +186,15 @@ fn basics_of(basic: Basic, direction: Direction) -> Vec<Rule> {
             vec![vec![state, Part::Counter, Part::Accept]]
         }
         Basic::Invalid => vec![vec![Part::State(&["invalid"]), Part::Counter, Part::Drop]],
-        Basic::Errors => ERRORS
-            .map(|(family, types)| vec![Part::Icmp(family, types), Part::Counter, Part::Accept])
+        Basic::Errors => Family::ALL
+            .map(|family| {
+                let messages = Part::Icmp(family, basic.messages(family));
+                vec![messages, Part::Counter, Part::Accept]
+            })
             .into(),
         Basic::Echo => Family::ALL
             .map(|family| {
-                let request = Part::Icmp(family, &["echo-request"]);
+                let request = Part::Icmp(family, basic.messages(family));
                 vec![
                     request,
                     Part::AtMost(ECHO_PER_SECOND),

@@ -93,7 +93,8 @@ fn part(part: &Part) -> Value {
         }
         Part::State(states) => matches("in", &json!({ "ct": { "key": "state" } }), &json!(states)),
         Part::Icmp(family, types) => {
-            let words: Vec<Value> = types.iter().map(|word| json!(word)).collect();
+            let words = model::icmp_types(*family, types);
+            let words = words.into_iter().map(Value::from).collect();
             matches("==", &field(model::icmp(*family), "type"), &one_of(words))
         }
         Part::OwnLink => matches("==", &field("ip6", "hoplimit"), &json!(255)),

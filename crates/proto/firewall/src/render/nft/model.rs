@@ -65,7 +65,7 @@ pub(super) enum Part {
     /// Connection tracking says one of these.
     State(&'static [&'static str]),
     /// It is ICMP of that family, of one of these types.
-    Icmp(Family, &'static [&'static str]),
+    Icmp(Family, &'static [u8]),
     /// It comes from the same link.
     OwnLink,
     /// One of its addresses is in a set, or in none of it.
@@ -112,6 +112,30 @@ pub(super) const fn icmp(family: Family) -> &'static str {
         Family::V4 => "icmp",
         Family::V6 => "icmpv6",
     }
+}
+
+/// Returns the words of nftables for types of ICMP; one that has none stands as its number.
+pub(super) fn icmp_types(family: Family, types: &[u8]) -> Vec<String> {
+    let word = |kind: &u8| {
+        let word = match (family, kind) {
+            (Family::V4, 3) | (Family::V6, 1) => "destination-unreachable",
+            (Family::V6, 2) => "packet-too-big",
+            (Family::V4, 11) | (Family::V6, 3) => "time-exceeded",
+            (Family::V4, 12) | (Family::V6, 4) => "parameter-problem",
+            (Family::V4, 8) | (Family::V6, 128) => "echo-request",
+            (Family::V6, 130) => "mld-listener-query",
+            (Family::V6, 131) => "mld-listener-report",
+            (Family::V6, 132) => "mld-listener-done",
+            (Family::V6, 133) => "nd-router-solicit",
+            (Family::V6, 134) => "nd-router-advert",
+            (Family::V6, 135) => "nd-neighbor-solicit",
+            (Family::V6, 136) => "nd-neighbor-advert",
+            (Family::V6, 143) => "mld2-listener-report",
+            (Family::V4 | Family::V6, other) => return other.to_string(),
+        };
+        word.to_owned()
+    };
+    types.iter().map(word).collect()
 }
 
 /// Returns the type of a set of addresses.

@@ -73,7 +73,11 @@ fn part(part: &Part) -> String {
         Part::Loopback(Direction::Out) => "oif lo".to_owned(),
         Part::Loopback(Direction::In | Direction::Through) => "iif lo".to_owned(),
         Part::State(states) => format!("ct state {}", states.join(",")),
-        Part::Icmp(family, types) => format!("{} type {}", model::icmp(*family), braces(types)),
+        Part::Icmp(family, types) => format!(
+            "{} type {}",
+            model::icmp(*family),
+            braces(&model::icmp_types(*family, types))
+        ),
         Part::OwnLink => "ip6 hoplimit 255".to_owned(),
         Part::Address {
             side,

@@ -1,6 +1,6 @@
 //! The network interfaces of a machine, and what the group of each has to let pass.
 
-use crate::plan::{Admit, Chain, Direction, Plan, Rules, Zone};
+use crate::plan::{Admit, Basic, Chain, Direction, Plan, Rules, Zone};
 use crate::render::words;
 use crate::{AddressSet, Family};
 
@@ -81,30 +81,24 @@ fn distinct(rules: Vec<Rule>) -> Vec<Rule> {
 
 /// What belongs to no flow and is not already how security groups work: errors, and echo.
 fn basics(face: &Face) -> Vec<Rule> {
-    const V4: [(&str, i32); 4] = [("errors", 3), ("errors", 11), ("errors", 12), ("echo", 8)];
-    const V6: [(&str, i32); 5] = [
-        ("errors", 1),
-        ("errors", 2),
-        ("errors", 3),
-        ("errors", 4),
-        ("echo", 128),
-    ];
     let mut found = Vec::new();
     for set in face.addresses.iter().filter(|set| !set.is_empty()) {
         let family = set.family();
-        let (protocol, peer, types) = match family {
-            Family::V4 => ("icmp", "0.0.0.0/0", &V4[..]),
-            Family::V6 => ("icmpv6", "::/0", &V6[..]),
+        let (protocol, peer) = match family {
+            Family::V4 => ("icmp", "0.0.0.0/0"),
+            Family::V6 => ("icmpv6", "::/0"),
         };
-        found.extend(types.iter().map(|(name, kind)| Rule {
-            family,
-            description: format!("basic {name}"),
-            protocol,
-            from: *kind,
-            // Every code of the type.
-            to: -1,
-            peer: peer.to_owned(),
-        }));
+        for basic in [Basic::Errors, Basic::Echo] {
+            found.extend(basic.messages(family).iter().map(|kind| Rule {
+                family,
+                description: format!("basic {}", basic.name()),
+                protocol,
+                from: i32::from(*kind),
+                // Every code of the type.
+                to: -1,
+                peer: peer.to_owned(),
+            }));
+        }
     }
     found
 }
