@@ -148,7 +148,8 @@ impl Ground {
     /// The same at a terminal, which is gone when the process is killed.
     pub(super) fn try_at_a_terminal(&self, within: &str) -> Process {
         let words = self.words("apply", MACHINE, &["--confirm-within", within]);
-        let line = format!("{} {}", binary().unwrap().display(), words.join(" "));
+        // A shell between the terminal and the command would be interrupted as well, and its end be told instead.
+        let line = format!("exec {} {}", binary().unwrap().display(), words.join(" "));
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
         self.start("terminal", command)
