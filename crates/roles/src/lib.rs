@@ -6,6 +6,7 @@
 //! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
 //! - [`probing`]: tries of the flows from one machine, or as a stranger.
 //! - [`balancer`]: the VIPs of pools. [`publishing`]: the reverse proxy. [`websites`]: what clients find over HTTP.
+//! - [`logging`]: the agent that keeps what a machine's roles record.
 //! - [`filtering`]: rules of the kernel's packet filter, on trial.
 //!
 //! `balancer`, `directory_admin`, `filtering`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
@@ -19,6 +20,7 @@ mod fault;
 pub mod filtering;
 pub mod health;
 pub mod identify;
+pub mod logging;
 pub mod machine;
 pub mod names;
 pub mod probing;

@@ -19,6 +19,7 @@ use runtime::clock::Clock;
 use runtime::signals::Signals;
 use runtime::tls::{Auth, ClientNames, Identify, Store, Stranger};
 use runtime::worker::{Bound, Limits, Listener, Origin, Plug, Security, Setup, start};
+use traces::Recorder;
 
 /// Sends back what it hears.
 #[derive(Default)]
@@ -91,6 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         outside: Origin::default(),
         identify: Arc::new(Nobody),
         doorman: None,
+        recorder: Recorder::default(),
         limits: Limits {
             per_source: 100_000,
             ..Limits::default()

@@ -18,6 +18,7 @@ use runtime::worker::{
     Workers, start,
 };
 use tempfile::TempDir;
+use traces::Recorder;
 
 use crate::authority::{Authority, Identity};
 use crate::phone::PATIENCE;
@@ -218,6 +219,7 @@ impl Rig {
             outside: Origin::default(),
             identify: Arc::new(Known),
             doorman: None,
+            recorder: Recorder::default(),
             limits: plan.limits,
             clock,
         };

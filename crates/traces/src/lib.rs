@@ -5,9 +5,9 @@
 //! knows connections or who may ask (`logs::authority`, `roles`).
 //!
 //! ```text
-//! offer --> queue --> writer thread: text, filters, zstd --> NNNNNNNNNN.trace.zst --sealed with an index--> retention
-//!                        |                                          ^
-//!                        +--> tails                                 +-- search, collect
+//! Recorder, offer --> queue --> writer thread: text, filters, zstd --> NNNNNNNNNN.trace.zst --sealed with an index--> retention
+//!                                  |                                          ^
+//!                                  +--> tails                                 +-- search, collect
 //! ```
 //!
 //! A file is a sequence of zstd frames that `zstdcat` reads (`docs/trace-format.md`). A *group* is one frame of about
@@ -33,6 +33,7 @@ mod open;
 mod options;
 mod pending;
 mod queue;
+mod recorder;
 mod recovery;
 mod retention;
 mod scan;
@@ -47,6 +48,7 @@ mod writer;
 pub use files::TraceFile;
 pub use open::{OpenError, Recovery};
 pub use options::{Disk, Options, Retention, Room, Space};
+pub use recorder::Recorder;
 pub use search::{Hit, Outcome, SEARCH_MEMORY};
 pub use shared::Stats;
 pub use tail::{TAIL_RECORDS, TAILS, Tail, TailError};

@@ -6,14 +6,68 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::Mono;
-use logs::{Record, Throttle, ThrottleOptions};
+use logs::{Component, Flags, Level, Record, Throttle, ThrottleOptions, Time, Value};
 
 /// For so long the writer gathers.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// A record as it is offered.
+pub(crate) enum Entry {
+    /// Complete.
+    Ready(Box<Record>),
+    /// To be completed by the writer.
+    Later(Later),
+}
+
+/// A record that the writer is to complete.
+pub(crate) struct Later {
+    pub(crate) time: Time,
+    pub(crate) machine: Value,
+    pub(crate) component: Component,
+    pub(crate) level: Level,
+    pub(crate) flags: Flags,
+    /// What `fill` holds, about.
+    pub(crate) bytes: usize,
+    pub(crate) fill: Box<dyn FnOnce(&mut Record) + Send>,
+}
+
+impl Entry {
+    const fn component(&self) -> Component {
+        match self {
+            Self::Ready(record) => record.component,
+            Self::Later(later) => later.component,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Ready(record) => record.weight(),
+            Self::Later(later) => size_of::<Self>() + later.bytes,
+        }
+    }
+
+    /// Returns the whole record.
+    pub(crate) fn complete(self) -> Record {
+        match self {
+            Self::Ready(record) => *record,
+            Self::Later(later) => {
+                let mut record = Record::new(
+                    later.time,
+                    later.machine,
+                    later.component,
+                    later.level,
+                    later.flags,
+                );
+                (later.fill)(&mut record);
+                record
+            }
+        }
+    }
+}
+
 /// What the writer finds.
 pub(crate) struct Batch {
-    pub(crate) records: VecDeque<Record>,
+    pub(crate) records: VecDeque<Entry>,
     /// Whoever wants to know that all before is on the disk: their number.
     pub(crate) sync: u64,
     /// Whether the file is to be finished.
@@ -29,7 +83,7 @@ pub(crate) struct Queue {
 }
 
 struct State {
-    records: VecDeque<Record>,
+    records: VecDeque<Entry>,
     bytes: usize,
     dropped: u64,
     throttle: Throttle,
@@ -70,11 +124,11 @@ impl Queue {
     }
 
     /// Takes a record, or drops it.
-    pub(crate) fn offer(&self, record: Record) -> bool {
+    pub(crate) fn offer(&self, record: Entry) -> bool {
         let weight = record.weight();
         let now = self.now();
         let mut state = self.lock();
-        if state.closed || !state.throttle.admits(record.component, now) {
+        if state.closed || !state.throttle.admits(record.component(), now) {
             return false;
         }
         if state.bytes + weight > self.bytes_max {
@@ -134,7 +188,7 @@ impl Queue {
     }
 
     /// Returns how many records were dropped for want of room, how many for talking too much, and who is silenced.
-    pub(crate) fn dropped(&self) -> (u64, u64, Vec<logs::Component>) {
+    pub(crate) fn dropped(&self) -> (u64, u64, Vec<Component>) {
         let now = self.now();
         let state = self.lock();
         let silenced = state.throttle.silenced(now).collect();

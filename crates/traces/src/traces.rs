@@ -13,7 +13,7 @@ use logs::{Query, Record, Span};
 use crate::files::{self, Lock, TraceFile};
 use crate::open::{OpenError, Recovery};
 use crate::options::Options;
-use crate::queue::Queue;
+use crate::queue::{Entry, Queue};
 use crate::recovery::{Found, Mended, mend};
 use crate::sealed::Sealed;
 use crate::search::{Hit, Outcome, Search};
@@ -96,7 +96,11 @@ impl Traces {
 
     /// Takes a record to be kept. Never waits: tells whether there was room for it; what was dropped is counted.
     pub fn offer(&self, record: Record) -> bool {
-        self.queue.offer(record)
+        self.take(Entry::Ready(Box::new(record)))
+    }
+
+    pub(crate) fn take(&self, entry: Entry) -> bool {
+        self.queue.offer(entry)
     }
 
     /// Brings everything that was offered before to the disk. Waits for it.

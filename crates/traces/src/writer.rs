@@ -93,7 +93,8 @@ impl Writer {
         while !batch.records.is_empty() {
             let watched = !shared.tails.is_empty();
             let mut files = shared.files();
-            for record in batch.records.drain(..TURN.min(batch.records.len())) {
+            for entry in batch.records.drain(..TURN.min(batch.records.len())) {
+                let record = entry.complete();
                 self.line.clear();
                 line::write(&record, &mut self.line);
                 self.keep(&mut files, &record);

@@ -18,7 +18,7 @@ enum May {
 
 const ALLOWED: [(&str, May); 19] = [
     ("base", May::Use(&[])),
-    ("topology", May::Use(&["base"])),
+    ("topology", May::Use(&["base", "logs"])),
     ("directory", May::Use(&["base"])),
     ("dns", May::Use(&["base"])),
     ("firewall", May::Use(&["base", "topology"])),
@@ -28,7 +28,7 @@ const ALLOWED: [(&str, May); 19] = [
     ("store", May::Use(&[])),
     ("traces", May::Use(&["base", "logs"])),
     ("pki", May::Use(&["base"])),
-    ("runtime", May::Use(&["base"])),
+    ("runtime", May::Use(&["base", "logs", "traces"])),
     (
         "roles",
         May::Use(&[

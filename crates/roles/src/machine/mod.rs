@@ -48,6 +48,7 @@ use crate::balancer::{self, Pools};
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
 use crate::health::Board;
+use crate::logging::Agent;
 use crate::names::Names;
 use crate::publishing::Counted;
 use crate::replication::StatusHandle;
@@ -58,6 +59,8 @@ use watch::Watch;
 
 /// What a running machine knows of itself; shared with its control socket.
 struct Shared {
+    /// Keeps what the roles record, for as long as the machine runs.
+    _agent: Agent,
     topology: Arc<Topology>,
     /// The topology file as it was read.
     file: Arc<str>,

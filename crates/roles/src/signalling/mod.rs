@@ -20,6 +20,7 @@ use runtime::tls::Store;
 use runtime::worker::{self, Origin, Setup, Workers};
 use sip::{Input, Node, Shared};
 use topology::{FederationMode, Port, View};
+use traces::Recorder;
 
 pub use config::{Secrets, algorithm, sip_config};
 pub use durable::{Bindings, Durable, Messages, Table};
@@ -45,6 +46,8 @@ pub struct Signalling {
     pub sockets: Opened,
     /// How many workers.
     pub workers: u8,
+    /// Takes note of what happens.
+    pub recorder: Recorder,
     /// The clock of the process.
     pub clock: Clock,
 }
@@ -100,6 +103,7 @@ impl Signalling {
             },
             identify: Arc::new(crate::identify::TrustList::of(&self.view)),
             doorman: Some(Arc::new(doorman::ByGuard(guard))),
+            recorder: self.recorder,
             limits,
             clock: self.clock,
         };

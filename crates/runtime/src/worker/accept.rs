@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::net::{Face, Link, Peer, Transport};
+use logs::{Component, Direction, Flags, Level, Value};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -148,6 +149,15 @@ async fn receive<P: Plug>(
                 admission.failed(net.mono(), matches!(refused, Refused::Slow));
             }
             net.refuse(remote, &refused);
+            let recorder = &hub.wiring.recorder;
+            let kinds = Flags::CONNECTION.with(Flags::SECURITY);
+            recorder.record(Component::Tls, Level::Warning, kinds, |record| {
+                record.flow = Some(flow.id().into());
+                record.direction = Some(Direction::In);
+                record.peer = Some(remote);
+                record.decision = Some("refused".into());
+                record.reason = Some(Value::new(&refused.to_string()));
+            });
             // A failed handshake leaves an alert behind, and a refused stranger is told that it is over.
             flow.queue_farewell(&net);
             Box::pin(hub.part(&flow)).await;

@@ -17,6 +17,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout_at};
+use traces::Recorder;
 
 use super::accept::{Door, accept_for_ever};
 use super::gate::{Doorman, Gate};
@@ -58,6 +59,8 @@ pub struct Setup {
     pub identify: Arc<dyn Identify>,
     /// Knows who is not welcome; without one everybody is.
     pub doorman: Option<Arc<dyn Doorman>>,
+    /// Takes note of connections: who came, who was refused.
+    pub recorder: Recorder,
     /// The bounds.
     pub limits: Limits,
     /// The clock of the process.
@@ -92,6 +95,7 @@ pub struct Drained {
 
 /// What every worker reads of the setup.
 pub(crate) struct Wiring {
+    pub(crate) recorder: Recorder,
     pub(crate) identify: Arc<dyn Identify>,
     inside: Origin,
     outside: Origin,
@@ -196,11 +200,13 @@ where
         outside,
         identify,
         doorman,
+        recorder,
         limits,
         clock,
     } = setup;
     let build = Arc::new(build);
     let wiring = Arc::new(Wiring {
+        recorder,
         identify,
         inside,
         outside,

@@ -24,6 +24,7 @@ use super::services::{Plan, Services};
 use super::status::face_name;
 use super::{ListenerStatus, Running, Shared, Vips};
 use crate::balancer::{Balancing, Pools};
+use crate::logging::Agent;
 use crate::replication::Follower;
 use crate::signalling::Stores;
 
@@ -58,7 +59,9 @@ impl Running {
         let view = topology.view(fqdn).ok_or_else(|| StartError::NoMachine {
             machine: fqdn.to_owned(),
         })?;
+        let folder = options.state.machine(view.machine.fqdn.as_str());
         Builder {
+            agent: Agent::open(view.machine.fqdn.as_str(), &folder),
             machine: view.machine.fqdn.as_str().to_owned(),
             topology,
             view,
@@ -70,6 +73,7 @@ impl Running {
 
 struct Builder<'a> {
     machine: String,
+    agent: Agent,
     topology: Arc<Topology>,
     view: View,
     options: &'a Options,
@@ -118,6 +122,7 @@ impl Builder<'_> {
             .map(|workers| Box::new(workers.counters()) as _);
         let shared = Arc::new(Shared {
             started: Instant::now(),
+            _agent: self.agent,
             listeners: listener_statuses(&self.view, &opened),
             topology: self.topology,
             file: Arc::clone(&self.options.file),

@@ -63,6 +63,7 @@ impl Builder<'_> {
             stores,
             sockets,
             workers: self.options.workers,
+            recorder: self.agent.recorder().clone(),
             clock: self.options.clock,
         };
         let started = signalling.start();

@@ -1,0 +1,163 @@
+//! How the roles of one machine make records: only what the running scenarios want, and never waiting.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use logs::{Capture, Component, Flags, Level, Record, Time, Value};
+
+use crate::Traces;
+use crate::queue::{Entry, Later};
+
+/// Makes records of one machine. Cheap to clone and to ask; the default one records nothing.
+///
+/// ```
+/// # use logs::{Component, Flags, Level};
+/// # let recorder = traces::Recorder::default();
+/// recorder.record(Component::Health, Level::Warning, Flags::DIAG, |record| {
+///     record.peer_name = Some("fe01.contoso.net".into());
+///     record.decision = Some("down".into());
+/// });
+/// ```
+#[derive(Clone, Default)]
+pub struct Recorder(Option<Arc<Inner>>);
+
+struct Inner {
+    machine: Value,
+    capture: ArcSwap<Capture>,
+    traces: Arc<Traces>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+impl Recorder {
+    /// Records for the machine of this name; nothing until [`Self::set`] says what.
+    #[must_use]
+    pub fn new(machine: &str, traces: Arc<Traces>) -> Self {
+        Self(Some(Arc::new(Inner {
+            machine: Value::new(machine),
+            capture: ArcSwap::default(),
+            traces,
+        })))
+    }
+
+    /// Says what is captured from now on, by this recorder and all its clones.
+    pub fn set(&self, capture: Capture) {
+        if let Some(inner) = &self.0 {
+            inner.capture.store(Arc::new(capture));
+        }
+    }
+
+    /// Tells whether such a record would be kept: for whoever has to gather what is in it.
+    #[must_use]
+    pub fn wants(&self, component: Component, level: Level, flags: Flags) -> bool {
+        let inner = self.0.as_ref();
+        inner.is_some_and(|inner| inner.capture.load().wants(component, level, flags))
+    }
+
+    /// Keeps a record that `fill` completes at once, if such records are wanted.
+    pub fn record(
+        &self,
+        component: Component,
+        level: Level,
+        flags: Flags,
+        fill: impl FnOnce(&mut Record),
+    ) {
+        if let Some(inner) = self.wanting(component, level, flags) {
+            let machine = inner.machine.clone();
+            let mut record = Record::new(now(), machine, component, level, flags);
+            fill(&mut record);
+            inner.traces.take(Entry::Ready(Box::new(record)));
+        }
+    }
+
+    /// Keeps a record that `fill` completes on the thread that writes, if such records are wanted: where a message is
+    /// handled there is no time to read it once more. `bytes` is what `fill` holds until then, about.
+    pub fn later(
+        &self,
+        component: Component,
+        level: Level,
+        flags: Flags,
+        bytes: usize,
+        fill: impl FnOnce(&mut Record) + Send + 'static,
+    ) {
+        if let Some(inner) = self.wanting(component, level, flags) {
+            inner.traces.take(Entry::Later(Later {
+                time: now(),
+                machine: inner.machine.clone(),
+                component,
+                level,
+                flags,
+                bytes,
+                fill: Box::new(fill),
+            }));
+        }
+    }
+
+    fn wanting(&self, component: Component, level: Level, flags: Flags) -> Option<&Inner> {
+        let inner = self.0.as_deref()?;
+        let wanted = inner.capture.load().wants(component, level, flags);
+        wanted.then_some(inner)
+    }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Time::ZERO.after(since.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use logs::{Capture, Component, Flags, Level, Query, Span};
+
+    use super::Recorder;
+    use crate::{Options, Traces};
+
+    fn found(traces: &Traces) -> Vec<String> {
+        traces.sync().unwrap();
+        let today = Span::parse(None, None, super::now()).unwrap();
+        let all = Query::within(today);
+        let mut found = Vec::new();
+        let mut take = |hit: crate::Hit| {
+            found.push(hit.text);
+            ControlFlow::Continue(())
+        };
+        traces
+            .search(&all, &AtomicBool::new(false), &mut take)
+            .unwrap();
+        found
+    }
+
+    #[test]
+    fn what_is_wanted_is_kept_whether_completed_at_once_or_by_the_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (traces, _) = Traces::open(dir.path(), "dir01", Options::default()).unwrap();
+        let traces = Arc::new(traces);
+        let recorder = Recorder::new("dir01", Arc::clone(&traces));
+        let offer = |word: &'static str| {
+            let fill = move |record: &mut logs::Record| record.decision = Some(word.into());
+            recorder.record(Component::Web, Level::Info, Flags::HTTP, fill);
+            recorder.later(Component::Web, Level::Info, Flags::HTTP, 10, fill);
+        };
+        offer("unwanted");
+        recorder.set(Capture::everything());
+        assert!(recorder.wants(Component::Web, Level::Debug, Flags::HTTP));
+        offer("wanted");
+        recorder.set(Capture::default());
+        offer("late");
+        let found = found(&traces);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|text| text.contains("decision=wanted")));
+        Recorder::default().record(Component::Web, Level::Fatal, Flags::NONE, |_| {
+            unreachable!("the default recorder records nothing")
+        });
+    }
+}
