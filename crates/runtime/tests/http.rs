@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use logs::Component;
 use runtime::http::{
     Body, BodyError, Caller, Door, Limits, Secured, Serving, Setup, Site, collect, full, start,
 };
@@ -17,6 +18,7 @@ use runtime::worker::Bound;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use tempfile::TempDir;
+use traces::Recorder;
 
 use crate::authority::Authority;
 use crate::phone::{PATIENCE, config};
@@ -53,6 +55,15 @@ pub(crate) struct Rig {
 }
 
 fn serve(tls: Option<Secured>, balancers: &[[u8; 4]], limits: Limits) -> Rig {
+    recorded(tls, balancers, limits, Recorder::default())
+}
+
+pub(crate) fn recorded(
+    tls: Option<Secured>,
+    balancers: &[[u8; 4]],
+    limits: Limits,
+    recorder: Recorder,
+) -> Rig {
     let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
     let addr = bound.addr();
     let door = Door {
@@ -69,6 +80,8 @@ fn serve(tls: Option<Secured>, balancers: &[[u8; 4]], limits: Limits) -> Rig {
         doors: vec![door],
         sites: vec![Echo],
         limits,
+        recorder,
+        component: Component::Web,
     });
     Rig {
         serving: serving.unwrap(),
@@ -98,7 +111,7 @@ impl Rig {
     }
 
     /// Sends bytes and reads all that comes until the server closes.
-    fn say(&self, bytes: &[u8]) -> String {
+    pub(crate) fn say(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes).unwrap();
         let mut heard = Vec::new();
@@ -267,7 +280,7 @@ fn the_client_is_whom_a_balancer_names_and_strangers_name_nobody() {
     assert!(plain().say(&passed_on).starts_with("HTTP/1.1 400"));
 }
 
-fn store(authority: &Authority) -> (TempDir, Arc<Store>) {
+pub(crate) fn store(authority: &Authority) -> (TempDir, Arc<Store>) {
     let folder = tempfile::tempdir().unwrap();
     authority.furnish(folder.path(), &authority.issue(&[NAME]));
     let store = Store::open(folder.path()).unwrap();

@@ -25,3 +25,4 @@ mod reload;
 mod services;
 mod several;
 mod stream;
+mod told;

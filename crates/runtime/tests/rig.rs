@@ -144,6 +144,7 @@ pub(crate) struct Plan {
     pub(crate) echo: bool,
     pub(crate) idle: Duration,
     pub(crate) balancers: Vec<IpAddr>,
+    pub(crate) recorder: Recorder,
 }
 
 impl Default for Plan {
@@ -158,6 +159,7 @@ impl Default for Plan {
             echo: true,
             idle,
             balancers: Vec::new(),
+            recorder: Recorder::default(),
         }
     }
 }
@@ -219,7 +221,7 @@ impl Rig {
             outside: Origin::default(),
             identify: Arc::new(Known),
             doorman: None,
-            recorder: Recorder::default(),
+            recorder: plan.recorder,
             limits: plan.limits,
             clock,
         };

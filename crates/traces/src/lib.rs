@@ -29,6 +29,7 @@ mod filter;
 mod format;
 mod group;
 mod matrix;
+mod notebook;
 mod open;
 mod options;
 mod pending;
@@ -46,6 +47,7 @@ mod traces;
 mod writer;
 
 pub use files::TraceFile;
+pub use notebook::Notebook;
 pub use open::{OpenError, Recovery};
 pub use options::{Disk, Options, Retention, Room, Space};
 pub use recorder::Recorder;

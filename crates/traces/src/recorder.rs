@@ -105,7 +105,7 @@ impl Recorder {
     }
 }
 
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     Time::ZERO.after(since.unwrap_or_default())
 }

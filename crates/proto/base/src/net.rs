@@ -130,6 +130,12 @@ impl FlowId {
         }
     }
 
+    /// Tells whether the machine asked for the flow; else it was accepted.
+    #[must_use]
+    pub const fn is_opened(self) -> bool {
+        self.0 & Self::OPENED != 0
+    }
+
     /// Returns the worker that owns the flow.
     #[must_use]
     pub const fn worker(self) -> WorkerId {

@@ -25,6 +25,7 @@ mod record;
 pub mod redact;
 mod rules;
 mod scenario;
+mod sieve;
 mod throttle;
 mod time;
 mod value;
@@ -41,6 +42,7 @@ pub use query::{
 pub use record::{Correlation, Direction, Flow, Record};
 pub use rules::{Capture, MOST_AT_A_TIME, RuleError, Rules, Running};
 pub use scenario::{Scenario, ScenarioError, Scenarios, Watch, predefined};
+pub use sieve::Sieve;
 pub use throttle::{Throttle, ThrottleOptions};
 pub use time::{Time, TimeError};
 pub use value::{TEXT_MAX, Text, VALUE_MAX, Value};

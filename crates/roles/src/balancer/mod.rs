@@ -23,6 +23,7 @@ use std::sync::Arc;
 use base::net::Hop;
 use runtime::clock::Clock;
 use topology::{PoolView, View};
+use traces::Recorder;
 use web::balance::{Balancer, Health, MemberState, Rules};
 
 pub use open::{Balancing, Counted, OpenError, Opened, open};
@@ -39,6 +40,7 @@ pub struct Pools {
     /// Every member of every site.
     hops: Vec<Hop>,
     own: IpAddr,
+    recorder: Recorder,
 }
 
 /// Hears of the address of a member that did not take a connection.
@@ -54,13 +56,14 @@ impl Pools {
     /// The pools behind the VIPs of a machine; `seed` decides among members that are equally busy, and makes
     /// cookies.
     #[must_use]
-    pub fn of(view: &View, seed: [u8; 32], clock: Clock) -> Self {
+    pub fn of(view: &View, seed: [u8; 32], clock: Clock, recorder: Recorder) -> Self {
         let mut pools = Self {
             pools: Vec::new(),
             doors: Vec::new(),
             sites: Vec::new(),
             hops: Vec::new(),
             own: view.machine.address,
+            recorder,
         };
         for (listener, found) in vips(view) {
             let pool = pools.place(found, seed, clock);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::net::Role;
+use logs::Component;
 use runtime::http::client::{self, Bounds, Client, Origin};
 use runtime::http::{self, Limits, Secured, Serving};
 use runtime::passing::{Door, Passing, Setup, Times};
@@ -191,6 +192,8 @@ impl Opened {
             doors,
             sites: (0..self.workers).map(site).collect(),
             limits: Limits::default(),
+            recorder: self.pools.recorder.clone(),
+            component: Component::Balancer,
         })?;
         let counted = Counted {
             requests,

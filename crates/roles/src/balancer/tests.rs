@@ -7,7 +7,7 @@ const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 fn pools(text: &str) -> Pools {
     let topology = Topology::parse(text, "sample").unwrap();
     let view = topology.view("lb01.contoso.net").unwrap();
-    Pools::of(&view, [3; 32], Clock::start())
+    Pools::of(&view, [3; 32], Clock::start(), Recorder::default())
 }
 
 fn arrival(pools: &Pools, port: u16, source: &str) -> Arrival {

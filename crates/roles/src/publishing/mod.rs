@@ -17,11 +17,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use logs::Component;
 use runtime::http::client::{self, Bounds, Client, Origin};
 use runtime::http::{Door, Limits, Secured, Serving, Setup};
 use runtime::tls::Store;
 use runtime::worker::Bound;
 use topology::{Listener, Port, View};
+use traces::Recorder;
 
 pub use plan::Publishing;
 pub use stats::Stats;
@@ -114,6 +116,7 @@ impl Opened {
         stores: &Stores,
         workers: u8,
         idle: Duration,
+        recorder: Recorder,
     ) -> std::io::Result<(Serving, Counted)> {
         let (proxy, inside) = (Arc::<Stats>::default(), Arc::<client::Stats>::default());
         let publishing = Arc::new(publishing);
@@ -138,6 +141,8 @@ impl Opened {
             doors: self.doors,
             sites: (0..workers).map(site).collect(),
             limits: Limits::default(),
+            recorder,
+            component: Component::ReverseProxy,
         })?;
         let outside = serving.stats();
         let counted = Counted {

@@ -32,12 +32,14 @@ use directory::{Aor, Directory};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
+use logs::Component;
 use runtime::clock::Clock;
 use runtime::http::{self, Body, BodyError, Caller, Door, Limits, Secured, Serving, Setup};
 use runtime::tls::Store;
 use runtime::worker::Bound;
 use sip::guard::Guard;
 use topology::{Listener, Port, View, VipMode};
+use traces::Recorder;
 use web::Location;
 use web::publish::forwarded_for;
 use web::site::{Ask, Config, Enrolled, Site};
@@ -102,6 +104,8 @@ pub struct Ground {
     pub enrol: Enrol,
     /// The clock of the process.
     pub clock: Clock,
+    /// Takes note of connections and requests.
+    pub recorder: Recorder,
 }
 
 /// Signs a user's request, given as PEM, and has the certificate published.
@@ -212,6 +216,8 @@ impl Opened {
             doors: self.doors,
             sites,
             limits: Limits::default(),
+            recorder: ground.recorder,
+            component: Component::Web,
         })?;
         Ok(Running { serving, counters })
     }

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use base::Source;
+use base::net::Peer;
+use logs::{Direction, Level};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -15,12 +17,15 @@ use tokio_rustls::TlsAcceptor;
 use super::places::{Place, Places};
 use super::serve::{Conversation, converse};
 use super::tls::Ready;
+use super::told::Told;
 use super::{Caller, Limits, Secured, Site, Stats};
 use crate::crew::{self, Asked, Ended};
 use crate::doorway::Doorway;
 use crate::proxy_header::{self, Header};
 use crate::socket;
 use crate::tls::HTTP2;
+use crate::tls::stream::is_gone;
+use crate::tls::told::{Broken, Handshake};
 
 /// A listening socket of one thread.
 pub(super) struct Socket {
@@ -37,6 +42,7 @@ pub(super) struct Hall {
     pub(super) stats: Arc<Stats>,
     pub(super) places: Arc<Places>,
     pub(super) limits: Limits,
+    pub(super) told: Arc<Told>,
     pub(super) asked: Asked,
 }
 
@@ -47,6 +53,7 @@ pub(super) async fn work<S: Site>(hall: Hall, site: S) -> Ended {
         stats,
         places,
         limits,
+        told,
         asked,
     } = hall;
     let (ending, ended) = watch::channel(false);
@@ -54,6 +61,7 @@ pub(super) async fn work<S: Site>(hall: Hall, site: S) -> Ended {
         site: Rc::new(site),
         stats: Arc::clone(&stats),
         limits,
+        told: Arc::clone(&told),
         ended,
     });
     let (arrivals, arrived) = mpsc::channel(1);
@@ -70,6 +78,7 @@ pub(super) async fn work<S: Site>(hall: Hall, site: S) -> Ended {
                 }),
                 places: Arc::clone(&places),
                 stats: Arc::clone(&stats),
+                told: Arc::clone(&told),
                 arrivals: arrivals.clone(),
             };
             (socket.listener, threshold)
@@ -96,6 +105,7 @@ struct Threshold {
     door: Rc<Door>,
     places: Arc<Places>,
     stats: Arc<Stats>,
+    told: Arc<Told>,
     arrivals: mpsc::Sender<Guest>,
 }
 
@@ -117,6 +127,7 @@ impl Doorway for Threshold {
         let Some(place) = self.places.take() else {
             // Closed at once: a client that is told goes elsewhere, one that waits does not.
             self.stats.crowded.add(1);
+            self.told.crowded(source, "too many connections in all");
             return true;
         };
         let guest = Guest {
@@ -138,6 +149,7 @@ struct Porter<S> {
     site: Rc<S>,
     stats: Arc<Stats>,
     limits: Limits,
+    told: Arc<Told>,
     ended: watch::Receiver<bool>,
 }
 
@@ -154,6 +166,8 @@ impl<S: Site> Porter<S> {
         let limit = self.limits.handshake;
         let told = timeout(limit, ends(&mut stream, source, &door)).await;
         let Ok(Ok((ends, for_itself))) = told else {
+            self.told
+                .failed(source, "a balancer did not say whose connection it is");
             return self.stats.strangers.add(1);
         };
         // A balancer that speaks for itself brings requests of many clients: its connections are bounded with all others.
@@ -163,6 +177,9 @@ impl<S: Site> Porter<S> {
             door.per_source
         };
         if !place.of(Source::of(ends.source.ip()), most) {
+            let source = ends.source;
+            self.told
+                .crowded(source, "too many connections of this source");
             return self.stats.crowded.add(1);
         }
         let mut caller = Caller {
@@ -176,31 +193,81 @@ impl<S: Site> Porter<S> {
             site: &self.site,
             stats: &self.stats,
             limits: &self.limits,
+            told: &self.told,
             ended: &mut ended,
         };
+        let (client, local) = (caller.source, caller.destination);
         let over = match &door.tls {
-            None => converse(conversation, stream, caller, false).await,
+            None => {
+                self.told.opened(client, local, false);
+                converse(conversation, stream, caller, false).await
+            }
             Some(secured) => {
                 let config = door.ready.borrow_mut().config(secured);
+                let handshake = Handshake {
+                    flow: None,
+                    direction: Direction::In,
+                    peer: client,
+                    local: Some(local),
+                };
                 let shaken = TlsAcceptor::from(config).accept(stream);
-                let Ok(Ok(stream)) = timeout_at(begun + limit, shaken).await else {
+                let stream = match timeout_at(begun + limit, shaken).await {
+                    Ok(Ok(stream)) => stream,
                     // A balancer that only wants to know whether the door opens goes again.
-                    return self.stats.handshakes_failed.add(u64::from(!for_itself));
+                    Ok(Err(_)) | Err(_) if for_itself => return,
+                    failed => {
+                        self.stats.handshakes_failed.add(1);
+                        let failed = failed.unwrap_or_else(|late| Err(late.into()));
+                        return self.broken(handshake, failed.err());
+                    }
                 };
                 let session = stream.get_ref().1;
                 caller.server_name = session.server_name().map(str::to_ascii_lowercase);
+                let (recorder, called) =
+                    (self.told.notes.recorder(), caller.server_name.as_deref());
+                let peer = Some(&Peer::Client);
+                handshake.done(recorder, Level::Info, peer, called, Some(session));
+                self.told.opened(client, local, true);
                 let binary = session.alpn_protocol() == Some(HTTP2);
                 converse(conversation, stream, caller, binary).await
             }
         };
-        match over {
-            Ok(()) => {}
-            Err(error) if is_late(&error) => self.stats.late.add(1),
+        self.ended(client, over, begun);
+    }
+
+    fn broken(&self, handshake: Handshake, error: Option<io::Error>) {
+        let Some(error) = error else {
+            return;
+        };
+        let is_slow = error.kind() == io::ErrorKind::TimedOut;
+        let broken = Broken {
+            reason: if is_slow {
+                "the handshake took longer than allowed".to_owned()
+            } else {
+                error.to_string()
+            },
+            is_fault: !is_gone(&error),
+            is_slow,
+            shown: None,
+            kept_back: 0,
+        };
+        self.told.notes.broken(handshake, broken);
+    }
+
+    fn ended(&self, client: SocketAddr, over: hyper::Result<()>, begun: Instant) {
+        let why = match over {
+            Ok(()) => "it has ended".to_owned(),
+            Err(error) if is_late(&error) => {
+                self.stats.late.add(1);
+                "silent for too long, or what was sent was not read".to_owned()
+            }
             Err(error) => {
                 self.stats.broken.add(1);
                 tracing::debug!(%error, "an HTTP connection ended with an error");
+                error.to_string()
             }
-        }
+        };
+        self.told.closed(client, &why, begun.elapsed());
     }
 }
 

@@ -4,16 +4,18 @@
 //! with bytes unread makes the kernel reset it, and the answer that says why is lost with it (RFC 9112 section 9.6).
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::heads::Heads;
+use super::heads::{Fault, Heads};
+use super::told::Told;
 use super::{Limits, Stats};
 
 /// How long we listen after our last word.
@@ -21,19 +23,30 @@ const LINGER: Duration = Duration::from_secs(2);
 /// And how much is listened to.
 const LINGER_BYTES: usize = 1 << 20;
 
-/// How many requests of a connection are unanswered; shared with whoever serves them.
+/// How many requests of a connection are unanswered, and whether a head was refused; shared with whoever serves them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Begun(Arc<AtomicUsize>);
+pub(super) struct Begun(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    unanswered: AtomicUsize,
+    refused: AtomicBool,
+}
 
 impl Begun {
     /// Counts one until what is returned is dropped.
     pub(super) fn one(&self) -> Unanswered {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.unanswered.fetch_add(1, Ordering::Relaxed);
         Unanswered(self.clone())
     }
 
+    /// Tells whether a head was refused here, so that what the library says of it is no news.
+    pub(super) fn has_refused(&self) -> bool {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
     fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
+        self.0.unanswered.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -43,7 +56,7 @@ pub(super) struct Unanswered(Begun);
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.unanswered.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -59,7 +72,23 @@ pub(super) struct Guarded<S> {
     parting: Option<usize>,
     begun: Begun,
     watch: Watch,
-    stats: Arc<Stats>,
+    watcher: Watcher,
+}
+
+/// Hears of heads that are refused.
+pub(super) struct Watcher {
+    pub(super) stats: Arc<Stats>,
+    pub(super) told: Arc<Told>,
+    /// Whose connection it is.
+    pub(super) client: SocketAddr,
+}
+
+impl Watcher {
+    fn malformed(&self, fault: Fault) {
+        tracing::debug!(%fault, "a request was refused");
+        self.stats.malformed.add(1);
+        self.told.failed(self.client, &fault.to_string());
+    }
 }
 
 /// Says when nothing has happened for too long.
@@ -76,7 +105,7 @@ struct Watch {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(inner: S, text: bool, limits: &Limits, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(inner: S, text: bool, limits: &Limits, watcher: Watcher) -> Self {
         // The library refuses what is a little too large with a status of its own (431).
         let most = 2 * limits.head_bytes;
         Self {
@@ -94,7 +123,7 @@ impl<S> Guarded<S> {
                 stuck: None,
                 look: Box::pin(sleep(limits.head.min(limits.stall))),
             },
-            stats,
+            watcher,
         }
     }
 
@@ -153,9 +182,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         this.ended |= new.is_empty();
         let looked = this.heads.as_mut().map_or(Ok(()), |heads| heads.look(new));
         if let Err((good, fault)) = looked {
-            tracing::debug!(%fault, "a request was refused");
-            this.stats.malformed.add(1);
+            this.watcher.malformed(fault);
             this.refused = true;
+            this.begun.0.refused.store(true, Ordering::Relaxed);
             // No request holds this byte, so the library answers 400 and closes, after what came before.
             buf.set_filled(before + good);
             buf.put_slice(&[0]);

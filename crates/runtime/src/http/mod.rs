@@ -25,6 +25,7 @@ mod places;
 mod serve;
 mod stats;
 mod tls;
+mod told;
 mod tunnel;
 
 use std::io;
@@ -35,6 +36,8 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use logs::Component;
+use traces::Recorder;
 
 pub use body::{Body, BodyError, BoxError, collect, empty, full};
 pub use direct::Direct;
@@ -43,6 +46,7 @@ pub use stats::Stats;
 pub use tunnel::tunnel;
 
 use self::places::Places;
+use self::told::Told;
 use crate::crew::{Crew, Ended};
 use crate::tls::Store;
 use crate::worker::Bound;
@@ -102,6 +106,10 @@ pub struct Setup<S> {
     pub sites: Vec<S>,
     /// The bounds.
     pub limits: Limits,
+    /// Takes note of connections: who was refused and why.
+    pub recorder: Recorder,
+    /// As which part of the product.
+    pub component: Component,
 }
 
 /// Running threads. Dropping this ends them at once, without waiting.
@@ -134,7 +142,10 @@ pub fn start<S: Site + Send>(setup: Setup<S>) -> io::Result<Serving> {
         mut doors,
         sites,
         limits,
+        recorder,
+        component,
     } = setup;
+    let told = Arc::new(Told::new(recorder, component));
     let stats = Arc::new(Stats::default());
     let places = Arc::new(Places::new(limits.connections));
     let secured: Vec<_> = doors.iter_mut().map(|door| door.tls.take()).collect();
@@ -153,13 +164,14 @@ pub fn start<S: Site + Send>(setup: Setup<S>) -> io::Result<Serving> {
         });
         let sockets = sockets.collect();
         let (stats, places) = (Arc::clone(&stats), Arc::clone(&places));
-        let limits = limits.clone();
+        let (limits, told) = (limits.clone(), Arc::clone(&told));
         crew.add(format!("{name}-{id}"), move |asked| {
             let hall = door::Hall {
                 sockets,
                 stats,
                 places,
                 limits,
+                told,
                 asked,
             };
             door::work(hall, site)

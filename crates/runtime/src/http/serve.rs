@@ -17,7 +17,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use super::guarded::{Begun, Guarded, Unanswered};
+use super::guarded::{Begun, Guarded, Unanswered, Watcher};
+use super::told::Told;
 use super::{Body, BoxError, Caller, Limits, Site, Stats};
 
 /// What a conversation needs to know.
@@ -25,6 +26,7 @@ pub(super) struct Conversation<'a, S> {
     pub(super) site: &'a Rc<S>,
     pub(super) stats: &'a Arc<Stats>,
     pub(super) limits: &'a Limits,
+    pub(super) told: &'a Arc<Told>,
     /// Says when connections are to end after what has begun.
     pub(super) ended: &'a mut watch::Receiver<bool>,
 }
@@ -56,10 +58,17 @@ where
         site,
         stats,
         limits,
+        told,
         ended,
     } = conversation;
-    let guarded = Guarded::new(stream, !binary, limits, Arc::clone(stats));
+    let watcher = Watcher {
+        stats: Arc::clone(stats),
+        told: Arc::clone(told),
+        client: caller.source,
+    };
+    let guarded = Guarded::new(stream, !binary, limits, watcher);
     let begun = guarded.begun();
+    let (kept, client) = (begun.clone(), caller.source);
     let caller = Rc::new(caller);
     let service = service_fn(|request| {
         stats.requests.add(1);
@@ -67,7 +76,7 @@ where
         async { Ok::<_, Infallible>(answer.await) }
     });
     let io = TokioIo::new(guarded);
-    if binary {
+    let over = if binary {
         let connection = pin!(two(limits).serve_connection(io, service));
         until(connection, ended, |connection| {
             connection.graceful_shutdown();
@@ -80,7 +89,14 @@ where
             connection.graceful_shutdown();
         })
         .await
+    };
+    if let Err(error) = &over
+        && error.is_parse()
+        && !kept.has_refused()
+    {
+        told.failed(client, &error.to_string());
     }
+    over
 }
 
 fn one_one(limits: &Limits) -> http1::Builder {

@@ -21,18 +21,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use traces::Recorder;
 
 use super::Auth;
 use super::hello::SERVER_PROTOCOL;
 use super::holders::AnyHeld;
 use super::partners::ChainOnly;
+use super::shown::{OfClients, OfServers};
+use super::told::Notes;
 use crate::disk::{self, PrivateError};
 
 const CERTIFICATE: &str = "cert.pem";
@@ -196,6 +201,7 @@ pub struct Store {
     folder: PathBuf,
     believed: Believed,
     current: ArcSwap<Credentials>,
+    notes: Notes,
 }
 
 impl Store {
@@ -217,7 +223,19 @@ impl Store {
             folder: folder.to_owned(),
             believed,
             current: ArcSwap::from_pointee(loaded),
+            notes: Notes::default(),
         })
+    }
+
+    /// Has handshakes that are made with these credentials recorded, where [`super::stream`] makes them.
+    #[must_use]
+    pub fn recorded_by(self, recorder: Recorder) -> Self {
+        let notes = Notes::new(recorder);
+        Self { notes, ..self }
+    }
+
+    pub(super) const fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// Loads the folder again; new handshakes use the new contents, open connections stay.
@@ -300,15 +318,15 @@ impl Parts {
         };
         let server = || server_builder(&provider);
         let required = server()?
-            .with_client_cert_verifier(verify().build().map_err(untrusted)?)
+            .with_client_cert_verifier(noting(verify().build().map_err(untrusted)?))
             .with_cert_resolver(Arc::clone(&ours) as _);
         let optional = server()?
-            .with_client_cert_verifier(
+            .with_client_cert_verifier(noting(
                 verify()
                     .allow_unauthenticated()
                     .build()
                     .map_err(untrusted)?,
-            )
+            ))
             .with_cert_resolver(Arc::clone(&ours) as _);
         let anonymous = server()?
             .with_no_client_auth()
@@ -329,18 +347,19 @@ impl Parts {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(CredentialsError::Setup)?;
-        let mut client = if *believed == Believed::OwnAuthority {
-            let mut client = builder
-                .with_webpki_verifier(verifier)
-                .with_client_cert_resolver(ours);
-            client.alpn_protocols = vec![SERVER_PROTOCOL.to_vec()];
-            client
+        let is_own = *believed == Believed::OwnAuthority;
+        let verifier: Arc<dyn ServerCertVerifier> = if is_own {
+            verifier
         } else {
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(ChainOnly(verifier)))
-                .with_client_cert_resolver(ours)
+            Arc::new(ChainOnly(verifier))
         };
+        let mut client = builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(OfServers(verifier)))
+            .with_client_cert_resolver(ours);
+        if is_own {
+            client.alpn_protocols = vec![SERVER_PROTOCOL.to_vec()];
+        }
         client.resumption = Resumption::disabled();
         let mut web_client = client.clone();
         web_client.alpn_protocols = vec![HTTP1.to_vec()];
@@ -359,6 +378,11 @@ impl Parts {
             chain: self.chain,
         })
     }
+}
+
+/// Wraps a verifier so that whoever makes a handshake can tell which certificate was refused.
+fn noting(verifier: Arc<dyn ClientCertVerifier>) -> Arc<dyn ClientCertVerifier> {
+    Arc::new(OfClients(verifier))
 }
 
 type ServerBuilder = rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>;

@@ -12,7 +12,9 @@ mod holders;
 mod names;
 mod partners;
 pub(crate) mod session;
+pub(crate) mod shown;
 pub mod stream;
+pub(crate) mod told;
 
 use std::net::IpAddr;
 

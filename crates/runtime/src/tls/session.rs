@@ -24,7 +24,7 @@ use rustls::{ClientConfig, CommonState, Error, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::hello::{self, Hello};
-use super::{Auth, ClientNames, Credentials};
+use super::{Auth, ClientNames, Credentials, shown};
 
 /// The most plaintext in one record (RFC 8446 section 5.1).
 const MAX_PLAIN: usize = 1 << 14;
@@ -45,6 +45,10 @@ pub(crate) struct Session {
     end: End,
     /// Whatever certificate the client has, it was not verified, only proven to be held.
     is_holder: bool,
+    /// The name in the hello, as far as it was read, until somebody has taken note of it.
+    called: Option<Box<str>>,
+    /// The certificate that was refused.
+    refused: Option<CertificateDer<'static>>,
     /// After an error rustls must not be asked again.
     failed: Option<Error>,
 }
@@ -58,21 +62,36 @@ pub(crate) struct Choice {
     pub(crate) holder_names: ClientNames,
 }
 
-/// A configuration, and whether it takes whatever certificate a client holds.
-type Chosen = (Arc<ServerConfig>, bool);
+/// What a hello leads to.
+struct Chosen {
+    config: Arc<ServerConfig>,
+    /// Whether it takes whatever certificate a client holds.
+    is_holder: bool,
+    called: Option<Box<str>>,
+}
 
 impl Choice {
     /// Returns the configuration for whoever begins with these bytes; `None` before there are enough of them.
     fn config(&self, bytes: &[u8]) -> Option<Chosen> {
-        let auth = match hello::read(bytes) {
+        let called = match hello::read(bytes) {
             Hello::Partial => return None,
-            Hello::Named(name) if self.holder_names.contains(&name) => {
-                return Some((self.credentials.holders(), true));
-            }
-            Hello::Named(name) if self.client_names.contains(&name) => Auth::None,
-            Hello::Server | Hello::Named(_) | Hello::Nameless => Auth::Optional,
+            Hello::Named(name) => Some(name),
+            Hello::Server | Hello::Nameless => None,
         };
-        Some((self.credentials.server(auth), false))
+        let is_one_of = |names: &ClientNames| called.as_ref().is_some_and(|it| names.contains(it));
+        let is_holder = is_one_of(&self.holder_names);
+        let config = if is_holder {
+            self.credentials.holders()
+        } else if is_one_of(&self.client_names) {
+            self.credentials.server(Auth::None)
+        } else {
+            self.credentials.server(Auth::Optional)
+        };
+        Some(Chosen {
+            config,
+            is_holder,
+            called: called.map(String::into_boxed_str),
+        })
     }
 }
 
@@ -107,6 +126,8 @@ impl Session {
         Self {
             end,
             is_holder: false,
+            called: None,
+            refused: None,
             failed: None,
         }
     }
@@ -114,6 +135,16 @@ impl Session {
     /// Tells whether the certificate of the other side is merely held: nobody was asked whom it names.
     pub(crate) const fn is_holder(&self) -> bool {
         self.is_holder
+    }
+
+    /// Returns the name in the hello if it was read, once.
+    pub(crate) fn take_called(&mut self) -> Option<Box<str>> {
+        self.called.take()
+    }
+
+    /// Returns the certificate that the other side has shown, whether it was believed or not.
+    pub(crate) fn shown(&self) -> Option<&CertificateDer<'static>> {
+        self.refused.as_ref().or_else(|| self.leaf())
     }
 
     /// Takes in ciphertext; appends plaintext to `plain` and what must be sent to `out`.
@@ -126,14 +157,19 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Advance, Error> {
         if let End::Unread(choice) = &self.end {
-            let Some((config, is_holder)) = choice.config(input) else {
+            let Some(chosen) = choice.config(input) else {
                 return Ok(Advance::default());
             };
-            *self = Self::accept(config)?;
-            self.is_holder = is_holder;
+            *self = Self::accept(chosen.config)?;
+            self.is_holder = chosen.is_holder;
+            self.called = chosen.called;
+        }
+        if self.is_handshaking() {
+            let _of_another = shown::take();
         }
         let outcome = self.step(input, plain, out, |_, _| Ok(()));
         if outcome.is_err() {
+            self.refused = self.refused.take().or_else(shown::take);
             self.take_alert(out);
         }
         outcome
@@ -177,7 +213,8 @@ impl Session {
         self.common()?.peer_certificates()?.first()
     }
 
-    fn common(&self) -> Option<&CommonState> {
+    /// Returns what is settled, once the hello is read.
+    pub(crate) fn common(&self) -> Option<&CommonState> {
         match &self.end {
             End::Unread(_) => None,
             End::Server(connection) => Some(connection),

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::net::{Face, Hop, Peer};
+use logs::{Direction, Level};
 use rustls::{ClientConfig, CommonState};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::credentials::visitor;
+use super::shown;
+use super::told::{Broken, Handshake, Notes, level_of};
 use super::{Auth, CredentialsError, Identify, NamesError, Store, Stranger, proven_names, settle};
 use crate::socket;
 
@@ -64,14 +67,66 @@ pub async fn accept(
     identify: &dyn Identify,
     limit: Duration,
 ) -> Result<(ServerStream, Peer), StreamError> {
+    let handshake = Handshake::on(&stream, Direction::In);
     let acceptor = TlsAcceptor::from(store.current().server(auth));
-    let shaken = timeout(limit, acceptor.accept(stream))
-        .await
-        .map_err(|_| StreamError::Timeout)?;
-    let stream = shaken.map_err(StreamError::Handshake)?;
-    let names = leaf_names(stream.get_ref().1)?;
-    let peer = settle(identify, &names, face, auth).map_err(StreamError::Stranger)?;
-    Ok((stream, peer))
+    let shaking = shown::watch(timeout(limit, acceptor.accept(stream)));
+    let (shaken, mut shown) = Box::pin(shaking).await;
+    let accepted = shaken
+        .unwrap_or_else(|late| Err(late.into()))
+        .map_err(late_or_broken)
+        .and_then(|stream| {
+            shown = leaf(stream.get_ref().1);
+            let names = leaf_names(stream.get_ref().1)?;
+            let peer = settle(identify, &names, face, auth).map_err(StreamError::Stranger)?;
+            Ok((stream, peer))
+        });
+    match (&accepted, handshake) {
+        (Ok((stream, peer)), Some(handshake)) => {
+            let (state, recorder) = (stream.get_ref().1, store.notes().recorder());
+            let called = state.server_name();
+            handshake.done(recorder, level_of(peer), Some(peer), called, Some(state));
+        }
+        (Err(error), Some(handshake)) => store.notes().broken(handshake, told(error, shown)),
+        (_, None) => {}
+    }
+    accepted
+}
+
+fn late_or_broken(error: io::Error) -> StreamError {
+    if error.kind() == io::ErrorKind::TimedOut {
+        StreamError::Timeout
+    } else {
+        StreamError::Handshake(error)
+    }
+}
+
+fn leaf(state: &CommonState) -> Option<CertificateDer<'static>> {
+    state.peer_certificates()?.first().cloned()
+}
+
+fn told(error: &StreamError, shown: Option<CertificateDer<'static>>) -> Broken {
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        reason = format!("{reason}: {cause}");
+        source = cause.source();
+    }
+    let just_gone = matches!(error, StreamError::Handshake(error) if is_gone(error));
+    Broken {
+        reason,
+        is_fault: !just_gone,
+        is_slow: matches!(error, StreamError::Timeout),
+        shown,
+        kept_back: 0,
+    }
+}
+
+/// Tells whether the other side just went away, as a probe does.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 /// Somebody without a certificate, as a phone is.
@@ -95,7 +150,8 @@ impl Visitor {
         hop: &Hop,
         limit: Duration,
     ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-        connect_within(limit, &[], hop, None, Arc::clone(&self.0)).await
+        let notes = Notes::default();
+        connect_within(limit, &[], hop, None, Arc::clone(&self.0), &notes).await
     }
 }
 
@@ -123,7 +179,8 @@ pub async fn connect_saying(
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    connect_within(limit, first, hop, from, store.current().client()).await
+    let config = store.current().client();
+    connect_within(limit, first, hop, from, config, store.notes()).await
 }
 
 /// Does what [`connect_saying`] does and says in the hello that HTTP/1.1 will be spoken, as web sites want it (RFC 7301).
@@ -137,7 +194,8 @@ pub async fn connect_web(
     store: &Store,
     limit: Duration,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    connect_within(limit, first, hop, from, store.current().web_client()).await
+    let config = store.current().web_client();
+    connect_within(limit, first, hop, from, config, store.notes()).await
 }
 
 /// Connects without TLS, where nobody proves anything, and says `first`.
@@ -169,8 +227,9 @@ async fn connect_within(
     hop: &Hop,
     from: Option<IpAddr>,
     config: Arc<ClientConfig>,
+    notes: &Notes,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
-    timeout(limit, connect_patiently(first, hop, from, config))
+    timeout(limit, connect_patiently(first, hop, from, config, notes))
         .await
         .map_err(|_| StreamError::Timeout)?
 }
@@ -180,6 +239,7 @@ async fn connect_patiently(
     hop: &Hop,
     from: Option<IpAddr>,
     config: Arc<ClientConfig>,
+    notes: &Notes,
 ) -> Result<client::TlsStream<TcpStream>, StreamError> {
     let wrong = || StreamError::WrongName {
         wanted: hop.name.to_string(),
@@ -191,19 +251,34 @@ async fn connect_patiently(
     };
     let mut tcp = dial(hop.addr, from).await.map_err(broken)?;
     tcp.write_all(first).await.map_err(broken)?;
+    let handshake = Handshake::on(&tcp, Direction::Out);
     let connector = TlsConnector::from(config);
-    let stream = connector
-        .connect(name, tcp)
-        .await
-        .map_err(StreamError::Handshake)?;
-    if leaf_names(stream.get_ref().1)?
-        .iter()
-        .any(|name| **name == *hop.name)
-    {
-        Ok(stream)
-    } else {
-        Err(wrong())
+    let (shaken, mut shown) = Box::pin(shown::watch(connector.connect(name, tcp))).await;
+    let connected = shaken.map_err(StreamError::Handshake).and_then(|stream| {
+        shown = leaf(stream.get_ref().1);
+        let names = leaf_names(stream.get_ref().1)?;
+        if names.iter().any(|name| **name == *hop.name) {
+            Ok(stream)
+        } else {
+            Err(wrong())
+        }
+    });
+    match (&connected, handshake) {
+        (Ok(stream), Some(handshake)) => {
+            // Questions after health and requests of many clients: they come all the time.
+            let (state, recorder) = (stream.get_ref().1, notes.recorder());
+            handshake.done(recorder, Level::Verbose, None, Some(&hop.name), Some(state));
+        }
+        (Err(error), Some(handshake)) => {
+            let broken = Broken {
+                is_fault: true,
+                ..told(error, shown)
+            };
+            notes.broken(handshake, broken);
+        }
+        (_, None) => {}
     }
+    connected
 }
 
 /// Connects from a chosen address of ours, or from any.

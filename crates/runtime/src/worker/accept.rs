@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::net::{Face, Link, Peer, Transport};
-use logs::{Component, Direction, Flags, Level, Value};
+use logs::Direction;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -28,6 +28,7 @@ use super::wire::Wire;
 use crate::proxy_header::{self, Header};
 use crate::socket;
 use crate::tls::session::{Choice, Session};
+use crate::tls::told::Handshake;
 use crate::tls::{Auth, Stranger, settle};
 
 /// How long to leave accepting alone when it fails, mostly for want of file descriptors.
@@ -95,10 +96,15 @@ fn welcome<P: Plug>(hub: &Rc<Hub<P>>, door: &Rc<Door>, stream: TcpStream, remote
     stats.accepted.add(1);
     let admission = match hub.net.gate().admit(remote.ip(), hub.net.look().mono) {
         Ok(admission) => admission,
-        Err(Crowded::Full) => return stats.refused_full.add(1),
-        Err(Crowded::Source) => return stats.refused_source.add(1),
-        Err(Crowded::Busy) => return stats.refused_busy.add(1),
-        Err(Crowded::Unwelcome) => return stats.refused_penalty.add(1),
+        Err(crowded) => {
+            match crowded {
+                Crowded::Full => stats.refused_full.add(1),
+                Crowded::Source => stats.refused_source.add(1),
+                Crowded::Busy => stats.refused_busy.add(1),
+                Crowded::Unwelcome => stats.refused_penalty.add(1),
+            }
+            return hub.tell_crowded(remote, crowded);
+        }
     };
     hub.net.spawn(receive(
         Rc::clone(hub),
@@ -121,6 +127,12 @@ async fn receive<P: Plug>(
     let flow = Flow::new(net.next_id(transport), door.idle, net.look().mono);
     net.add(&flow);
     net.stats().handshakes.add(1);
+    let handshake = Handshake {
+        flow: Some(flow.id()),
+        direction: Direction::In,
+        peer: remote,
+        local: stream.local_addr().ok(),
+    };
     let shaken = match prepare(&door, stream) {
         Ok((wire, local)) => {
             flow.connect(&net, wire);
@@ -133,6 +145,7 @@ async fn receive<P: Plug>(
     admission.shaken();
     match shaken {
         Ok((peer, local, early)) => {
+            hub.tell_shaken(handshake, &flow, &peer, None);
             let link = Arc::new(Link {
                 peer,
                 transport,
@@ -149,15 +162,7 @@ async fn receive<P: Plug>(
                 admission.failed(net.mono(), matches!(refused, Refused::Slow));
             }
             net.refuse(remote, &refused);
-            let recorder = &hub.wiring.recorder;
-            let kinds = Flags::CONNECTION.with(Flags::SECURITY);
-            recorder.record(Component::Tls, Level::Warning, kinds, |record| {
-                record.flow = Some(flow.id().into());
-                record.direction = Some(Direction::In);
-                record.peer = Some(remote);
-                record.decision = Some("refused".into());
-                record.reason = Some(Value::new(&refused.to_string()));
-            });
+            hub.tell_refused(handshake, &flow, &refused);
             // A failed handshake leaves an alert behind, and a refused stranger is told that it is over.
             flow.queue_farewell(&net);
             Box::pin(hub.part(&flow)).await;

@@ -4,13 +4,13 @@
 //! 7.4, no wildcards), and [`crate::tls::Identify`] must know it.
 
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
 use base::net::{Closed, Event, Face, FlowId, Hop, Link, Peer, Transport};
+use logs::Direction;
 use rustls::CertificateError;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -24,6 +24,7 @@ use super::wire::{Heard, Wire};
 use crate::tls::Stranger;
 use crate::tls::session::Session;
 use crate::tls::stream::dial;
+use crate::tls::told::Handshake;
 
 impl<P: Plug> Hub<P> {
     /// Begins to open a flow; the machine hears how it went.
@@ -62,7 +63,7 @@ impl<P: Plug> Hub<P> {
         let Hop {
             face, transport, ..
         } = *hop;
-        let stream = self.connected(flow, hop.addr, face).await?;
+        let stream = self.connected(flow, hop, face).await?;
         let local = stream.local_addr().map_err(|_| Closed::Unreachable)?;
         let outcome = match transport {
             Transport::Tls => self.secure(flow, hop, face, stream).await,
@@ -74,20 +75,28 @@ impl<P: Plug> Hub<P> {
                     .ok_or(Refused::Stranger(Stranger))
             }
         };
+        let handshake = Handshake {
+            flow: Some(flow.id()),
+            direction: Direction::Out,
+            peer: hop.addr,
+            local: Some(local),
+        };
         match outcome {
-            Ok((peer, early)) => Ok((
-                Link {
+            Ok((peer, early)) => {
+                self.tell_shaken(handshake, flow, &peer, Some(&hop.name));
+                let link = Link {
                     peer,
                     transport,
                     face,
                     local,
                     certificate: None,
                     remote: hop.addr,
-                },
-                early,
-            )),
+                };
+                Ok((link, early))
+            }
             Err(refused) => {
                 self.net.refuse(hop.addr, &refused);
+                self.tell_refused(handshake, flow, &refused);
                 Err(if let Stage::Ended(why) = flow.stage() {
                     why
                 } else {
@@ -97,12 +106,8 @@ impl<P: Plug> Hub<P> {
         }
     }
 
-    async fn connected(
-        &self,
-        flow: &Flow,
-        to: SocketAddr,
-        face: Face,
-    ) -> Result<TcpStream, Closed> {
+    async fn connected(&self, flow: &Flow, hop: &Hop, face: Face) -> Result<TcpStream, Closed> {
+        let to = hop.addr;
         let limit = self.net.limits().connect_time;
         let from = self.wiring.origin(face).bind;
         match until_ended(flow, timeout(limit, dial(to, from))).await? {
@@ -110,11 +115,13 @@ impl<P: Plug> Hub<P> {
             Ok(Err(error)) => {
                 self.net.stats().unreachable.add(1);
                 tracing::debug!(%to, %error, "cannot connect");
+                self.tell_unreachable(flow, hop, &error.to_string());
                 Err(Closed::Unreachable)
             }
             Err(_elapsed) => {
                 self.net.stats().unreachable.add(1);
                 tracing::debug!(%to, "connecting took longer than allowed");
+                self.tell_unreachable(flow, hop, "connecting took longer than allowed");
                 Err(Closed::Unreachable)
             }
         }

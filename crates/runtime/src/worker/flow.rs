@@ -25,6 +25,7 @@ use bytes::Bytes;
 use super::net::{Alarm, Net};
 use super::refusal::Refused;
 use super::wire::{Heard, Wire};
+use crate::tls::session::Session;
 use crate::tls::{NamesError, fingerprint, proven_names};
 
 /// How far a flow is.
@@ -301,6 +302,11 @@ impl Flow {
         let heard = ready!(net.with_scratch(|scratch| wire.poll_read(scratch, cx)))?;
         self.heard.set(net.mono());
         Poll::Ready(Ok(heard))
+    }
+
+    /// Looks at the TLS of the connection; `None` without.
+    pub(crate) fn with_session<R>(&self, look: impl FnOnce(&mut Session) -> R) -> Option<R> {
+        self.wire.borrow_mut().as_mut()?.session().map(look)
     }
 
     /// Says goodbye: TLS first if it is up, then the end of the stream.

@@ -233,6 +233,8 @@ impl<P: Plug> Hub<P> {
         self.net.stats().opened.add(1);
         self.net.look();
         flow.open(&self.net);
+        self.tell_opened(id, &link);
+        let (begun, remote) = (self.net.mono(), link.remote);
         self.hear(Event::Opened { flow: id, link });
         self.received(id, early.bytes);
         if early.ended {
@@ -240,6 +242,7 @@ impl<P: Plug> Hub<P> {
         }
         let why = poll_fn(|cx| self.poll_flow(flow, cx)).await;
         self.count_end(why);
+        self.tell_closed(id, remote, why, self.net.mono().since(begun));
         flow.end(why);
         self.hear(Event::Closed { flow: id, why });
         for sender in flow.take_senders() {

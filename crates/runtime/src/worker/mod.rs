@@ -35,6 +35,7 @@ mod refusal;
 mod start;
 mod stats;
 mod ticker;
+mod told;
 mod udp;
 mod wire;
 

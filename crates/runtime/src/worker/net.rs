@@ -330,6 +330,11 @@ impl Net {
         self.armed.set(None);
     }
 
+    /// Lends what bounds the words about refusals.
+    pub(crate) fn notices(&self) -> RefMut<'_, Notices> {
+        self.notices.borrow_mut()
+    }
+
     /// Counts a refused handshake and says so in one line.
     pub(crate) fn refuse(&self, remote: SocketAddr, refused: &Refused) {
         refused.counter(&self.stats).add(1);

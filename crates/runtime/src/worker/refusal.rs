@@ -4,9 +4,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use base::Mono;
+use logs::Sieve;
 use rustls::{CertificateError, Error as TlsError, InvalidMessage};
 
 use super::stats::{Count, Stats};
@@ -14,7 +14,10 @@ use crate::tls::{NamesError, Stranger};
 
 /// Lines of refusals a second per worker; more are counted and summed up in the next line.
 const LINES: u32 = 10;
-const WINDOW: Duration = Duration::from_secs(1);
+/// Records of connections that were not admitted, a second per worker: whoever floods us brings them about for nothing.
+const CROWDED: u32 = 10;
+/// Records of handshakes and dials that came to nothing, a second per worker: these cost the other side something.
+const FAILED: u32 = 100;
 
 /// Why a handshake did not end in a flow. The connection is closed in every case.
 #[derive(Debug, thiserror::Error)]
@@ -90,12 +93,24 @@ impl Refused {
     }
 }
 
-/// Writes lines about refusals, at most so many a second.
-#[derive(Debug, Default)]
+/// What is written about refusals, at most so much a second.
+#[derive(Debug)]
 pub(crate) struct Notices {
-    since: Mono,
-    lines: u32,
-    kept_back: u64,
+    lines: Sieve,
+    /// Records of connections that were not admitted.
+    pub(crate) crowded: Sieve,
+    /// Records of handshakes and dials that came to nothing.
+    pub(crate) failed: Sieve,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            lines: Sieve::new(LINES),
+            crowded: Sieve::new(CROWDED),
+            failed: Sieve::new(FAILED),
+        }
+    }
 }
 
 impl Notices {
@@ -106,16 +121,8 @@ impl Notices {
         remote: SocketAddr,
         reason: &dyn std::fmt::Display,
     ) {
-        if now.since(self.since) >= WINDOW {
-            self.since = now;
-            self.lines = 0;
+        if let Some(kept_back) = self.lines.pass(now) {
+            tracing::info!(%remote, %reason, kept_back, "connection refused");
         }
-        if self.lines >= LINES {
-            self.kept_back += 1;
-            return;
-        }
-        self.lines += 1;
-        let kept_back = std::mem::take(&mut self.kept_back);
-        tracing::info!(%remote, %reason, kept_back, "connection refused");
     }
 }

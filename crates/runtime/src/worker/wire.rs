@@ -88,6 +88,11 @@ impl Wire {
         self.session.as_ref()?.leaf()
     }
 
+    /// Returns the TLS around it.
+    pub(crate) const fn session(&mut self) -> Option<&mut Session> {
+        self.session.as_mut()
+    }
+
     /// Lets TLS speak first, as the connecting end must.
     pub(crate) fn begin(&mut self, scratch: &mut Scratch) -> Result<(), Refused> {
         if let Some(session) = &mut self.session {

@@ -23,7 +23,7 @@ use topology::{Topology, View};
 use super::services::{Plan, Services};
 use super::status::face_name;
 use super::{ListenerStatus, Running, Shared, Vips};
-use crate::balancer::{Balancing, Pools};
+use crate::balancer::Balancing;
 use crate::logging::Agent;
 use crate::replication::Follower;
 use crate::signalling::Stores;
@@ -93,7 +93,7 @@ impl Builder<'_> {
             partners: partners.clone(),
         });
         let sip = self.open_sip(stores, &mut opened)?;
-        let pools = Pools::of(&self.view, self.random()?, self.options.clock).into();
+        let pools = self.pools()?;
         let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
         let balancing = self.vips(pools, inside.as_ref(), &mut opened)?;
         let vips = balancing.as_ref().map(Vips::of);

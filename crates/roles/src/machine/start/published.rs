@@ -40,7 +40,8 @@ impl Builder<'_> {
             return Ok(None);
         };
         opened.extend(&open.addresses);
-        let started = open.start(publishing, &stores, workers, self.view.limits.idle);
+        let (idle, recorder) = (self.view.limits.idle, self.agent.recorder().clone());
+        let started = open.start(publishing, &stores, workers, idle, recorder);
         started.map(Some).map_err(|source| StartError::System {
             machine: self.machine.clone(),
             source,

@@ -17,7 +17,7 @@ impl Builder<'_> {
         let folder = self.options.state.tls(&self.machine, face);
         let opened = Store::open(&folder);
         opened
-            .map(|store| Some(Arc::new(store)))
+            .map(|store| Some(Arc::new(store.recorded_by(self.agent.recorder().clone()))))
             .map_err(|source| StartError::Credentials {
                 machine: self.machine.clone(),
                 source,
@@ -35,7 +35,7 @@ impl Builder<'_> {
         let believed = file.map_or(Believed::System, Believed::File);
         let opened = Store::believing(&folder, believed);
         opened
-            .map(|store| Some(Arc::new(store)))
+            .map(|store| Some(Arc::new(store.recorded_by(self.agent.recorder().clone()))))
             .map_err(|source| StartError::Credentials {
                 machine: self.machine.clone(),
                 source,

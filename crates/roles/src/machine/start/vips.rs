@@ -10,6 +10,13 @@ use crate::balancer::{self, Balancing, Pools};
 use crate::signalling::BindError;
 
 impl Builder<'_> {
+    /// The pools behind the VIPs that this machine holds, if it holds any.
+    pub(super) fn pools(&self) -> Result<Arc<Pools>, StartError> {
+        let (seed, recorder) = (self.random()?, self.agent.recorder().clone());
+        let pools = Pools::of(&self.view, seed, self.options.clock, recorder);
+        Ok(Arc::new(pools))
+    }
+
     /// Opens the VIPs that this machine holds and passes on what comes there.
     pub(super) fn vips(
         &self,

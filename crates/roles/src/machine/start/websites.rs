@@ -81,6 +81,7 @@ impl Builder<'_> {
             witness: Arc::new(move || watch.facts()),
             draining,
             clock: self.options.clock,
+            recorder: self.agent.recorder().clone(),
         };
         let started = opened.start(ground);
         let running = started.map_err(|source| StartError::System {
