@@ -1,6 +1,6 @@
 //! How the roles of one machine make records: only what the running scenarios want, and never waiting.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -25,8 +25,13 @@ pub struct Recorder(Option<Arc<Inner>>);
 struct Inner {
     machine: Value,
     capture: ArcSwap<Capture>,
+    /// Who hears of changes to that.
+    heard: Mutex<Vec<Heard>>,
     traces: Arc<Traces>,
 }
+
+/// Hears what is captured from now on.
+type Heard = Box<dyn Fn(&Capture) + Send>;
 
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,6 +46,7 @@ impl Recorder {
         Self(Some(Arc::new(Inner {
             machine: Value::new(machine),
             capture: ArcSwap::default(),
+            heard: Mutex::default(),
             traces,
         })))
     }
@@ -48,7 +54,20 @@ impl Recorder {
     /// Says what is captured from now on, by this recorder and all its clones.
     pub fn set(&self, capture: Capture) {
         if let Some(inner) = &self.0 {
+            // Held throughout, so that whoever hears last hears what is so.
+            let heard = inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
             inner.capture.store(Arc::new(capture));
+            heard.iter().for_each(|heard| heard(&capture));
+        }
+    }
+
+    /// Tells somebody what is captured, now and whenever that changes: who is asked so often that even [`Self::wants`] is
+    /// too much keeps a sign of their own.
+    pub fn on_change(&self, heard: impl Fn(&Capture) + Send + 'static) {
+        if let Some(inner) = &self.0 {
+            let mut all = inner.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard(&inner.capture.load());
+            all.push(Box::new(heard));
         }
     }
 
@@ -113,8 +132,8 @@ pub(crate) fn now() -> Time {
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+    use std::sync::{Arc, Mutex};
 
     use logs::{Capture, Component, Flags, Level, Query, Span};
 
@@ -148,11 +167,17 @@ mod tests {
             recorder.later(Component::Web, Level::Info, Flags::HTTP, 10, fill);
         };
         offer("unwanted");
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = Arc::clone(&told);
+        recorder.on_change(move |capture| tell.lock().unwrap().push(*capture));
         recorder.set(Capture::everything());
         assert!(recorder.wants(Component::Web, Level::Debug, Flags::HTTP));
         offer("wanted");
         recorder.set(Capture::default());
         offer("late");
+        let everything = Capture::everything();
+        let expected = [Capture::default(), everything, Capture::default()];
+        assert_eq!(*told.lock().unwrap(), expected);
         let found = found(&traces);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found.iter().all(|text| text.contains("decision=wanted")));

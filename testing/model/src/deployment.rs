@@ -10,6 +10,7 @@ use directory::{
 use sip::auth::ha1;
 use sip::config::{Config, InternalSignIn, Offline};
 use sip::location::Table;
+use sip::observe::{Observing, Sight};
 use sip::{Action, Input, Node, Shared, offline};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,10 @@ pub struct NodeHost {
     pub table: Arc<Table>,
     /// The messages that it keeps, which outlive it too.
     pub offline: Arc<offline::Table>,
+    /// What is wanted of it to be seen; nothing at first.
+    pub observing: Arc<Observing>,
+    /// What was seen.
+    pub seen: Vec<Sight>,
 }
 
 impl Host for NodeHost {
@@ -45,6 +50,10 @@ impl Host for NodeHost {
     fn act(&mut self, _now: Now, action: Action) -> Act<Input> {
         match action {
             Action::Net(effect) => Act::Net(effect),
+            Action::Observe(sight) => {
+                self.seen.push(sight);
+                Act::Done
+            }
             Action::Report(_) | Action::Complain(_) | Action::Tell { .. } => Act::Done,
             // Nobody is outside of this world.
             Action::Resolve { ticket, .. } => {
@@ -204,16 +213,20 @@ fn node(
 ) -> NodeHost {
     let name = config.server.name.as_bytes();
     let seed = [name.len() as u8 + name[4]; 32];
+    let observing: Arc<Observing> = Arc::default();
     let shared = Shared {
         guard: Arc::default(),
         users: users.clone(),
         locations: Arc::clone(&table) as _,
         offline: Arc::clone(&offline),
         watched: Arc::default(),
+        observing: Arc::clone(&observing),
     };
     NodeHost {
         node: Node::new(Arc::new(config), shared, seed, now),
         table,
         offline,
+        observing,
+        seen: Vec::new(),
     }
 }

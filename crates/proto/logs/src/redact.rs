@@ -6,6 +6,8 @@
 //!   [`HARMLESS`]; of schemes other than Digest all but the scheme;
 //! - cookies, and whatever a header that is named for a token, a ticket or a password says;
 //! - URI parameters that carry tickets, tokens and passwords ([`PARAMETERS`]), and what an Edge has sealed;
+//! - the user parts in routes and paths: what our servers sign there says that whoever shows it is part of a dialog, or
+//!   leads to a flow. A branch in Via stays, since it tells transactions apart and is worth nothing after them;
 //! - bodies, of which a line with their length stays.
 //!
 //! A header that is folded over several lines loses them all. Names count in any case and with spaces before the colon, since
@@ -13,8 +15,8 @@
 
 use std::fmt::Write as _;
 
-use crate::Text;
 use crate::value::push_line;
+use crate::{Text, Value};
 
 /// Whether bodies are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,12 +65,20 @@ pub fn message(message: &str, bodies: Bodies) -> Text {
     Text::of_clean(out).cut_to_measure(0)
 }
 
+/// Makes a word of a record, a URI say, without the secrets of its parameters.
+#[must_use]
+pub fn value(text: &str) -> Value {
+    parameters(text).map_or_else(|| Value::new(text), |clean| Value::new(&clean))
+}
+
 /// What of a header is a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Secret {
     No,
     /// All but the harmless parameters.
     Credentials,
+    /// The user parts of its URIs.
+    Users,
     /// All of it.
     Whole,
 }
@@ -98,6 +108,10 @@ fn header(line: &str, out: &mut String) -> Secret {
         (Secret::Credentials, Some((name, value))) => {
             push_line(out, &format!("{name}: {}", credentials(value.trim())));
         }
+        (Secret::Users, Some((name, value))) => {
+            let value = parameters(value).unwrap_or_else(|| value.to_owned());
+            push_line(out, &format!("{name}:{}", without_users(&value)));
+        }
         (Secret::Whole, Some((name, _))) => push_line(out, &format!("{name}: *")),
         _ => match parameters(line) {
             Some(clean) => push_line(out, &clean),
@@ -122,6 +136,9 @@ fn secret_of(name: &str) -> Secret {
         Some(b'w') if is("WWW-Authenticate") => Secret::Credentials,
         Some(b'c') if is("Cookie") => Secret::Whole,
         Some(b's') if is("Set-Cookie") => Secret::Whole,
+        Some(b's') if is("Service-Route") => Secret::Users,
+        Some(b'r') if is("Route") || is("Record-Route") => Secret::Users,
+        Some(b'p') if is("Path") => Secret::Users,
         _ => Secret::No,
     };
     if secret == Secret::No && is_named_for_a_secret(name) {
@@ -179,6 +196,35 @@ fn credentials(value: &str) -> String {
         let _ = write!(out, "{name}={value}");
     }
     out
+}
+
+/// Puts a sign for each user part of a SIP URI.
+fn without_users(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b':', rest.as_bytes()) {
+        let (before, after) = rest.split_at(at + 1);
+        out.push_str(before);
+        rest = after;
+        let is_scheme = |scheme: &str| {
+            let start = at.checked_sub(scheme.len());
+            let name = start.and_then(|start| before.get(start..at));
+            name.is_some_and(|name| name.eq_ignore_ascii_case(scheme))
+        };
+        if !(is_scheme("sip") || is_scheme("sips")) {
+            continue;
+        }
+        // A user part may have any sign but these.
+        let end = after.find(['@', '>', ',', ' ', '"']);
+        if let Some(end) = end.filter(|end| after.as_bytes().get(*end) == Some(&b'@')) {
+            // That an Edge has hidden something is worth to know.
+            let is_sealed = after.starts_with("hr.") || after.starts_with("hc.");
+            out.push_str(after.get(..3).filter(|_| is_sealed).unwrap_or_default());
+            out.push('*');
+            rest = after.get(end..).unwrap_or_default();
+        }
+    }
+    out + rest
 }
 
 /// Splits at commas outside of quotes.
@@ -388,5 +434,52 @@ mod tests {
             let clean = message(&text, Bodies::Keep);
             prop_assert!(clean.is_empty() || clean.ends_with('\n'));
         }
+    }
+
+    #[test]
+    fn what_is_signed_into_routes_goes_and_where_they_lead_stays() {
+        for (line, expected) in [
+            (
+                "Record-Route: <sip:QWxh@fe01.a.example:5061;transport=tls;lr>, <sips:B;c@[::1]:5061;lr>",
+                "Record-Route: <sip:*@fe01.a.example:5061;transport=tls;lr>, <sips:*@[::1]:5061;lr>\n",
+            ),
+            (
+                "ROUTE : <SIP:QWxh:x@fe01>,<sip:fe02;lr>",
+                "ROUTE : <SIP:*@fe01>,<sip:fe02;lr>\n",
+            ),
+            (
+                "Path:<sip:hr.S3CR3T@edge;ticket=S3CR3T;ob>",
+                "Path:<sip:hr.*@edge;ticket=*;ob>\n",
+            ),
+            (
+                "Service-Route: <sip:S3CR3T@dir01>",
+                "Service-Route: <sip:*@dir01>\n",
+            ),
+            ("Path: <sip:S3CR3T", "Path: <sip:S3CR3T\n"),
+            (
+                "Contact: <sip:alice@10.0.0.1>",
+                "Contact: <sip:alice@10.0.0.1>\n",
+            ),
+            (
+                "Via: SIP/2.0/TLS a:5061;branch=z9hG4bKabc",
+                "Via: SIP/2.0/TLS a:5061;branch=z9hG4bKabc\n",
+            ),
+        ] {
+            assert_eq!(kept(line), expected);
+        }
+        assert_eq!(
+            kept("Path: <sip:a@b>,\r\n <sip:S3CR3T@c>"),
+            "Path: <sip:*@b>,\n"
+        );
+    }
+
+    #[test]
+    fn a_word_loses_its_secrets_too() {
+        let uri = "sip:fepool01.a.example:5061;transport=tls;ticket=S3CR3T";
+        assert_eq!(
+            &*super::value(uri),
+            "sip:fepool01.a.example:5061;transport=tls;ticket=*"
+        );
+        assert_eq!(&*super::value("sip:alice@a.example"), "sip:alice@a.example");
     }
 }

@@ -7,6 +7,7 @@
 //! - [`location`]: bindings of users. [`registrar`]: the rules by which they change.
 //! - [`offline`]: messages for users who are away, where those are kept.
 //! - [`event`]: subscriptions and publications. [`presence`]: the documents they carry.
+//! - [`observe`]: what a node lets others see of its work.
 //! - [`role`]: what a Director, Edge or Front End decides about a request.
 //! - `hiding`: what an Edge keeps from those outside.
 //! - [`Node`]: the machine that carries decisions out, one per worker.
@@ -23,6 +24,7 @@ pub mod locate;
 pub mod location;
 pub mod msg;
 mod node;
+pub mod observe;
 pub mod offline;
 pub mod presence;
 mod record;

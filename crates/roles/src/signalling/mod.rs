@@ -6,6 +6,7 @@ mod config;
 mod doorman;
 mod durable;
 mod listeners;
+mod observer;
 mod plug;
 mod resolver;
 
@@ -14,10 +15,12 @@ use std::sync::Arc;
 
 use base::net::{Face, Role};
 use directory::Directory;
+use observer::Observer;
 use resolver::Resolver;
 use runtime::clock::Clock;
 use runtime::tls::Store;
 use runtime::worker::{self, Origin, Setup, Workers};
+use sip::observe::Observing;
 use sip::{Input, Node, Shared};
 use topology::{FederationMode, Port, View};
 use traces::Recorder;
@@ -68,12 +71,16 @@ impl Signalling {
                 .messages
                 .unwrap_or_else(|| Arc::new(Messages::in_memory())),
         };
+        let observing: Arc<Observing> = Arc::default();
+        observer::watch(&self.recorder, &observing);
+        let flows = Arc::new(observer::Flows::new(self.workers));
         let shared = Shared {
             users: self.users,
             locations: Arc::clone(disk.bindings.table()) as _,
             offline: Arc::clone(disk.messages.table()),
             guard: Arc::clone(&guard),
             watched: Arc::default(),
+            observing: Arc::clone(&observing),
         };
         let limits = worker::Limits {
             per_source: self.view.limits.connections_per_source,
@@ -103,12 +110,12 @@ impl Signalling {
             },
             identify: Arc::new(crate::identify::TrustList::of(&self.view)),
             doorman: Some(Arc::new(doorman::ByGuard(guard))),
-            recorder: self.recorder,
+            recorder: self.recorder.clone(),
             limits,
             clock: self.clock,
         };
         let (view, secrets, counted) = (self.view, self.secrets, Arc::clone(&stats));
-        let total = self.workers;
+        let (total, recorder) = (self.workers, self.recorder);
         let workers = worker::start(setup, move |seat| {
             let config = Arc::new(sip_config(&view, &secrets, seat.id, total));
             let node = Node::new(config, shared.clone(), secrets.seed(seat.id), seat.now);
@@ -118,6 +125,7 @@ impl Signalling {
                 disk.clone(),
                 Arc::clone(&counted),
                 resolver(&view),
+                Observer::new(recorder.clone(), Arc::clone(&flows)),
             );
             (plug, node)
         })?;

@@ -10,6 +10,7 @@ use sip::locate::{Answer, Question};
 use sip::{Action, Complaint, Input, Node, Note, Stats};
 
 use super::durable::{Bindings, Durable, Messages, Table};
+use super::observer::Observer;
 use super::resolver::Resolver;
 
 /// The latest counters of every worker's node, and the guard that they share.
@@ -66,6 +67,7 @@ pub struct SipPlug {
     stats: Arc<NodeStats>,
     complaints: Complaints,
     resolver: Option<Resolver>,
+    observer: Observer,
 }
 
 impl SipPlug {
@@ -75,6 +77,7 @@ impl SipPlug {
         disk: Disk,
         stats: Arc<NodeStats>,
         resolver: Option<Resolver>,
+        observer: Observer,
     ) -> Self {
         Self {
             worker,
@@ -83,6 +86,7 @@ impl SipPlug {
             stats,
             complaints: Complaints::default(),
             resolver,
+            observer,
         }
     }
 }
@@ -172,6 +176,7 @@ impl Plug for SipPlug {
     type Machine = Node;
 
     fn input(&mut self, event: Event) -> Input {
+        self.observer.flows().note(self.worker, &event);
         Input::Net(event)
     }
 
@@ -196,6 +201,10 @@ impl Plug for SipPlug {
             }
             Action::Complain(complaint) => {
                 self.complaints.log(&complaint);
+                None
+            }
+            Action::Observe(sight) => {
+                self.observer.keep(sight);
                 None
             }
             Action::Report(stats) => {

@@ -52,6 +52,7 @@ impl Lone {
             offline: Arc::default(),
             guard: Arc::new(unlimited()),
             watched: Arc::default(),
+            observing: Arc::default(),
         };
         let config = config(machine, InternalSignIn::Redirect, 1);
         Self {
@@ -102,6 +103,7 @@ impl Lone {
                 }
                 Action::Net(_)
                 | Action::Complain(_)
+                | Action::Observe(_)
                 | Action::Report(_)
                 | Action::Tell { .. }
                 | Action::Store { .. }

@@ -106,7 +106,9 @@ impl Node {
         leg.ringing = Some(self.timers.set(self.now.mono, TIMEOUT, over));
         let name = leg_id(slot, generation, at, leg.tries);
         let reason = relay.reason.as_deref();
-        if let Some(bytes) = cancel_of(&leg.sent, reason, &self.server_limits) {
+        let cancel = cancel_of(&leg.sent, reason, &self.server_limits);
+        self.say_cancel(relay, at);
+        if let Some(bytes) = cancel {
             self.send(flow, bytes);
             if !flow.transport().is_reliable() {
                 self.timers
@@ -163,6 +165,7 @@ impl Node {
             }
             if leg.cancel == Cancel::No {
                 leg.expired = true;
+                node.say_of_leg(relay, at, "rang-too-long", "timer C has run out");
                 node.send_cancel(relay, id, at);
             } else {
                 let status = if leg.expired { 408 } else { 487 };

@@ -15,17 +15,17 @@ use std::sync::Arc;
 impl Node {
     pub(super) fn datagram(&mut self, id: FlowId, link: &Arc<Link>, bytes: Bytes) {
         if let Some(request) = stun::Request::read(&bytes) {
-            return self.send(id, request.answer(link.remote));
+            return self.send_bare(id, request.answer(link.remote));
         }
         let length = bytes.len();
         match datagram(bytes, &self.config.limits) {
-            Ok(Frame::Ping) => self.send(id, Bytes::from_static(PONG)),
+            Ok(Frame::Ping) => self.send_bare(id, Bytes::from_static(PONG)),
             Ok(Frame::Pong) => {}
             Ok(Frame::Message(message)) => self.message(id, link, &message),
             Ok(Frame::Garbled { error, reply, .. }) => {
                 self.stats.malformed += 1;
                 self.misbehaved(id, link, Offence::Malformed);
-                self.complain(link, Fault::Message(error));
+                self.complain_of(id, link, Fault::Message(error));
                 if let Some(reply) = reply {
                     self.send_once(id, length, reply);
                 }
@@ -33,7 +33,7 @@ impl Node {
             Err(error) => {
                 self.stats.malformed += 1;
                 self.misbehaved(id, link, Offence::Malformed);
-                self.complain(link, Fault::Frame(error));
+                self.complain_of(id, link, Fault::Frame(error));
             }
         }
     }

@@ -321,6 +321,11 @@ impl Flow {
         }
     }
 
+    /// Where we asked it to lead, if we did.
+    pub(crate) const fn hop(&self) -> Option<&Hop> {
+        self.hop.as_ref()
+    }
+
     /// Tells whether a server is at the other end.
     pub(crate) fn is_server(&self) -> bool {
         self.link

@@ -12,6 +12,7 @@ use super::flows::LegId;
 use super::relays::{Cancel, Leg, MAX_LEGS, Relay};
 use super::{Alarm, Node};
 use crate::msg::{Message, Method, Name, Reply};
+use crate::observe::Grade;
 use crate::role::Why;
 use std::time::Duration;
 
@@ -67,6 +68,9 @@ impl Node {
             if relay.next != end || relay.server.is_answered() || !relay.has_more_groups() {
                 return;
             }
+            node.say_of(relay, Grade::Step, "next-group", |_, remark| {
+                remark.because("these have rung for long enough")
+            });
             for leg in relay.legs.iter_mut().filter(|leg| !leg.answered) {
                 leg.left = true;
                 leg.expired = true;
@@ -98,6 +102,10 @@ impl Node {
             }
             leg.left = true;
             leg.cancel = Cancel::Wanted;
+            node.say_of_leg(relay, at, "silent", "it says nothing, so another is tried");
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             let (target, way, breadth) = (leg.target, leg.way, leg.breadth);
             let (hops, located) = (std::mem::take(&mut leg.hops), leg.located);
             if let Some(hop) = &leg.hop {

@@ -5,6 +5,7 @@ use super::{Action, Complaint, Fault, Node};
 use crate::guard::Offence;
 use crate::hiding;
 use crate::msg::{Frame, Framer, Invalid, Message, Method, Parts, Reply, push_hex};
+use crate::observe::{Grade, Topic};
 use crate::role::{self, Ask, Context, Decision, Why};
 use base::net::{FlowId, Link, Peer, Transport};
 use bytes::Bytes;
@@ -63,7 +64,7 @@ impl Node {
         };
         match flow.framer.next(limits) {
             Ok(None) => return false,
-            Ok(Some(Frame::Ping)) => self.send(id, Bytes::from_static(PONG)),
+            Ok(Some(Frame::Ping)) => self.send_bare(id, Bytes::from_static(PONG)),
             Ok(Some(Frame::Pong)) => {}
             Ok(Some(Frame::Message(message))) => self.message(id, link, &message),
             Ok(Some(Frame::Garbled {
@@ -80,7 +81,7 @@ impl Node {
                     self.close_for_cause(id, link, Fault::Message(error));
                     return false;
                 }
-                self.complain(link, Fault::Message(error));
+                self.complain_of(id, link, Fault::Message(error));
             }
             Err(error) => {
                 self.stats.malformed += 1;
@@ -94,7 +95,7 @@ impl Node {
 
     pub(super) fn close_for_cause(&mut self, id: FlowId, link: &Link, fault: Fault) {
         self.stats.closed_for_cause += 1;
-        self.complain(link, fault);
+        self.complain_of(id, link, fault);
         if let Some(flow) = self.flows.get_mut(id) {
             flow.closing = true;
             flow.framer = Framer::new();
@@ -103,7 +104,15 @@ impl Node {
         self.close(id);
     }
 
-    pub(super) fn complain(&mut self, link: &Link, fault: Fault) {
+    /// Complains about what is no request that could be named.
+    pub(super) fn complain_of(&mut self, id: FlowId, link: &Link, fault: Fault) {
+        self.say(Topic::Stack, Grade::Trouble, "malformed", |node, remark| {
+            remark.at(node.end_at(id, link)).because(fault.to_string())
+        });
+        self.complain(link, fault);
+    }
+
+    fn complain(&mut self, link: &Link, fault: Fault) {
         let remote = link.remote;
         self.out
             .push_back(Action::Complain(Complaint { remote, fault }));
@@ -120,6 +129,7 @@ impl Node {
         if let Some(flow) = self.flows.get_mut(id) {
             flow.has_spoken = true;
         }
+        self.see_in(id, link, message.bytes());
         if !hiding::is_outside(&self.config, &link.peer) {
             return self.clear(id, link, message);
         }
@@ -150,6 +160,7 @@ impl Node {
 
     fn request(&mut self, id: FlowId, link: &Arc<Link>, request: &Message) {
         if let Some((why, reply)) = self.stopped(id, link, request) {
+            self.say_why(id, link, request, why, true);
             return self.turn_down(id, link, request, why, reply);
         }
         let parts = match request.check() {
@@ -170,18 +181,35 @@ impl Node {
         } else {
             self.request_again(key, request) || self.answer_again(key, link)
         };
-        if !handled {
-            let decision = self.decide(id, link, request, &parts);
-            if self.is_merged(request, &decision) {
-                return self.fail(id, link, request, Why::Merged);
-            }
-            self.carry_out(key, id, link, request, decision);
+        if handled {
+            return self.say_handled(id, link, request);
         }
+        let decision = self.decide(id, link, request, &parts);
+        if self.is_merged(request, &decision) {
+            return self.fail_at_once(id, link, request, Why::Merged);
+        }
+        self.decided(id, link, request, &decision);
+        self.carry_out(key, id, link, request, decision);
+    }
+
+    /// Says what became of a request that belongs to one that came before.
+    fn say_handled(&mut self, id: FlowId, link: &Link, request: &Message) {
+        let method = request.method();
+        let (grade, word) = if method == Method::Cancel {
+            (Grade::Work, "cancelled")
+        } else if method == Method::Ack {
+            (Grade::Step, "acknowledged")
+        } else {
+            (Grade::Step, "again")
+        };
+        self.settled(id, link, request, grade, word, String::new);
     }
 
     fn malformed(&mut self, id: FlowId, link: &Link, request: &Message, invalid: Invalid) {
         let status = invalid.status();
         self.stats.malformed += 1;
+        let reason = || invalid.to_string();
+        self.settled(id, link, request, Grade::Trouble, "malformed", reason);
         self.misbehaved(id, link, Offence::Malformed);
         self.complain(link, Fault::Message(invalid));
         if request.method() != Method::Ack {
@@ -223,7 +251,7 @@ impl Node {
         if !begins || self.partners.admits(&self.config, name, self.now.mono) {
             return true;
         }
-        self.fail(id, link, request, Why::Overloaded);
+        self.fail_at_once(id, link, request, Why::Overloaded);
         false
     }
 
@@ -242,6 +270,8 @@ impl Node {
             link,
             user,
         };
+        self.notes
+            .begin(self.shared.observing.remarks(Grade::Trouble));
         self.with_context(|context| role::decide(context, &ask))
     }
 
@@ -257,6 +287,7 @@ impl Node {
             random: &mut self.random,
             now: self.now,
             draining: self.draining,
+            notes: &self.notes,
         };
         look(&mut context)
     }

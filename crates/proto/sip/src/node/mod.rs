@@ -8,6 +8,7 @@
 //! - [`flows`](self): connections, unfinished messages, reuse, resting servers.
 //! - `inbound`, `datagram`: what arrives. `answers`: our own answers over UDP, kept for requests that come again. `relay`: requests sent on with state. `outgoing`: how a message changes on its way.
 //! - `keeping`, `delivering`: messages for users who are away, there and back.
+//! - `observing`: what others are let see.
 //! - `slow`: clients that take their time.
 //! - `watch`: what strangers do that they should not, and what follows from it.
 //! - Decisions are the roles' ([`crate::role`]); this module carries them out.
@@ -31,6 +32,7 @@ mod listing;
 mod locating;
 mod merged;
 mod note;
+mod observing;
 mod outgoing;
 mod overload;
 mod own;
@@ -57,7 +59,9 @@ use crate::guard::Guard;
 use crate::locate::{Answer, Places, Question};
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
+use crate::observe::{Observing, Sight};
 use crate::offline;
+use crate::role::notes::Notes;
 use crate::txn::Timer;
 use answers::Answers;
 use base::net::{Effect, Event, FlowId, Link, Peer};
@@ -149,6 +153,8 @@ pub enum Action {
     },
     /// Of whoever keeps the log: somebody sent what breaks a rule.
     Complain(Complaint),
+    /// Of whoever looks on: this was seen ([`Shared::observing`]).
+    Observe(Sight),
     /// Of whoever watches: take note of the counters.
     Report(Box<Stats>),
 }
@@ -195,6 +201,8 @@ pub struct Shared {
     pub guard: Arc<Guard>,
     /// Of whom somebody wants to hear.
     pub watched: Arc<Watched>,
+    /// What of a node's work somebody wants to see.
+    pub observing: Arc<Observing>,
 }
 
 /// What a timer of the node is for.
@@ -267,6 +275,7 @@ pub struct Node {
     stats: Stats,
     reporting: bool,
     draining: bool,
+    notes: Notes,
 }
 
 impl Node {
@@ -303,6 +312,7 @@ impl Node {
             stats: Stats::default(),
             reporting: false,
             draining: false,
+            notes: Notes::default(),
             shared,
             config,
         };
@@ -376,7 +386,14 @@ impl Node {
         }
     }
 
+    /// Sends a message.
     fn send(&mut self, flow: FlowId, bytes: Bytes) {
+        self.see_out(flow, &bytes);
+        self.send_bare(flow, bytes);
+    }
+
+    /// Sends what is no message: an answer to a sign of life.
+    fn send_bare(&mut self, flow: FlowId, bytes: Bytes) {
         self.out
             .push_back(Action::Net(Effect::Send { flow, bytes }));
     }

@@ -210,7 +210,19 @@ impl Node {
         self.send(flow, bytes);
     }
 
+    /// Refuses a request when it comes.
+    pub(super) fn fail_at_once(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
+        self.say_why(id, link, request, why, true);
+        self.end_with(id, link, request, why);
+    }
+
+    /// Refuses a request of which it was decided otherwise before.
     pub(super) fn fail(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
+        self.say_why(id, link, request, why, false);
+        self.end_with(id, link, request, why);
+    }
+
+    fn end_with(&mut self, id: FlowId, link: &Link, request: &Message, why: Why) {
         self.stats.end(why);
         if request.method() != Method::Ack {
             self.reply(id, link, request, why.reply(request));

@@ -103,6 +103,7 @@ impl Node {
                 None => return,
             };
             if !relay.take_next_way(at) {
+                self.say_unreached(relay, at, unreached);
                 return self.answer_leg(relay, id, at, unreached.status());
             }
         }
@@ -190,6 +191,7 @@ impl Node {
         }
         self.stats.forwarded += 1;
         let steps = leg.client.start();
+        self.say_sent(relay, at, flow);
         self.leg_steps(relay, (slot, generation), at, &steps);
     }
 
@@ -223,6 +225,7 @@ impl Node {
                 }
                 Do::TimedOut => {
                     let status = if leg.cancel == Cancel::No { 408 } else { 487 };
+                    self.say_of_leg(relay, at, "timed-out", "no answer came in time");
                     self.answer_leg(relay, (slot, generation), at, status);
                 }
                 Do::End => self.end_leg(relay, (slot, generation), at),
@@ -266,6 +269,15 @@ impl Node {
             }
             leg.client.transport_failed();
             node.quiet_leg(leg, name);
+            node.say_of_leg(
+                relay,
+                at,
+                "lost",
+                "the connection ended or could not be made",
+            );
+            let Some(leg) = relay.legs.get_mut(at) else {
+                return;
+            };
             if leg.cancel != Cancel::No {
                 node.answer_leg(relay, id, at, 487);
             } else if leg.heard {

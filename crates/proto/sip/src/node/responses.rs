@@ -149,6 +149,8 @@ impl Node {
             }
             status @ (408 | 430 | 503) if self.may_fail_over(relay, at, status) => {
                 self.rest_after(relay, at, response);
+                let reason = "it is not there or takes no more, so another is tried";
+                self.say_of_leg(relay, at, "failed-over", reason);
                 if let Some(leg) = relay.legs.get_mut(at) {
                     self.quiet_leg(leg, leg_id(id.0, id.1, at, leg.tries));
                 }
@@ -311,6 +313,7 @@ impl Node {
         if self.stood_in(relay) || self.kept_instead(relay) {
             return;
         }
+        self.say_best(relay);
         let (status, bytes) = match relay.best.take() {
             // RFC 4320 4.2: by now whoever sent a non-INVITE request has given up, and a 408 only makes them think that
             // it is we who are dead.

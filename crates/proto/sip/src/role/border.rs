@@ -36,6 +36,13 @@ pub(crate) fn inwards<'r>(
     let proven = host_of(ask.request.from().ok().map(|from| from.uri))
         .and_then(|host| domains.iter().find(|one| one.eq_ignore_ascii_case(host)));
     let Some(partner) = proven.and_then(|domain| context.config.partner(domain)) else {
+        let note = || {
+            format!(
+                "the certificate proves {}, and not what From says",
+                domains.join(", ")
+            )
+        };
+        context.notes.add(note);
         return Decision::refuse(ask, Why::WrongIdentity);
     };
     let ours = host_of(Some(ask.request.uri())).is_some_and(|h| context.config.is_our_domain(h));
@@ -85,6 +92,8 @@ pub(crate) fn outwards<'r>(context: &Context<'_>, ask: &Ask<'r>, routes: Routes)
     };
     let host = host_of(named);
     let Some(partner) = host.and_then(|host| context.config.partner(host)) else {
+        let host = host.unwrap_or_default();
+        context.notes.add(|| format!("{host} is no partner"));
         return Decision::refuse(ask, Why::NotServed);
     };
     let domain: Arc<str> = host.unwrap_or_default().to_ascii_lowercase().into();

@@ -39,10 +39,13 @@ pub(crate) fn find(
         && caller.user().is_some()
         && let Some(target) = border::way_out(context, ask)
     {
+        context.notes.add(|| "for a partner, by our Edge");
         return Ok(Callee::Beyond(target));
     }
     let (aor, wanted) = named(context, ask)?;
     if let Some(account) = context.users.find(&aor) {
+        let note = || format!("{aor} is at home in {}", account.home.as_str());
+        context.notes.add(note);
         return Ok(Callee::Ours {
             aor,
             wanted,
@@ -52,6 +55,11 @@ pub(crate) fn find(
     let way = caller
         .user()
         .and_then(|user| gateway::target(context, ask, &aor, user));
+    let note = || match way {
+        Some(_) => format!("{aor} is reached by a gateway"),
+        None => format!("{aor} does not exist"),
+    };
+    context.notes.add(note);
     way.map(Callee::Beyond).ok_or(Why::UnknownUser)
 }
 
@@ -60,6 +68,7 @@ pub(crate) fn find(
 pub(crate) fn named(context: &Context<'_>, ask: &Ask<'_>) -> Result<(String, Wanted), Why> {
     let uri = ask.parts.uri.ok_or(Why::Malformed)?;
     if !context.config.is_our_domain(uri.host) {
+        context.notes.add(|| format!("for {}", uri.host));
         return gateway::callee(context, ask, &uri)
             .map(|aor| (aor, Wanted::Everyone))
             .ok_or(Why::NotOurDomain);

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::location::Locations;
 use crate::msg::{Message, Method, Name, Parts, Reply};
 use crate::node::Flows;
+use crate::role::notes::Notes;
 use base::net::{FlowId, Hop, Link, Peer};
 use base::random::Random;
 use base::{Now, UnixMillis};
@@ -27,6 +28,8 @@ pub(crate) struct Context<'a> {
     pub(crate) random: &'a mut Random,
     pub(crate) now: Now,
     pub(crate) draining: bool,
+    /// Why, for whoever asks later.
+    pub(crate) notes: &'a Notes,
 }
 
 /// A request and who sent it.

@@ -110,6 +110,7 @@ pub(crate) fn redirect_home<'r>(
     home: &str,
     user: Arc<str>,
 ) -> Decision<'r> {
+    context.notes.add(|| format!("at home in {home}"));
     let Some(pool) = context.config.pool(home) else {
         return Decision::refuse(ask, Why::NoServer);
     };

@@ -73,6 +73,7 @@ fn inwards<'r>(context: &mut Context<'_>, ask: &Ask<'r>, routes: Routes) -> Deci
         return Decision::refuse(ask, Why::Stray);
     }
     if !concerns_us(context, ask) {
+        context.notes.add(|| "neither end is of our domains");
         return Decision::refuse(ask, Why::NotOurDomain);
     }
     let register = ask.request.method() == Method::Register;

@@ -140,12 +140,18 @@ pub(crate) fn locate<'r>(context: &mut Context<'_>, ask: &Ask<'r>, caller: Calle
         Err(why) => return Decision::refuse(ask, why),
     };
     if !account.enabled {
+        context.notes.add(|| format!("{aor} is disabled"));
         return Decision::refuse(ask, Why::Unreachable);
     }
     let targets = located::targets(context, ask.request, &aor, &wanted);
     if !targets.is_empty() {
         return forward(ask, caller, targets);
     }
+    let bound = || context.locations.find(&aor, context.now.wall).len();
+    context.notes.add(|| match bound() {
+        0 => "not registered here".to_owned(),
+        some => format!("none of the {some} phones registered here can be reached"),
+    });
     if located::is_insecure(context, ask, &aor) {
         return Decision::refuse(ask, Why::NotSecure);
     }
@@ -173,6 +179,11 @@ fn elsewhere<'r>(
     } else {
         route::home_servers(context, home)
     };
+    let also = || match others.first() {
+        None => "no other pool could have them".to_owned(),
+        Some(hop) => format!("{} may have them", hop.name),
+    };
+    context.notes.add(also);
     if others.is_empty() || (ask.is_from(Role::FrontEnd) && !at_home) {
         return match keeping::instead(context, ask, &caller.assert()) {
             Some(kept) => Decision::Keep(Box::new(Keeping {

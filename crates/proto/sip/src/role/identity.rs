@@ -46,6 +46,9 @@ pub(crate) fn prove(context: &Context<'_>, ask: &Ask<'_>) -> Proof {
             continue;
         };
         if !context.config.is_our_domain(&credentials.realm) {
+            let realm = &credentials.realm;
+            let note = || format!("credentials for {realm} are not for us");
+            context.notes.add(note);
             continue;
         }
         answer = check(context, ask, &credentials);
@@ -62,11 +65,19 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
         .sign_in
         .digest_for(ask.request.text(Name::UserAgent));
     if !offered.contains(&credentials.algorithm) {
+        let note = || format!("{:?} is not offered to this client", credentials.algorithm);
+        context.notes.add(note);
         return Proof::Missing;
     }
     let nonce = match context.nonces.check(&credentials.nonce, context.now.wall) {
-        NonceState::Forged => return Proof::Missing,
-        NonceState::Stale => return Proof::Stale,
+        NonceState::Forged => {
+            context.notes.add(|| "the nonce is not one of ours");
+            return Proof::Missing;
+        }
+        NonceState::Stale => {
+            context.notes.add(|| "the nonce is too old");
+            return Proof::Stale;
+        }
         NonceState::Fresh(minted) => minted,
     };
     let aor = format!(
@@ -84,11 +95,25 @@ fn check(context: &Context<'_>, ask: &Ask<'_>, credentials: &Credentials<'_>) ->
     let ha1 = verifier.map_or(nobody, |verifier| verifier.ha1());
     // Computed in any case, so that a user who does not exist takes as long.
     let fits = credentials.verify(ask.request.method_token(), ha1) && verifier.is_some();
-    let fits = fits && names_the_same(context, ask, &credentials.uri, ask.request.uri());
+    let same = names_the_same(context, ask, &credentials.uri, ask.request.uri());
     match user {
-        Some(_) if fits && !is_first_use(context, ask, credentials, nonce) => Proof::Stale,
-        Some(user) if fits => Proof::User(user),
-        Some(_) | None => Proof::Wrong,
+        Some(_) if fits && same && !is_first_use(context, ask, credentials, nonce) => {
+            context.notes.add(|| "the same credentials came before");
+            Proof::Stale
+        }
+        Some(user) if fits && same => Proof::User(user),
+        Some(_) | None => {
+            let has_verifier = verifier.is_some();
+            context.notes.add(|| match (user, fits) {
+                (None, _) => format!("{aor} does not exist or is disabled"),
+                (Some(_), true) => format!("the credentials are for {}", credentials.uri),
+                (Some(_), false) if has_verifier => format!("the password of {aor} is wrong"),
+                (Some(_), false) => {
+                    format!("{aor} has no password for {:?}", credentials.algorithm)
+                }
+            });
+            Proof::Wrong
+        }
     }
 }
 
@@ -156,15 +181,28 @@ pub(crate) fn settle<'r>(
         return Err(Box::new(Decision::refuse(ask, Why::NotReady)));
     }
     if let Some(user) = held(context, ask, &claimed) {
+        context.notes.add(|| format!("{user} by certificate"));
         return Ok(user);
     }
     match prove(context, ask) {
-        Proof::User(user) if user.aor.as_str() == claimed => Ok(Arc::from(claimed)),
-        Proof::User(_) => Err(Box::new(Decision::refuse(ask, Why::WrongIdentity))),
+        Proof::User(user) if user.aor.as_str() == claimed => {
+            context.notes.add(|| format!("{claimed} by password"));
+            Ok(Arc::from(claimed))
+        }
+        Proof::User(user) => {
+            let note = || format!("{} proved themself, From says {claimed}", user.aor.as_str());
+            context.notes.add(note);
+            Err(Box::new(Decision::refuse(ask, Why::WrongIdentity)))
+        }
         Proof::Wrong => Err(Box::new(Decision::refuse(ask, Why::BadCredentials))),
         Proof::Stale => Err(Box::new(challenge_all(context, ask, true))),
         Proof::Missing => match known_on_flow(context, ask, &claimed) {
-            Some(user) => Ok(user),
+            Some(user) => {
+                context
+                    .notes
+                    .add(|| format!("{user} signed in on this flow"));
+                Ok(user)
+            }
             None => Err(Box::new(challenge_all(context, ask, false))),
         },
     }
@@ -212,9 +250,13 @@ pub(crate) fn caller<'r>(
     ask: &Ask<'r>,
 ) -> Result<Caller, Box<Decision<'r>>> {
     if let Some(user) = asserted(context, ask) {
+        context
+            .notes
+            .add(|| format!("{user} as a server of ours asserts"));
         return Ok(Caller::User(user));
     }
     if let Some(visitor) = visitor(context, ask) {
+        context.notes.add(|| "a visitor from a partner");
         return Ok(visitor);
     }
     settle(context, ask).map(Caller::User)
@@ -277,6 +319,8 @@ pub(crate) fn bindings_of(
     let uri = Uri::parse(to.uri).map_err(|_| Why::Malformed)?;
     let aor = uri.aor().ok_or(Why::Malformed)?;
     if !context.config.may_register(asker, &aor) {
+        let note = || format!("{asker} may not register {aor}");
+        context.notes.add(note);
         return Err(Why::WrongIdentity);
     }
     let found = context.users.find(&aor).filter(|user| user.enabled);
@@ -285,7 +329,11 @@ pub(crate) fn bindings_of(
     } else {
         Why::UnknownUser
     };
-    found.ok_or(missing)
+    found.ok_or_else(|| {
+        let note = || format!("{aor} does not exist or is disabled");
+        context.notes.add(note);
+        missing
+    })
 }
 
 /// Returns the identity of our domains that a Director or Front End asserts (RFC 3325 9.1). Nobody else may: an Edge's
@@ -320,6 +368,13 @@ pub(crate) fn ticketed(context: &Context<'_>, ask: &Ask<'_>) -> Option<Arc<str>>
         context.now.wall.as_secs(),
         &context.config.keys.ticket,
     );
+    context.notes.add(|| {
+        if admitted {
+            "by the ticket of a Director"
+        } else {
+            "the ticket is too old or of somebody else"
+        }
+    });
     (admitted && context.users.find(&aor)?.enabled).then(|| Arc::from(aor))
 }
 

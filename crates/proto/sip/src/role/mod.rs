@@ -18,6 +18,7 @@ pub(crate) mod identity;
 pub(crate) mod keeping;
 pub(crate) mod located;
 pub(crate) mod loops;
+pub(crate) mod notes;
 pub(crate) mod route;
 pub(crate) mod secure;
 
@@ -143,7 +144,7 @@ pub(crate) fn may_assert(peer: &Peer) -> bool {
 }
 
 /// Machines that choose among servers ask us how we are, and do nothing else with SIP.
-fn only_asks(peer: &Peer) -> bool {
+pub(crate) fn only_asks(peer: &Peer) -> bool {
     matches!(peer, Peer::Server(server) if matches!(server.role, Role::LoadBalancer | Role::Dns))
 }
 

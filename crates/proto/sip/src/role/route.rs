@@ -218,7 +218,11 @@ pub(crate) fn servers_for(context: &mut Context<'_>, entry: &str) -> Result<Vec<
         .ok_or(Why::Malformed)?
         .host
         .to_ascii_lowercase();
-    servers_named(context, &host).ok_or(Why::ForeignRoute)
+    let servers = servers_named(context, &host);
+    if servers.is_none() {
+        context.notes.add(|| format!("the route leads to {host}"));
+    }
+    servers.ok_or(Why::ForeignRoute)
 }
 
 /// Returns the machine of this name, or the members of the pool of this name in random order (DNS load balancing).
@@ -246,12 +250,24 @@ pub(crate) fn members(context: &mut Context<'_>, pool: &Pool) -> Vec<Hop> {
 pub(crate) fn home_servers(context: &mut Context<'_>, home: &str) -> Vec<Hop> {
     let config = context.config;
     let Some(pool) = config.pool(home) else {
+        context.notes.add(|| format!("there is no pool {home}"));
         return Vec::new();
     };
     let mut hops = members(context, pool);
     hops.extend(stand_ins(context, home));
     hops.retain(|hop| hop.name != config.server.name);
+    note_resting(context, &hops);
     hops
+}
+
+/// Notes which servers are tried last, since they could not be reached before.
+fn note_resting(context: &Context<'_>, hops: &[Hop]) {
+    for hop in hops {
+        if context.flows.is_resting(&hop.name, context.now.mono) {
+            let note = || format!("{} could not be reached before", hop.name);
+            context.notes.add(note);
+        }
+    }
 }
 
 /// Returns the servers of the pool that stands in for a home.

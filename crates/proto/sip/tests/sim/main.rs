@@ -21,6 +21,7 @@ mod keeping;
 mod lists;
 mod lists_elsewhere;
 mod lists_stored;
+mod observing;
 mod outbound;
 mod overload;
 mod presence;

@@ -8,6 +8,7 @@ use directory::{Change, Directory, Revision};
 use sip::config::{Bounds, Config, InternalSignIn};
 use sip::location::Table;
 use sip::msg::{Limits, Message};
+use sip::observe::{Observing, Sight};
 use sip::token::{Key, Ticket};
 use sip::{Action, Input, Node, Shared, offline};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,6 +35,10 @@ pub struct Workers {
     /// While there is a list, changes to what is kept wait in it.
     pub unwritten: Option<Vec<(usize, u64, Vec<offline::Change>)>>,
     pub users: Directory,
+    /// What the nodes have let be seen, and which one.
+    pub seen: Vec<(usize, Sight)>,
+    /// What is wanted of them.
+    pub observing: Arc<Observing>,
 }
 
 impl Workers {
@@ -60,6 +65,7 @@ impl Workers {
         let table = Arc::new(Table::default());
         let watched: Arc<sip::event::Watched> = Arc::default();
         let offline: Arc<offline::Table> = Arc::default();
+        let observing: Arc<Observing> = Arc::default();
         let node = |worker: u8| {
             let mut config = config(machine, InternalSignIn::Proxy, 1);
             config.worker = WorkerId(worker);
@@ -71,6 +77,7 @@ impl Workers {
                 locations: Arc::clone(&table) as _,
                 offline: Arc::clone(&offline),
                 watched: Arc::clone(&watched),
+                observing: Arc::clone(&observing),
             };
             Node::new(Arc::new(config), shared, [worker; 32], now)
         };
@@ -87,6 +94,8 @@ impl Workers {
             offline,
             unwritten: None,
             users,
+            seen: Vec::new(),
+            observing,
         }
     }
 
@@ -285,6 +294,7 @@ impl Workers {
                     self.nodes[to].handle(self.now, Input::Told(note));
                     self.drain(to);
                 }
+                Action::Observe(sight) => self.seen.push((at, sight)),
                 Action::Complain(_) | Action::Report(_) | Action::Resolve { .. } => {}
             }
         }
