@@ -6,14 +6,15 @@
 //! - [`names`]: the answers to DNS. [`health`]: which servers can be used, for a machine that chooses among them.
 //! - [`probing`]: tries of the flows from one machine, or as a stranger.
 //! - [`balancer`]: the VIPs of pools. [`publishing`]: the reverse proxy. [`websites`]: what clients find over HTTP.
-//! - [`logging`]: the agent that keeps what a machine's roles record.
+//! - [`logging`]: the agent that keeps what a machine's roles record. [`controlling`]: whoever asks the agents.
 //! - [`filtering`]: rules of the kernel's packet filter, on trial.
 //!
-//! `balancer`, `directory_admin`, `filtering`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
+//! `balancer`, `controlling`, `directory_admin`, `filtering`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
 //! other; `machine` puts them together.
 //! `probing` puts the questions that others answer, and only those. `directory_log`, `identify` and `relay` are the ground that several stand on.
 
 pub mod balancer;
+pub mod controlling;
 pub mod directory_admin;
 pub mod directory_log;
 mod fault;

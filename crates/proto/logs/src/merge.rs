@@ -27,10 +27,45 @@ pub enum SourceStatus {
     Answered,
     /// It has given the oldest ones and has more.
     Limited,
-    /// It could not be reached, or went silent; the reason is for people.
+    /// It could not be reached, or said nothing at all; the reason is for people.
     Unreachable(String),
-    /// It does not let us ask; in its words.
+    /// It does not let us ask, or cannot do it; in its words.
     Refused(String),
+    /// It began to answer and did not end; the reason is for people.
+    CutOff(String),
+    /// It was not heard to its end, since enough had come.
+    Stopped,
+}
+
+impl SourceStatus {
+    /// Tells whether nothing is missing that was asked for.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Answered | Self::Limited | Self::Stopped)
+    }
+
+    /// Returns one word for it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Answering => "answering",
+            Self::Answered => "answered",
+            Self::Limited => "limited",
+            Self::Unreachable(_) => "unreachable",
+            Self::Refused(_) => "refused",
+            Self::CutOff(_) => "cut off",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Returns the reason, where there is one.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable(why) | Self::Refused(why) | Self::CutOff(why) => Some(why),
+            Self::Answering | Self::Answered | Self::Limited | Self::Stopped => None,
+        }
+    }
 }
 
 /// One agent.
