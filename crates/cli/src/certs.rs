@@ -5,7 +5,7 @@
 
 mod act;
 pub(crate) mod needs;
-mod operators;
+pub(crate) mod operators;
 mod show;
 mod words;
 

@@ -9,6 +9,7 @@ mod discover;
 mod dns;
 mod firewall;
 mod limits;
+mod log;
 mod loopback;
 mod operate;
 mod output;
@@ -77,6 +78,8 @@ enum Command {
     Status(status::Status),
     Verify(verify::Verify),
     #[command(subcommand)]
+    Log(log::Log),
+    #[command(subcommand)]
     Limits(limits::Limits),
     Reload(reload::Reload),
     Drain(operate::Drain),
@@ -98,6 +101,7 @@ impl Command {
             Self::Run(command) => command.run(output),
             Self::Status(command) => command.run(output),
             Self::Verify(command) => command.run(output),
+            Self::Log(command) => command.run(output),
             Self::Limits(command) => command.run(output),
             Self::Reload(command) => command.run(output),
             Self::Drain(command) => command.run(output),

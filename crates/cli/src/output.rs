@@ -86,6 +86,11 @@ impl Output {
         self.lang
     }
 
+    /// Tells whether standard output takes colour.
+    pub(crate) fn has_colour(&self) -> bool {
+        self.colour_out
+    }
+
     /// Tells whether standard error takes colour.
     pub(crate) fn has_error_colour(&self) -> bool {
         self.colour_err

@@ -5,6 +5,7 @@ mod certs;
 mod check;
 mod firewall;
 mod firewall_audit;
+mod log;
 mod ports;
 mod state;
 mod user;

@@ -29,7 +29,7 @@ pub(super) fn known(state: &State, topology: &Topology) -> anyhow::Result<Vec<Op
 }
 
 /// The domain under which operators of a deployment are named.
-fn domain(topology: &Topology) -> anyhow::Result<&str> {
+pub(crate) fn domain(topology: &Topology) -> anyhow::Result<&str> {
     let first = topology.domains().first();
     first
         .map(|domain| domain.as_str())

@@ -80,7 +80,7 @@ async fn listen(link: &mut Link, said: &mut Option<Said>) -> Result<Done, Lost> 
     loop {
         match link.next().await? {
             Answer::Running(running) => *said = Some(Said::Running(clean_all(running))),
-            Answer::Status(status) => *said = Some(Said::Status(clean_status(status))),
+            Answer::Status(status) => *said = Some(Said::Status(Box::new(clean_status(*status)))),
             Answer::Done(done) => return Ok(done),
             Answer::Records(_)
             | Answer::Missed(_)
@@ -100,13 +100,13 @@ fn clean_all(running: Vec<Running>) -> Vec<Running> {
     running.into_iter().map(cleaned).collect()
 }
 
-fn clean_status(status: Box<AgentStatus>) -> Box<AgentStatus> {
-    Box::new(AgentStatus {
+fn clean_status(status: AgentStatus) -> AgentStatus {
+    AgentStatus {
         version: clean(&status.version),
         trouble: status.trouble.as_deref().map(clean),
-        running: clean_all(status.running.clone()),
-        ..*status
-    })
+        running: clean_all(status.running),
+        ..status
+    }
 }
 
 fn nothing_of(target: &Target) -> Reply {

@@ -88,9 +88,10 @@ impl Link {
             let read = self.decoder.take();
             if let Some(answer) = read.map_err(|error| Lost::Broken(misread(error)))? {
                 self.heard = true;
-                return match answer {
-                    Answer::Refused(refused) => Err(Lost::Refused(refused)),
-                    answer => Ok(answer),
+                return if let Answer::Refused(refused) = answer {
+                    Err(Lost::Refused(refused))
+                } else {
+                    Ok(answer)
                 };
             }
             let length = self.read().await?;
@@ -128,7 +129,7 @@ impl Link {
     pub(super) fn lost(&self, lost: Lost) -> SourceStatus {
         match lost {
             Lost::Broken(why) if self.heard => SourceStatus::CutOff(why),
-            lost => lost.into(),
+            Lost::Broken(_) | Lost::Refused(_) => lost.into(),
         }
     }
 
@@ -158,9 +159,10 @@ pub(super) fn unasked() -> Lost {
 }
 
 fn misread(error: FrameError) -> String {
-    match error {
-        FrameError::Version(_) => format!("{error}; update the older of the two"),
-        error => format!("its answer cannot be read: {error}"),
+    if matches!(error, FrameError::Version(_)) {
+        format!("{error}; update the older of the two")
+    } else {
+        format!("its answer cannot be read: {error}")
     }
 }
 

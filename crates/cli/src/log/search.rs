@@ -1,0 +1,213 @@
+//! `vestibule log search`: the records of all machines in one order.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::task::Poll;
+
+use anyhow::Context as _;
+use logs::wire::Request;
+use roles::controlling::{self, Found, Report, Results};
+use runtime::signals::Signals;
+use serde_json::json;
+
+use super::ask::{self, Ask, Whom};
+use super::criteria::Criteria;
+use super::people::People;
+use super::report;
+use super::sink::{Form, Sink};
+use crate::output::{Outcome, Output};
+
+/// Search the records of all machines, oldest first.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Values of one criterion are alternatives; of several criteria any has to hold, or all with --all. Times, machines,
+components and the level always hold. How each machine has answered is told on standard error; with --json the records
+are lines of JSON, and the last line tells of the machines, as {\"agents\":[...]}.
+Ends with 1 if a machine did not answer to its end, or the search was interrupted.
+
+Examples:
+  vestibule log search --uri alice@contoso.com                        the last half hour of the trial that `up` runs
+  vestibule log search topology.toml --call-id a84b4c76 --from 4h     one call on all machines
+  vestibule log search topology.toml --level warning --machine fe01.contoso.net
+  vestibule log search topology.toml --status 4xx --status 5xx --component Routing --full
+  vestibule log search topology.toml --from 2026-11-26T08:00Z --to 2026-11-26T08:05Z --output monday.log")]
+pub(crate) struct Search {
+    #[command(flatten)]
+    whom: Whom,
+    #[command(flatten)]
+    criteria: Criteria,
+    #[command(flatten)]
+    shown: Shown,
+    /// Have the machines bring everything to the disk first; without it records of the last tenth of a second may lack.
+    #[arg(long)]
+    sync: bool,
+    /// Append the text form to a file, which `grep` reads, rather than show records here.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// How records are shown.
+#[derive(clap::Args)]
+pub(super) struct Shown {
+    /// Show messages whole, below the line of each record.
+    #[arg(long)]
+    full: bool,
+}
+
+/// Why a search was ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// By itself.
+    Done,
+    /// As many as were wanted have come.
+    Limit,
+    /// Nobody reads any more.
+    Gone,
+    /// Somebody pressed Ctrl-C.
+    Interrupted,
+}
+
+impl Search {
+    /// Searches, shows what is found while it comes, and says who has answered.
+    pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
+        let query = self.criteria.query(controlling::now())?;
+        let Some(ask) = self.whom.ready(output)? else {
+            return Ok(Outcome::Faults);
+        };
+        let mut sink = match &self.output {
+            Some(path) => Sink::file(path, Form::Text)?,
+            None => Sink::out(self.shown.form(&ask, output)),
+        };
+        ask::block_on(async {
+            let mut signals = Signals::listen()?;
+            if self.sync {
+                ask.sync(output).await?;
+            }
+            let results = ask.controller.search(&ask.targets, &query);
+            let (given, why, reports) = show(results, &mut sink, &mut signals).await?;
+            let why = if given == u64::from(query.limit) {
+                Why::Limit
+            } else {
+                why
+            };
+            tell(given, why, &reports, &sink, output)?;
+            let whole = why != Why::Interrupted && reports.iter().all(Report::is_whole);
+            Ok(if whole {
+                Outcome::Done
+            } else {
+                Outcome::Faults
+            })
+        })
+    }
+}
+
+impl Shown {
+    /// The form of records on standard output.
+    pub(super) fn form(&self, ask: &Ask, output: &Output) -> Form {
+        if output.is_json() {
+            Form::Json
+        } else {
+            Form::People(People::of(&ask.targets, self.full, output.has_colour()))
+        }
+    }
+}
+
+impl Ask {
+    /// Has everything brought to the disk; tells whose was not.
+    async fn sync(&self, output: &Output) -> anyhow::Result<()> {
+        let replies = self
+            .controller
+            .command(&self.targets, &Request::Sync, |_| ());
+        for reply in replies.await {
+            if let Some(why) = reply.report.status.why() {
+                let machine = &reply.report.machine;
+                output.complain(format!("{machine}: not brought to the disk: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Passes records on as they come, to the end of the search or of the interest in it. Returns how many there were, why it
+/// ended and how the agents have answered.
+async fn show(
+    mut results: Results,
+    sink: &mut Sink,
+    signals: &mut Signals,
+) -> anyhow::Result<(u64, Why, Vec<Report>)> {
+    let mut given = 0;
+    let passing = async {
+        while let Some(found) = next(&mut results, sink).await? {
+            given += 1;
+            sink.put(&found).await?;
+            if sink.is_gone() {
+                return Ok(Why::Gone);
+            }
+        }
+        anyhow::Ok(Why::Done)
+    };
+    let why = tokio::select! {
+        why = passing => why?,
+        _ = signals.next() => Why::Interrupted,
+    };
+    tokio::select! {
+        ended = sink.end() => ended?,
+        // Asked twice, what a reader does not take is left.
+        _ = signals.next() => {}
+    }
+    let why = if sink.is_gone() { Why::Gone } else { why };
+    Ok((given, why, results.finish()))
+}
+
+/// Returns the next record; while there is none, what was gathered is written.
+async fn next(results: &mut Results, sink: &mut Sink) -> anyhow::Result<Option<Found>> {
+    let mut next = pin!(results.next());
+    let at_once = std::future::poll_fn(|context| {
+        Poll::Ready(match next.as_mut().poll(context) {
+            Poll::Ready(found) => Some(found),
+            Poll::Pending => None,
+        })
+    });
+    if let Some(found) = at_once.await {
+        return Ok(found);
+    }
+    sink.flush().await?;
+    if sink.is_gone() {
+        return Ok(None);
+    }
+    Ok(next.await)
+}
+
+fn tell(
+    given: u64,
+    why: Why,
+    reports: &[Report],
+    sink: &Sink,
+    output: &Output,
+) -> anyhow::Result<()> {
+    if output.is_json() {
+        let agents: Vec<_> = reports.iter().map(report::json).collect();
+        let ended = match why {
+            Why::Done => "done",
+            Why::Limit => "limit",
+            Why::Gone => "gone",
+            Why::Interrupted => "interrupted",
+        };
+        let last = json!({ "agents": agents, "records": given, "ended": ended });
+        return if sink.is_gone() {
+            Ok(())
+        } else {
+            output.line(serde_json::to_string(&last).context("the agents' answers")?)
+        };
+    }
+    if why == Why::Gone {
+        return Ok(());
+    }
+    report::told(reports, "Records", output)?;
+    let more = match why {
+        Why::Limit => "; there may be more, --limit gives more of them",
+        Why::Interrupted => "; interrupted, so there may be more",
+        Why::Done | Why::Gone => "",
+    };
+    output.complain(format!("{given} records{more}"))
+}
