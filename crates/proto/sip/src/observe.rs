@@ -261,6 +261,8 @@ pub struct Remark {
     pub status: Option<u16>,
     /// The request.
     pub subject: Option<Subject>,
+    /// The user whom it is about, where no request says that.
+    pub user: Option<Box<str>>,
     /// Where it came from.
     pub end: Option<End>,
     /// Who gets it next.
@@ -278,6 +280,7 @@ impl Remark {
             reason: String::new(),
             status: None,
             subject: None,
+            user: None,
             end: None,
             next: None,
         }
@@ -295,6 +298,14 @@ impl Remark {
     pub(crate) fn about(self, request: &Message) -> Self {
         Self {
             subject: Some(Subject::of(request)),
+            ..self
+        }
+    }
+
+    /// Says which user it is about.
+    pub(crate) fn of_user(self, user: &str) -> Self {
+        Self {
+            user: Some(user.into()),
             ..self
         }
     }

@@ -154,6 +154,9 @@ fn fill_remark(record: &mut Record, remark: &Remark) {
     if let Some(subject) = &remark.subject {
         fill_subject(record, subject);
     }
+    if let Some(user) = &remark.user {
+        record.to = Some(Value::new(user));
+    }
     record.status = remark.status;
     record.decision = Some(Value::new(remark.word));
     record.reason = Some(redact::value(&remark.reason)).filter(|reason| !reason.is_empty());

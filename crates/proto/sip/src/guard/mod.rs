@@ -93,6 +93,21 @@ pub enum Offence {
 }
 
 impl Offence {
+    /// Returns the word that logs use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Credentials => "wrong-credentials",
+            Self::Scanner => "scanner",
+            Self::Malformed => "malformed",
+            Self::Forbidden => "forbidden",
+            Self::UnknownUser => "unknown-user",
+            Self::Slow => "slow",
+            Self::Handshake => "failed-handshake",
+            Self::Rate => "too-often",
+        }
+    }
+
     const fn points(self) -> f64 {
         match self {
             Self::Scanner => 10.0,

@@ -8,6 +8,7 @@
 use super::Node;
 use super::relays::Relay;
 use crate::msg::Message;
+use crate::observe::Grade;
 use crate::offline::Kept;
 use crate::role::gruu::Wanted;
 use crate::role::{Assert, Plan, keeping, located};
@@ -99,10 +100,13 @@ impl Node {
         match status {
             200..=299 => {
                 self.stats.kept_delivered += 1;
+                self.say_kept(&kept.aor, Grade::Work, "delivered", "a phone took it");
                 self.remove_kept(kept);
             }
             // Nobody is there, or nobody can take it now: it waits for the next registration.
             408 | 430 | 480 | 486 | 500..=599 => {
+                let reason = "no phone could take it now";
+                self.say_kept(&kept.aor, Grade::Work, "waits-on", reason);
                 if self.shared.offline.release(&kept.aor) {
                     self.deliver_kept(&kept.aor);
                 }
@@ -110,6 +114,7 @@ impl Node {
             // RFC 3428 7: a 6xx means that it was delivered; with the rest of the 4xx it never will be.
             _ => {
                 self.stats.kept_declined += 1;
+                self.say_kept(&kept.aor, Grade::Trouble, "declined", "it is removed");
                 self.remove_kept(kept);
             }
         }

@@ -8,6 +8,7 @@ use crate::event::{
     Package, Publish, Published, Reach, Subscribe, spread,
 };
 use crate::msg::{Message, Method, Name, Reply};
+use crate::observe::{Grade, Topic};
 use crate::presence::Fault;
 use crate::presence::lists;
 use crate::presence::pidf::{self, Document};
@@ -219,6 +220,7 @@ impl Node {
                 reply = reply.header(Name::RecordRoute, entry);
             }
         }
+        self.say_watch(id, link, request, about, expires);
         self.stats.end(Why::Answered);
         self.reply(id, link, request, reply);
         self.event_do(todo);
@@ -299,6 +301,9 @@ impl Node {
             Published::Full => return Err(Why::Overloaded.into()),
         };
         self.stats.publishes += 1;
+        self.say_event(id, link, request, "published", || {
+            format!("of {}, for {} s", about.aor, expires.as_secs())
+        });
         let reply = Reply::to(request, 200)
             .header(Name::SipEtag, tag)
             .header(Name::Expires, expires.as_secs());
@@ -341,6 +346,19 @@ impl Node {
                 (Why::Unsupported, reply)
             }
         };
+        let status = reply.status();
+        self.say(
+            Topic::Presence,
+            Grade::Trouble,
+            "refused",
+            |node, remark| {
+                remark
+                    .about(request)
+                    .at(node.end_at(id, link))
+                    .because(why.name())
+                    .with_status(status)
+            },
+        );
         self.stats.end(why);
         self.reply(id, link, request, reply);
     }
@@ -390,6 +408,13 @@ impl Node {
     pub(super) fn notified(&mut self, subscription: u64, accepted: bool) {
         if !accepted {
             self.stats.notifies_failed += 1;
+            let user = self.events.resource_of(subscription);
+            self.say(Topic::Presence, Grade::Trouble, "not-told", |_, remark| {
+                let user = user.as_deref().unwrap_or_default();
+                remark
+                    .of_user(user)
+                    .because("a watcher did not take the notification")
+            });
         }
         let todo = self.events.told(subscription, accepted);
         self.event_do(todo);

@@ -6,6 +6,7 @@
 
 use super::{Alarm, Node};
 use crate::msg::{Message, Method, Name};
+use crate::observe::{Grade, Topic};
 use crate::registrar::FLOW_TIMER;
 use base::net::FlowId;
 use std::time::Duration;
@@ -45,6 +46,10 @@ impl Node {
         }
         flow.closing = true;
         self.stats.silent += 1;
+        self.say(Topic::Stack, Grade::Work, "lifeless", |node, remark| {
+            let reason = "it promised signs of life and gave none";
+            remark.at(node.end_of(id)).because(reason)
+        });
         self.close(id);
     }
 }

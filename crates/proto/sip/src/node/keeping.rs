@@ -3,6 +3,7 @@
 use super::outgoing::say_length;
 use super::{Action, Node};
 use crate::msg::{Message, Name, date};
+use crate::observe::Grade;
 use crate::offline::{Change, Kept, Room, payer};
 use crate::role::{Assert, Keeping, Why};
 use base::net::{FlowId, Link};
@@ -81,6 +82,12 @@ impl Node {
         let reserved = has_room.then(|| table.reserve(room, offline.per_user));
         let Some(Ok(id)) = reserved else {
             self.stats.kept_refused += 1;
+            self.say_kept(
+                &keeping.aor,
+                Grade::Trouble,
+                "no-room",
+                "as much waits as may",
+            );
             return false;
         };
         self.will_answer(flow, link, request);
@@ -175,6 +182,7 @@ impl Node {
                     return self.fail(flow, &link, &request, Why::Overloaded);
                 }
                 self.stats.kept += 1;
+                self.say_kept(&aor, Grade::Work, "kept", "until its user signs in");
                 self.stats.end(Why::Kept);
                 self.reply(flow, &link, &request, Why::Kept.reply(&request));
                 // Whoever has signed in meanwhile has found nothing.

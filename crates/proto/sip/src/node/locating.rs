@@ -9,6 +9,7 @@ use super::partners::Way;
 use super::relays::{Cancel, Relay, leg_id};
 use super::{Action, Alarm, Node};
 use crate::locate::{Answer, Found, Lookup, PATIENCE, Place};
+use crate::observe::{Grade, Topic};
 use crate::role::{Towards, Why};
 use base::net::{Face, FlowId, Hop, Transport};
 use std::net::SocketAddr;
@@ -78,6 +79,9 @@ impl Node {
         if let Found::Soon(new) = &mut found
             && let Some((ticket, question)) = new.take()
         {
+            self.say(Topic::Federation, Grade::Step, "asking", |_, remark| {
+                remark.because(format!("{question:?}")).of_user(domain)
+            });
             self.timers
                 .set(self.now.mono, PATIENCE, Alarm::SearchLate(ticket));
             self.out.push_back(Action::Resolve { ticket, question });
@@ -111,6 +115,10 @@ impl Node {
                 if leg.tries != name.tries || leg.answered {
                     return;
                 }
+                node.say_found(relay, addresses);
+                let Some(leg) = relay.legs.get_mut(at) else {
+                    return;
+                };
                 if leg.cancel != Cancel::No {
                     node.answer_leg(relay, id, at, 487);
                 } else {

@@ -59,7 +59,7 @@ use crate::guard::Guard;
 use crate::locate::{Answer, Places, Question};
 use crate::location::{Change, Locations};
 use crate::msg::{FrameError, Invalid, Limits};
-use crate::observe::{Observing, Sight};
+use crate::observe::{Grade, Observing, Sight, Topic};
 use crate::offline;
 use crate::role::notes::Notes;
 use crate::txn::Timer;
@@ -353,6 +353,15 @@ impl Node {
         };
         self.flows.opened(id, link);
         if !fits {
+            self.say(
+                Topic::Federation,
+                Grade::Trouble,
+                "refused",
+                |node, remark| {
+                    let reason = "the partner has as many connections as it may";
+                    remark.at(node.end_of(id)).because(reason)
+                },
+            );
             if let Some(flow) = self.flows.get_mut(id) {
                 flow.closing = true;
             }

@@ -1,6 +1,7 @@
 //! What the node lets others see ([`crate::observe`]). Each of these costs a branch while nobody looks.
 
 mod legs;
+mod users;
 
 use super::relays::Relay;
 use super::{Action, Node};

@@ -1,7 +1,9 @@
 //! Registrations between the request and the change log: nothing is answered 200 that is not durable.
 
 use super::{Action, Alarm, Node};
+use crate::location::{Binding, Change};
 use crate::msg::{Message, Name, Reply};
+use crate::observe::{Grade, Topic};
 use crate::registrar::{self, Answer, Outcome, Refusal, Request};
 use crate::role::{Registering, Why};
 use base::net::{FlowId, Link};
@@ -18,6 +20,9 @@ const SWEEP_MORE: Duration = Duration::from_millis(100);
 /// How many users' ended bindings one sweep removes.
 const SWEEP_MAX: usize = 1_000;
 
+/// So many contacts of a user are named to who looks on.
+const NAMED: usize = 4;
+
 /// A REGISTER that our registrar is to carry out.
 pub(super) struct Register<'r> {
     pub(super) flow: FlowId,
@@ -32,6 +37,8 @@ pub(super) struct Waiting {
     link: Arc<Link>,
     request: Message,
     aor: Arc<str>,
+    /// What it does, in one word.
+    word: &'static str,
     late: TimerId,
 }
 
@@ -60,6 +67,7 @@ impl Node {
                 self.fail(flow, &link, request, Why::Overloaded);
             }
             Ok(Outcome::Change(change)) => {
+                let word = word_of(&change, &bound);
                 let ticket = self.ticket();
                 self.will_answer(flow, &link, request);
                 self.out.push_back(Action::Commit {
@@ -71,6 +79,7 @@ impl Node {
                     link,
                     request: request.detach(),
                     aor: registering.aor,
+                    word,
                     late: self.commit_timer(ticket),
                 };
                 self.commits.insert(ticket, waiting);
@@ -91,6 +100,18 @@ impl Node {
                 format!("399 {} \"{refusal}\"", self.config.server.name),
             );
         }
+        self.say(
+            Topic::Registrar,
+            Grade::Trouble,
+            "refused",
+            |node, remark| {
+                remark
+                    .about(request)
+                    .at(node.end_at(flow, link))
+                    .because(refusal.to_string())
+                    .with_status(refusal.status())
+            },
+        );
         self.stats.end(Why::Malformed);
         self.reply(flow, link, request, reply);
     }
@@ -110,6 +131,13 @@ impl Node {
             let changes = self.shared.locations.expired(self.now.wall, SWEEP_MAX);
             if changes.len() < SWEEP_MAX {
                 wait = SWEEP;
+            }
+            for change in &changes {
+                self.say(Topic::Registrar, Grade::Work, "expired", |_, remark| {
+                    let reason =
+                        format!("contacts that were not refreshed: {}", change.remove.len());
+                    remark.of_user(&change.aor).because(reason)
+                });
             }
             if !changes.is_empty() {
                 let ticket = self.ticket();
@@ -137,6 +165,7 @@ impl Node {
             link,
             request,
             aor,
+            word,
             late,
         }) = self.commits.remove(&ticket)
         else {
@@ -145,12 +174,46 @@ impl Node {
         self.timers.cancel(late);
         if done {
             self.stats.registrations += 1;
+            self.say_bound(flow, &link, &request, &aor, word);
             self.registered(flow, &link, &request, &aor);
             self.bindings_changed(&aor);
             self.deliver_kept(&aor);
         } else {
+            self.say(
+                Topic::Registrar,
+                Grade::Trouble,
+                "not-kept",
+                |node, remark| {
+                    let reason = "the change log did not take it, or not in time";
+                    let end = node.end_at(flow, &link);
+                    remark.about(&request).at(end).because(reason)
+                },
+            );
             self.fail(flow, &link, &request, Why::Overloaded);
         }
+    }
+
+    /// The bindings of a user have changed.
+    fn say_bound(
+        &mut self,
+        flow: FlowId,
+        link: &Link,
+        request: &Message,
+        aor: &str,
+        word: &'static str,
+    ) {
+        self.say(Topic::Registrar, Grade::Work, word, |node, remark| {
+            let bindings = node.shared.locations.find(aor, node.now.wall);
+            let mut reason = format!("contacts of {aor}: {}", bindings.len());
+            for binding in bindings.iter().take(NAMED) {
+                let left = binding.expires_at.saturating_sub(node.now.wall.0);
+                let left = left.div_ceil(1_000);
+                let from = if binding.remote { " from outside" } else { "" };
+                reason.push_str(&format!("; {} for {left} s{from}", binding.contact));
+            }
+            let end = node.end_at(flow, link);
+            remark.about(request).at(end).because(reason)
+        });
     }
 
     /// `200` with all bindings of the user (RFC 3261 10.3 step 8).
@@ -168,5 +231,15 @@ impl Node {
         }
         self.stats.end(Why::Answered);
         self.reply(flow, link, request, reply);
+    }
+}
+
+/// What a change does to the bindings that are there, in one word.
+fn word_of(change: &Change, bound: &[Arc<Binding>]) -> &'static str {
+    let is_bound = |put: &Binding| bound.iter().any(|one| one.is_same(put));
+    match (change.put.is_empty(), change.put.iter().all(is_bound)) {
+        (true, _) => "removed",
+        (false, true) => "refreshed",
+        (false, false) => "bound",
     }
 }

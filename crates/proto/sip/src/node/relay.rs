@@ -19,6 +19,7 @@ use super::overload::is_favoured;
 use super::relays::{Cancel, Leg, Relay, leg_id};
 use super::{Alarm, Node};
 use crate::msg::{Message, Method, Reply};
+use crate::observe::Grade;
 use crate::role::{Plan, Towards, Why};
 use crate::token::Branch;
 use crate::txn::{ClientTransaction, Do, Kind, Steps, Timer};
@@ -73,6 +74,7 @@ impl Node {
         work(self, &mut relay);
         let over = relay.server_ended && relay.legs.iter().all(|leg| leg.ended);
         if over {
+            self.say_of(&relay, Grade::Step, "over", |_, remark| remark);
             self.relays.remove(slot, &relay);
         } else {
             self.relays.put(slot, relay);

@@ -5,6 +5,7 @@ use super::rank::rank;
 use super::relays::{Best, Cancel, Leg, Relay, leg_id};
 use super::{Action, Alarm, Node};
 use crate::msg::{Message, Name, Reply};
+use crate::observe::{Grade, Topic};
 use crate::role::{Ask, Assert, Context, Why, eventing, keeping, loops};
 use crate::token::Branch;
 use crate::txn::{Do, Steps, Timer};
@@ -32,7 +33,7 @@ impl Node {
             self.learn_overload(link, via);
         }
         match branch {
-            None => self.stats.stray_responses += 1,
+            None => self.stray(id, link, response),
             Some(Branch::Stateless { flow, .. }) => {
                 let asked = self.flows.get(flow).and_then(|flow| flow.link.clone());
                 let peer = asked.as_ref().map(|asked| &asked.peer);
@@ -65,16 +66,25 @@ impl Node {
                     leg,
                     tries,
                 };
+                if self.relays.get(slot, generation).is_none() {
+                    return self.stray(id, link, response);
+                }
                 self.leg_response(name, link, response);
             }
         }
     }
 
+    /// Nobody waits for a response.
+    fn stray(&mut self, id: FlowId, link: &Link, response: &Message) {
+        self.stats.stray_responses += 1;
+        self.say(Topic::Stack, Grade::Step, "stray", |node, remark| {
+            let reason = "nobody waits for this response";
+            let end = node.end_at(id, link);
+            remark.about(response).at(end).because(reason)
+        });
+    }
+
     fn leg_response(&mut self, name: LegId, link: &Link, response: &Message) {
-        if self.relays.get(name.slot, name.generation).is_none() {
-            self.stats.stray_responses += 1;
-            return;
-        }
         self.with_relay(name.slot, name.generation, |node, relay| {
             let at = usize::from(name.leg);
             let method = relay.request.method();

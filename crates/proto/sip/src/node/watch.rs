@@ -8,6 +8,7 @@ use super::Node;
 use super::relays::Relay;
 use crate::guard::{Offence, Verdict};
 use crate::msg::{Message, Method, Name, Reply};
+use crate::observe::{Grade, Topic};
 use crate::role::{Why, identity};
 use base::Source;
 use base::net::{FlowId, Link, Peer, Role, Transport};
@@ -120,6 +121,11 @@ impl Node {
             if let Some(flow) = self.flows.get_mut(id) {
                 flow.trusted = false;
             }
+            self.say(Topic::Guard, Grade::Work, offence.name(), |node, remark| {
+                let from = source(link);
+                let reason = format!("counts against {from}");
+                remark.at(node.end_at(id, link)).because(reason)
+            });
             let guard = &self.shared.guard;
             guard.offend(self.now.mono, source(link), offence);
         }

@@ -4,7 +4,7 @@ use crate::deployment::{DIR1, Deployment, EDGE_OUTSIDE, FE1};
 use crate::phone::Phone;
 use crate::workers::{Asked, Workers};
 use sip::msg::{Limits, Message, Method};
-use sip::observe::{Grade, Remark, Sight, Way};
+use sip::observe::{Grade, Remark, Sight, Topic, Way};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use testkit::HostId;
@@ -248,6 +248,98 @@ fn why_a_call_fails_is_said_where_it_fails() {
         "{all:?}"
     );
     assert!(found("unreachable"), "{all:?}");
+}
+
+#[test]
+fn a_pool_that_is_down_is_named_with_each_try() {
+    let mut d = Deployment::new(7);
+    let mut alice = Phone::connect(&mut d, "alice", FE1);
+    alice.register(&mut d, "");
+    look(&mut d);
+    let fe2 = d.fe2;
+    d.world.kill(fe2);
+    alice.request(&mut d, "INVITE", "carol", "");
+    let answer = alice.wait_final(&mut d, Method::Invite);
+    let all = decisions(&mut d, "INVITE");
+    let word = |wanted: &str| all.iter().find(|(word, _)| *word == wanted);
+    assert!(
+        word("forwarded").unwrap().1.contains("at home in fepool02"),
+        "{all:?}"
+    );
+    assert!(word("lost").is_some(), "{all:?}");
+    let unreached = &word("unreached").unwrap().1;
+    assert!(unreached.contains("fe02.contoso.net"), "{unreached}");
+    let status = answer.status().to_string();
+    assert!(word("failed").unwrap().1.starts_with(&status), "{all:?}");
+}
+
+#[test]
+fn the_life_of_a_registration_is_said() {
+    let mut d = Deployment::new(8);
+    look(&mut d);
+    let mut alice = Phone::connect(&mut d, "alice", FE1);
+    alice.register(&mut d, "");
+    alice.register(&mut d, "");
+    alice.params = ";expires=0".to_owned();
+    alice.register(&mut d, "");
+    alice.params = ";expires=60".to_owned();
+    alice.register(&mut d, "");
+    d.world.run_for(Duration::from_secs(70));
+    let fe1 = d.fe1;
+    let mut words = Vec::new();
+    for sight in std::mem::take(&mut d.world.host(fe1).unwrap().seen) {
+        if let Sight::Remark(remark) = sight
+            && remark.topic == Topic::Registrar
+            && !remark.decides
+        {
+            let is_of_alice = |user: &str| user == "sip:alice@contoso.com";
+            let of_request = remark.subject.as_ref().map(|subject| subject.to());
+            assert!(
+                of_request
+                    .or(remark.user.as_deref())
+                    .is_some_and(is_of_alice)
+            );
+            words.push((remark.word, remark.reason));
+        }
+    }
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    assert_eq!(
+        names,
+        ["bound", "refreshed", "removed", "bound", "expired"],
+        "{words:?}"
+    );
+    assert!(
+        words[0].1.contains("sip:alice@contoso.com: 1; sip:alice@"),
+        "{words:?}"
+    );
+    assert!(words[0].1.contains(" for 600 s"), "{words:?}");
+    assert!(words[2].1.ends_with(": 0"), "{words:?}");
+}
+
+#[test]
+fn what_counts_against_a_source_and_what_breaks_a_rule_is_said_without_its_text() {
+    let mut d = Deployment::new(9);
+    look(&mut d);
+    let mut phone = Phone::connect(&mut d, "bob", DIR1);
+    phone.password = "wrong";
+    phone.register(&mut d, "");
+    d.world.write(phone.flow, "S3CR3T S3CR3T S3CR3T\r\n\r\n");
+    d.world.run_for(Duration::from_secs(1));
+    let dir1 = d.dir1;
+    let sights = std::mem::take(&mut d.world.host(dir1).unwrap().seen);
+    let remarks: Vec<Remark> = sights
+        .into_iter()
+        .filter_map(|sight| match sight {
+            Sight::Remark(remark) => Some(*remark),
+            Sight::Message { .. } => None,
+        })
+        .collect();
+    for word in ["wrong-credentials", "malformed"] {
+        let found = remarks.iter().find(|remark| remark.word == word).unwrap();
+        let end = found.end.as_ref().unwrap();
+        assert_eq!(end.remote.unwrap().ip().to_string(), "192.0.2.7");
+    }
+    assert!(!format!("{remarks:?}").contains("S3CR3T"), "{remarks:?}");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use super::super::Node;
 use super::super::relays::{Leg, Relay};
-use crate::observe::{Grade, Remark};
+use crate::observe::{Grade, Remark, Topic};
 use crate::role::Why;
 use base::net::FlowId;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 impl Node {
@@ -61,6 +62,20 @@ impl Node {
                 next,
                 ..remark.because(reason)
             }
+        });
+    }
+
+    /// The servers of a partner are found, or not.
+    pub(in super::super) fn say_found(&mut self, relay: &Relay, addresses: &[SocketAddr]) {
+        let (grade, word) = if addresses.is_empty() {
+            (Grade::Trouble, "not-found")
+        } else {
+            (Grade::Work, "found")
+        };
+        self.say(Topic::Federation, grade, word, |node, remark| {
+            let end = node.end_at(relay.came_on, &relay.link);
+            let reason = format!("the servers of the partner: {addresses:?}");
+            remark.about(&relay.request).at(end).because(reason)
         });
     }
 
