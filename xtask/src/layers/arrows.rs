@@ -16,13 +16,14 @@ enum May {
     UseAll,
 }
 
-const ALLOWED: [(&str, May); 19] = [
+const ALLOWED: [(&str, May); 20] = [
     ("base", May::Use(&[])),
     ("topology", May::Use(&["base", "logs"])),
     ("directory", May::Use(&["base"])),
     ("dns", May::Use(&["base"])),
     ("firewall", May::Use(&["base", "topology"])),
     ("logs", May::Use(&["base"])),
+    ("ladder", May::Use(&["base", "logs"])),
     ("sip", May::Use(&["base", "directory"])),
     ("web", May::Use(&["base", "directory"])),
     ("store", May::Use(&[])),
