@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use base::net::Role;
-use pki::State;
+use pki::{Operator, State};
 use roles::machine::MachineStatus;
 use time::OffsetDateTime;
 use topology::Topology;
 
-use crate::certs::needs;
+use crate::certs::{needs, operators};
 use crate::output::{Outcome, Output};
 use crate::serve::{LogArgs, Machines};
 use crate::{loopback, topology_file};
@@ -30,12 +30,15 @@ const REFERENCE: &str = include_str!("../../../examples/reference.toml");
 /// How long copies of the directory may take to catch up before we say that they have not.
 const CATCH_UP: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(10);
+/// In whose name the logs of a trial are asked for.
+const OPERATOR: &str = "operator";
 
 /// Run the whole topology on this machine: a trial in one command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Each machine gets an address of 127.0.0.0/8, so that port numbers are the real ones. The first start makes a private
-authority, certificates and three users in the state directory; what is printed says how a phone signs in.
+authority, certificates and three users in the state directory; what is printed says how a phone signs in, and how
+to search the logs.
 Ctrl-C drains and ends it.
 
 Examples:
@@ -90,6 +93,7 @@ impl Up {
                 statuses: &statuses,
                 users: &users,
                 state: &self.state,
+                loopback: self.loopback,
                 took: began.elapsed(),
             };
             report.print(output)?;
@@ -126,14 +130,17 @@ fn prepare(state: &State, topology: &Topology, text: &str) -> anyhow::Result<()>
     let copy = root.join("topology.toml");
     std::fs::write(&copy, text).with_context(|| format!("cannot write {}", copy.display()))?;
     let (certificates, pools) = (needs::certificates(topology), needs::pools(topology));
-    pki::ensure(
-        state,
-        &needs::ca_name(topology),
-        &certificates,
-        &pools,
-        OffsetDateTime::now_utc(),
-    )
-    .context("the certificates could not be made")?;
+    let (name, now) = (needs::ca_name(topology), OffsetDateTime::now_utc());
+    pki::ensure(state, &name, &certificates, &pools, now)
+        .context("the certificates could not be made")?;
+    // Only where there has never been one: whoever was revoked gets no new one from a start.
+    let folder = state.operators();
+    let has_had = folder.try_exists();
+    if !has_had.with_context(|| format!("cannot look at {}", folder.display()))? {
+        let operator = Operator::new(operators::domain(topology)?, OPERATOR)?;
+        pki::ensure_operator(state, &operator, now)
+            .context("the operator's certificate could not be made")?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 //!
 //! An error number alone hides whether a router knows no way or a packet filter forbids it: both are "no route to host"
 //! (Linux `net/ipv4/icmp.c`). So the socket is asked to keep the ICMP errors it gets (`IP_RECVERR`, ip(7)), with their code
-//! and with the address of whoever sent them. This is for finding out, not for carrying traffic.
+//! and with the address of whoever sent them. This is for finding out, and for whoever has to tell people why it did not
+//! open, not for the traffic of servers.
 //!
 //! Bounds: the time that the caller gives; one ICMP error is read.
 
@@ -15,6 +16,8 @@ use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
+
+use crate::socket;
 
 /// Where an extended error comes from (`linux/errqueue.h`).
 const FROM_ICMP: u8 = 2;
@@ -82,7 +85,10 @@ pub async fn connect(
     let kept = socket.as_fd().try_clone_to_owned();
     let kept = kept.map_err(Unreached::Here)?;
     match timeout(patience, socket.connect(to)).await {
-        Ok(Ok(stream)) => Ok(stream),
+        Ok(Ok(stream)) => {
+            socket::prepare(&stream).map_err(Unreached::Here)?;
+            Ok(stream)
+        }
         Ok(Err(error)) => Err(judge(&error, told(&kept))),
         Err(_) => Err(told(&kept).map_or(Unreached::Silent, Told::means)),
     }

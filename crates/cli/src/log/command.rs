@@ -265,7 +265,8 @@ fn silenced(status: &AgentStatus) -> Option<String> {
     (!names.is_empty()).then(|| format!("silenced, since it talks too much: {}", names.join(", ")))
 }
 
-fn size(bytes: u64) -> String {
+/// Writes so many bytes in a short way.
+pub(super) fn size(bytes: u64) -> String {
     let mut whole = bytes;
     for unit in ["B", "KiB", "MiB"] {
         if whole < 10_240 {
@@ -283,10 +284,7 @@ fn to_the_second(time: Time) -> String {
 }
 
 fn word(reply: &Reply) -> String {
-    match reply.report.status.word() {
-        "answered" => "done".to_owned(),
-        other => other.to_owned(),
-    }
+    report::word(&reply.report).to_owned()
 }
 
 fn json(reply: &Reply) -> Value {

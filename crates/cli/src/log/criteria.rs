@@ -92,6 +92,11 @@ impl During {
 }
 
 impl What {
+    /// Returns how many records are wanted at most, if that was said.
+    pub(crate) const fn limit(&self) -> Option<u32> {
+        self.limit
+    }
+
     /// Makes the query for a span of time.
     pub(crate) fn within(&self, span: Span) -> anyhow::Result<Query> {
         let mut query = Query::within(span);

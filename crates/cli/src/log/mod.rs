@@ -4,6 +4,7 @@
 //! asks and puts answers together is `roles::controlling`.
 
 pub(crate) mod ask;
+mod collect;
 mod command;
 pub(crate) mod criteria;
 mod people;
@@ -11,6 +12,7 @@ mod report;
 mod scenarios;
 mod search;
 mod sink;
+mod tail;
 
 use clap::Subcommand;
 
@@ -30,6 +32,7 @@ why something failed: start a scenario for more detail, have it happen again, se
 Without a topology the trial of `vestibule up` is asked. docs/logging.md tells the rest.")]
 pub(crate) enum Log {
     Search(Box<search::Search>),
+    Tail(Box<tail::Tail>),
     Scenarios(scenarios::List),
     Start(command::Start),
     Stop(command::Stop),
@@ -37,6 +40,7 @@ pub(crate) enum Log {
     Show(command::Show),
     Sync(command::Sync),
     Status(command::Status),
+    Collect(collect::Collect),
 }
 
 impl Log {
@@ -44,6 +48,7 @@ impl Log {
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         match self {
             Self::Search(command) => command.run(output),
+            Self::Tail(command) => command.run(output),
             Self::Scenarios(command) => command.run(output),
             Self::Start(command) => command.run(output),
             Self::Stop(command) => command.run(output),
@@ -51,6 +56,7 @@ impl Log {
             Self::Show(command) => command.run(output),
             Self::Sync(command) => command.run(output),
             Self::Status(command) => command.run(output),
+            Self::Collect(command) => command.run(output),
         }
     }
 }

@@ -45,6 +45,14 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     notes
 }
 
+/// One word for how a command went.
+pub(super) fn word(report: &Report) -> &'static str {
+    match report.status.word() {
+        "answered" => "done",
+        other => other,
+    }
+}
+
 fn clock(skew: i64) -> Option<String> {
     let off = Duration::from_micros(skew.unsigned_abs());
     let way = if skew > 0 { "ahead" } else { "behind" };

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use anyhow::Context as _;
 use logs::wire::Request;
-use roles::controlling::{self, Found, Report, Results};
+use roles::controlling::{self, Report, Results};
 use runtime::signals::Signals;
 use serde_json::json;
 
@@ -137,7 +137,7 @@ async fn show(
 ) -> anyhow::Result<(u64, Why, Vec<Report>)> {
     let mut given = 0;
     let passing = async {
-        while let Some(found) = next(&mut results, sink).await? {
+        while let Some(Some(found)) = or_write(results.next(), sink).await? {
             given += 1;
             sink.put(&found).await?;
             if sink.is_gone() {
@@ -159,26 +159,30 @@ async fn show(
     Ok((given, why, results.finish()))
 }
 
-/// Returns the next record; while there is none, what was gathered is written.
-async fn next(results: &mut Results, sink: &mut Sink) -> anyhow::Result<Option<Found>> {
-    let mut next = pin!(results.next());
+/// Waits for what comes next; while there is nothing, what was gathered is written. `None` if nobody reads any more.
+pub(super) async fn or_write<T>(
+    coming: impl Future<Output = T>,
+    sink: &mut Sink,
+) -> anyhow::Result<Option<T>> {
+    let mut coming = pin!(coming);
     let at_once = std::future::poll_fn(|context| {
-        Poll::Ready(match next.as_mut().poll(context) {
-            Poll::Ready(found) => Some(found),
+        Poll::Ready(match coming.as_mut().poll(context) {
+            Poll::Ready(came) => Some(came),
             Poll::Pending => None,
         })
     });
-    if let Some(found) = at_once.await {
-        return Ok(found);
+    if let Some(came) = at_once.await {
+        return Ok(Some(came));
     }
     sink.flush().await?;
     if sink.is_gone() {
         return Ok(None);
     }
-    Ok(next.await)
+    Ok(Some(coming.await))
 }
 
-fn tell(
+/// Says how the agents have answered, and why it ended.
+pub(super) fn tell(
     given: u64,
     why: Why,
     reports: &[Report],

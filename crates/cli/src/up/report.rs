@@ -1,7 +1,7 @@
 //! What `up` says when everything runs: machines, flows, users, and how a phone signs in.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +14,11 @@ use topology::{RecordData, Topology};
 
 use super::demo::DemoUser;
 use super::sign_in::{self, Entrance, NameServers};
+use crate::loopback;
 use crate::output::{Output, Table};
+
+/// Where commands look for state unless they are told.
+const USUAL_STATE: &str = "vestibule-state";
 
 /// Everything that is said.
 pub(super) struct Report<'a> {
@@ -22,6 +26,7 @@ pub(super) struct Report<'a> {
     pub(super) statuses: &'a [MachineStatus],
     pub(super) users: &'a [DemoUser],
     pub(super) state: &'a Path,
+    pub(super) loopback: Ipv4Addr,
     pub(super) took: Duration,
 }
 
@@ -57,6 +62,8 @@ impl Report<'_> {
         }
         let user = self.users.first();
         sign_in::print(self.topology, self.state, self.name_servers(), user, output)?;
+        output.line("\nTo see what happened, or why something did not")?;
+        output.line(format!("  vestibule log search{}", self.where_it_is()))?;
         let listening = self
             .statuses
             .iter()
@@ -68,6 +75,21 @@ impl Report<'_> {
             self.took.as_millis(),
             self.statuses.len(),
         ))
+    }
+
+    /// The options by which other commands find this trial, as far as they are not the usual ones.
+    fn where_it_is(&self) -> String {
+        let mut words = String::new();
+        if self.state != Path::new(USUAL_STATE) {
+            words.push_str(&format!(" --state {}", self.state.display()));
+        }
+        if self.loopback != loopback::DEFAULT {
+            words.push_str(&format!(" --loopback {}", self.loopback));
+        }
+        if let Some(user) = self.users.first() {
+            words.push_str(&format!(" --uri {}", user.aor));
+        }
+        words
     }
 
     fn facts(&self) -> Facts<'_> {

@@ -16,9 +16,10 @@
 //!   names another is counted and left out, so that a machine that was taken over cannot tell tales of others.
 //! - What agents say for people is cleaned before it is shown.
 //!
-//! Bounds: [`Pace`]; one connection for each agent, handshakes [`Pace::at_once`]; of the results of an agent
-//! [`source::AHEAD`] frames wait (half a megabyte each at most, usually less), and then it is not read from.
+//! Bounds: [`Pace`]; one connection for each agent. An agent whose share of [`Pace::waiting`] is full is not read from until
+//! what it gave is taken.
 
+mod collect;
 mod command;
 mod follow;
 mod link;
@@ -38,6 +39,7 @@ use runtime::tls::examine::Guise;
 use runtime::tls::{CredentialsError, Store};
 use tokio::sync::Semaphore;
 
+pub use collect::{Collected, Kept};
 pub use command::{Reply, Said};
 pub use follow::{Following, Heard};
 pub use report::Report;
@@ -56,6 +58,9 @@ pub struct Pace {
     pub whole: Duration,
     /// How many connections are being made at a time.
     pub at_once: usize,
+    /// How many bytes of results wait in all, as text, for agents that are slower or for whoever reads them. All agents
+    /// have the same share, at least one frame.
+    pub waiting: usize,
 }
 
 impl Default for Pace {
@@ -66,6 +71,7 @@ impl Default for Pace {
             silence: Duration::from_secs(30),
             whole: Duration::from_secs(300),
             at_once: 64,
+            waiting: 64 << 20,
         }
     }
 }

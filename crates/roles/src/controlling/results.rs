@@ -53,6 +53,7 @@ impl Controller {
                 request: request.clone(),
                 agent,
                 events: sender.clone(),
+                share: self.pace.waiting / targets.len().max(1),
             };
             asking.spawn(source.run());
         }

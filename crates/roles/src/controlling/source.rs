@@ -1,8 +1,8 @@
 //! One agent as a source of records: a task that reads as far ahead as there is room, and no further.
 //!
-//! Each frame that waits holds one of [`AHEAD`] places, which its last record gives back when it is taken out. So a slow
-//! reader of the results, or an agent that all others have to wait for, stops the reading of this connection and, by TCP,
-//! the search at the other end.
+//! Each frame that waits holds some of the room, which its last record gives back when it is taken out. So a slow reader of
+//! the results, or an agent that all others have to wait for, stops the reading of this connection and, by TCP, the search
+//! at the other end.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::link::{Link, Lost, unasked};
 use super::{Controller, Target, now};
 
-/// So many frames of one agent wait at most.
-pub(super) const AHEAD: usize = 2;
+/// Room is given out in pieces of so many bytes.
+const PIECE: usize = 1 << 10;
 
 /// A record that was found.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub(super) struct Source {
     pub(super) request: Request,
     pub(super) agent: usize,
     pub(super) events: mpsc::Sender<Event>,
+    /// How many bytes may wait.
+    pub(super) share: usize,
 }
 
 impl Source {
@@ -84,14 +86,18 @@ impl Source {
     }
 
     async fn listen(&self, link: &mut Link) -> Result<Done, Lost> {
-        let room = Arc::new(Semaphore::new(AHEAD));
+        let most = u32::try_from(self.share / PIECE).unwrap_or(u32::MAX).max(1);
+        let room = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1)));
         if matches!(self.request, Request::Tail(_)) {
             self.tell(Event::Listening(self.agent)).await?;
         }
         loop {
             match link.next().await? {
                 Answer::Records(text) => {
-                    let place = Arc::clone(&room).acquire_owned().await;
+                    // One that is larger than all the room waits until there is nothing else.
+                    let needed = u32::try_from(text.len() / PIECE).unwrap_or(most);
+                    let needed = needed.clamp(1, most);
+                    let place = Arc::clone(&room).acquire_many_owned(needed).await;
                     let (found, left_out) = self.read(&text, place.ok());
                     self.tell(Event::Records(self.agent, found, left_out))
                         .await?;

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use self::fake::{Asker, SOON, Site, done, records};
-use super::{Heard, Pace, Report, Results, Said, Target, now};
+use super::{Collected, Heard, Pace, Report, Results, Said, Target, now};
 
 const ONE: &str = "one.contoso.net";
 const TWO: &str = "two.contoso.net";
@@ -216,7 +216,13 @@ async fn an_agent_that_others_have_to_wait_for_is_not_read_from() {
     ];
     let mut query = everything();
     query.limit = 1_000_000;
-    let mut results = site.controller().search(&targets, &query);
+    let pace = Pace {
+        patience: SOON,
+        silence: SOON,
+        waiting: 1 << 20,
+        ..Pace::default()
+    };
+    let mut results = site.controller_with(pace).search(&targets, &query);
     let frames = tokio::select! {
         found = results.next() => panic!("{found:?} may not be the oldest"),
         frames = timeout(SOON, told.wait_for(Option::is_some)) => frames.unwrap().unwrap().unwrap(),
@@ -326,4 +332,74 @@ async fn a_tail_puts_what_comes_at_one_time_in_order_and_tells_who_goes() {
     let words: Vec<&str> = reports.iter().map(|report| report.status.word()).collect();
     assert_eq!(words, ["stopped", "cut off", "unreachable"]);
     assert_eq!((reports[0].given, reports[0].missed), (1, 4));
+}
+
+#[tokio::test]
+async fn collected_files_are_whole_and_replace_nothing() {
+    let site = Site::new(&[ONE, TWO, THREE]);
+    let file = |name: &str, size: u64| Answer::File {
+        name: name.to_owned(),
+        size,
+    };
+    let bytes = |text: &str| Answer::Bytes(text.as_bytes().to_vec());
+    let good = || {
+        vec![
+            file("0000000001.trace.zst", 6),
+            bytes("abc"),
+            bytes("def"),
+            file("0000000002.trace.zst", 0),
+            Answer::Done(done()),
+        ]
+    };
+    let torn = vec![file("0000000001.trace.zst", 6), bytes("abc")];
+    let climbing = vec![
+        file("../0000000001.trace.zst", 1),
+        bytes("x"),
+        Answer::Done(done()),
+    ];
+    let folder = tempfile::TempDir::new().unwrap();
+    let collect = async |parts: [Vec<Answer>; 3]| -> Vec<Collected> {
+        let [one, two, three] = parts;
+        let targets = [
+            site.saying(ONE, one).await,
+            site.saying(TWO, two).await,
+            site.saying(THREE, three).await,
+        ];
+        let span = everything().span;
+        let controller = site.controller();
+        controller
+            .collect(&targets, span, folder.path(), |_| ())
+            .await
+    };
+    let all = collect([good(), torn, climbing]).await;
+    assert!(all[0].report.is_whole(), "{:?}", all[0]);
+    assert_eq!((all[0].report.given, all[0].files.len()), (2, 2));
+    let first = folder.path().join(ONE).join("0000000001.trace.zst");
+    assert_eq!(all[0].files[0].path, first);
+    assert_eq!(std::fs::read(&first).unwrap(), b"abcdef");
+    assert!(matches!(all[1].report.status, SourceStatus::CutOff(_)));
+    assert!(
+        why(&all[2].report).contains("no name of a trace file"),
+        "{:?}",
+        all[2]
+    );
+    let left = |machine: &str| std::fs::read_dir(folder.path().join(machine)).map(Iterator::count);
+    assert_eq!((left(ONE).unwrap(), left(TWO).unwrap()), (2, 0));
+
+    // The same again is there already; another one of the same name stands beside it.
+    let other = vec![
+        file("0000000001.trace.zst", 1),
+        bytes("x"),
+        Answer::Done(done()),
+    ];
+    let all = collect([good(), good(), good()]).await;
+    assert!(
+        all[0].files.iter().all(|file| file.was_there),
+        "{:?}",
+        all[0]
+    );
+    let all = collect([other, good(), good()]).await;
+    let beside = folder.path().join(ONE).join("0000000001-2.trace.zst");
+    assert_eq!(all[0].files[0].path, beside);
+    assert_eq!(std::fs::read(&first).unwrap(), b"abcdef");
 }
