@@ -45,6 +45,10 @@ const WANTED: [Package; 21] = [
         wanted_for: "interop: named-checkzone, which reads the zone files that we write",
     },
     Package {
+        name: "zstd",
+        wanted_for: "zstdcat, which reads trace files without us",
+    },
+    Package {
         name: "openssl",
         wanted_for: "certificates of the interop tests, and a foreign TLS peer",
     },

@@ -11,7 +11,8 @@
 //!
 //! `balancer`, `controlling`, `directory_admin`, `filtering`, `health`, `names`, `publishing`, `replication`, `signalling` and `websites` do not use each
 //! other; `machine` puts them together.
-//! `probing` puts the questions that others answer, and only those. `directory_log`, `identify` and `relay` are the ground that several stand on.
+//! `probing` puts the questions that others answer, and only those. `directory_log`, `identify`, `relay` and `requests` are the ground
+//! that several stand on.
 
 pub mod balancer;
 pub mod controlling;
@@ -28,5 +29,6 @@ pub mod probing;
 pub mod publishing;
 pub mod relay;
 pub mod replication;
+pub mod requests;
 pub mod signalling;
 pub mod websites;

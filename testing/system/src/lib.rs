@@ -3,7 +3,8 @@
 //! Nothing in here looks inside a role. A test starts what it needs ([`deployment`], [`kamailio`], [`phones`]), each on
 //! loopback addresses of its own ([`block`]), with names that only its own processes resolve ([`names`], [`zone`]) and
 //! certificates of a throwaway authority ([`authority`]). It speaks to the product as an operator ([`operator`]), as a
-//! client ([`tls`], [`sip_client`], and [`agent`] where it has to answer too) and as a stranger with a tool of another maker ([`stranger`]); [`web`] has browsers and sites.
+//! client ([`tls`], [`sip_client`], and [`agent`] where it has to answer too) and as a stranger with a tool of another maker ([`stranger`]); [`web`] has browsers and sites. What
+//! machines have recorded is read from their files ([`trails`]).
 //!
 //! Two rules hold everywhere. Nothing waits for a time: every wait is for a line or a condition, with a deadline
 //! ([`process`]). A peer that is not installed, or a right that is missing, is said aloud ([`needs`]).
@@ -31,6 +32,7 @@ pub mod stand;
 pub mod stranger;
 pub mod tls;
 pub mod torture;
+pub mod trails;
 pub mod verified;
 pub mod wait;
 pub mod web;

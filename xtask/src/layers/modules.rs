@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::Verdict;
 use crate::tree;
 
-/// `machine` puts these together; `directory_log`, `identify` and `relay` are the ground that several stand on.
+/// `machine` puts these together; `directory_log`, `identify`, `relay` and `requests` are the ground that several
+/// stand on.
 const ROLES: [&str; 6] = [
     "balancer",
     "directory_admin",

@@ -13,10 +13,14 @@
 //! A header that is folded over several lines loses them all. Names count in any case and with spaces before the colon, since
 //! servers read them so. This runs over every message: one pass, by lines.
 
+mod target;
+
 use std::fmt::Write as _;
 
 use crate::value::push_line;
 use crate::{Text, Value};
+
+pub use target::target;
 
 /// Whether bodies are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! - [`publish`] is the reverse proxy: where requests go on, and with which headers.
 //! - [`site`] is the web services of a Director or Front End.
 //! - [`ticket`] says who has proven a password, to every Director and Front End.
+//! - [`trace`] names a request on its way through our machines.
 //!
 //! Nothing here opens a connection, asks after anybody's health or moves a byte; what was found out comes in as values.
 
@@ -19,5 +20,6 @@ mod location;
 pub mod publish;
 pub mod site;
 pub mod ticket;
+pub mod trace;
 
 pub use location::Location;

@@ -17,6 +17,7 @@ use topology::View;
 use super::Pools;
 use super::plan::{is_read, vips};
 use super::requests::{Site, Stats};
+use crate::requests::Clerk;
 
 /// Connections of a door at a time.
 const DOOR_MOST: usize = 50_000;
@@ -174,23 +175,28 @@ impl Opened {
             ..Bounds::default()
         };
         let proxies = Arc::new(std::mem::take(&mut self.proxies));
-        let site = |_| Site {
-            client: Client::new(
-                self.pools.hops.clone(),
-                origin.clone(),
-                Arc::clone(store),
-                bounds.clone(),
-                Arc::clone(&members),
-            ),
-            pools: Arc::clone(&self.pools),
-            proxies: Arc::clone(&proxies),
-            stats: Arc::clone(&requests),
-            idle: self.idle,
+        let recorder = &self.pools.recorder;
+        let site = |_| {
+            Ok(Site {
+                clerk: Clerk::new(recorder.clone(), Component::Balancer)?,
+                client: Client::new(
+                    self.pools.hops.clone(),
+                    origin.clone(),
+                    Arc::clone(store),
+                    bounds.clone(),
+                    Arc::clone(&members),
+                ),
+                pools: Arc::clone(&self.pools),
+                proxies: Arc::clone(&proxies),
+                stats: Arc::clone(&requests),
+                idle: self.idle,
+            })
         };
+        let sites: std::io::Result<Vec<Site>> = (0..self.workers).map(site).collect();
         let serving = http::start(http::Setup {
             name: "vip-http".to_owned(),
             doors,
-            sites: (0..self.workers).map(site).collect(),
+            sites: sites?,
             limits: Limits::default(),
             recorder: self.pools.recorder.clone(),
             component: Component::Balancer,

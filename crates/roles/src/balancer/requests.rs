@@ -22,6 +22,7 @@ use web::publish::{Arrival, Refusal, Way, forwarded_for};
 
 use super::Pools;
 use crate::relay::{self, Errand, Trouble, Wanted};
+use crate::requests::{Asked, Came, Clerk, Outcome};
 
 runtime::counters! {
     /// What is counted of requests at VIPs that end TLS, by all threads together.
@@ -38,6 +39,7 @@ pub(super) struct Site {
     /// Reverse proxies, which say whose request they pass on.
     pub(super) proxies: Arc<BTreeSet<IpAddr>>,
     pub(super) stats: Arc<Stats>,
+    pub(super) clerk: Clerk,
     /// How long a WebSocket may be silent.
     pub(super) idle: Duration,
 }
@@ -48,24 +50,41 @@ impl http::Site for Site {
         caller: Rc<Caller>,
         request: Request<Incoming>,
     ) -> Response<Body> {
-        match self.pass(&caller, request).await {
-            Ok(response) => {
+        let (mut parts, body) = request.into_parts();
+        let site = self.pools.sites.get(caller.door);
+        let from_ours =
+            site.is_some_and(|it| it.outside) && self.proxies.contains(&caller.source.ip());
+        let passed_on = from_ours.then(|| forwarded_for(&parts.headers)).flatten();
+        let came = Came {
+            caller: &caller,
+            secured: site.is_some_and(|site| site.secured),
+            passed_on,
+            from_ours,
+        };
+        let asked = self.clerk.begin(&mut parts, came);
+        let request = Request::from_parts(parts, body);
+        let (response, outcome) = match self.pass(came, &asked, request).await {
+            Ok(passed) => {
                 self.stats.passed.add(1);
-                response
+                passed
             }
             Err(Unpassed::Refused(refusal)) => {
                 tracing::debug!(%refusal, "a request at a VIP was refused");
                 self.stats.refused.add(1);
-                relay::refuse(refusal.status(), refusal.ends_connection())
+                let response = relay::refuse(refusal.status(), refusal.ends_connection());
+                (response, Outcome::refused(refusal))
             }
             Err(Unpassed::Unanswered(trouble)) => {
                 tracing::debug!(error = %trouble, "a request at a VIP got no answer");
                 self.stats.unanswered.add(1);
                 // What is left of the request's body is not read.
                 let status = trouble.status();
-                relay::refuse(status, status.is_client_error())
+                let response = relay::refuse(status, status.is_client_error());
+                (response, Outcome::unanswered(&trouble))
             }
-        }
+        };
+        self.clerk.end(asked, outcome, &response);
+        response
     }
 }
 
@@ -89,22 +108,21 @@ impl From<Trouble> for Unpassed {
 impl Site {
     async fn pass(
         &self,
-        caller: &Caller,
+        came: Came<'_>,
+        asked: &Asked,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Unpassed> {
+    ) -> Result<(Response<Body>, Outcome), Unpassed> {
+        let caller = came.caller;
         let site = self.pools.sites.get(caller.door);
         let site = site.ok_or(Refusal::Fault(Fault::Misdirected))?;
         let pool = self.pools.pools.get(site.pool);
         let pool = pool.ok_or(Trouble::NoServer(None))?;
         let (parts, body) = request.into_parts();
-        let direct = caller.source.ip();
-        let is_passed_on = site.outside && self.proxies.contains(&direct);
-        let client = is_passed_on.then(|| forwarded_for(&parts.headers));
         let arrival = Arrival {
-            source: client.flatten().unwrap_or(direct),
+            source: came.passed_on.unwrap_or_else(|| caller.source.ip()),
             secured: site.secured,
             // A reverse proxy calls the pool by one name, whatever its client asks for.
-            server_name: caller.server_name.as_deref().filter(|_| !is_passed_on),
+            server_name: caller.server_name.as_deref().filter(|_| !came.from_ours),
         };
         let Way::Pass { websocket, .. } = site.names.decide(&parts, arrival)? else {
             return Err(Refusal::Fault(Fault::Misdirected).into());
@@ -114,6 +132,7 @@ impl Site {
             websocket,
             first: site.first,
             idle: self.idle,
+            noted: (&self.clerk, asked),
         };
         let named = site
             .cookies
@@ -129,6 +148,10 @@ impl Site {
         if let Some(cookie) = set.and_then(|(all, member)| all.set(member, named)) {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
-        Ok(response)
+        let member = choice.member();
+        let hop = member.and_then(|member| self.client.server(site.first + member.0));
+        let name = member.and_then(|member| pool.members.get(member.0));
+        let name = name.map_or("", |(name, _)| name.as_str());
+        Ok((response, Outcome::passed(name, hop)))
     }
 }

@@ -28,6 +28,7 @@ use traces::Recorder;
 pub use plan::Publishing;
 pub use stats::Stats;
 
+use crate::requests::Clerk;
 use site::Proxy;
 
 /// A listener of the reverse proxy could not be opened.
@@ -120,26 +121,30 @@ impl Opened {
     ) -> std::io::Result<(Serving, Counted)> {
         let (proxy, inside) = (Arc::<Stats>::default(), Arc::<client::Stats>::default());
         let publishing = Arc::new(publishing);
-        let site = |_| Proxy {
-            publishing: Arc::clone(&publishing),
-            secured: self.secured.clone(),
-            client: Client::new(
-                publishing.hops().to_vec(),
-                Origin {
-                    from: Some(publishing.own()),
-                    is_balancer: false,
-                },
-                Arc::clone(&stores.inside),
-                Bounds::default(),
-                Arc::clone(&inside),
-            ),
-            stats: Arc::clone(&proxy),
-            idle,
+        let site = |_| {
+            Ok(Proxy {
+                clerk: Clerk::new(recorder.clone(), Component::ReverseProxy)?,
+                publishing: Arc::clone(&publishing),
+                secured: self.secured.clone(),
+                client: Client::new(
+                    publishing.hops().to_vec(),
+                    Origin {
+                        from: Some(publishing.own()),
+                        is_balancer: false,
+                    },
+                    Arc::clone(&stores.inside),
+                    Bounds::default(),
+                    Arc::clone(&inside),
+                ),
+                stats: Arc::clone(&proxy),
+                idle,
+            })
         };
+        let sites: std::io::Result<Vec<Proxy>> = (0..workers).map(site).collect();
         let serving = runtime::http::start(Setup {
             name: "published".to_owned(),
             doors: self.doors,
-            sites: (0..workers).map(site).collect(),
+            sites: sites?,
             limits: Limits::default(),
             recorder,
             component: Component::ReverseProxy,

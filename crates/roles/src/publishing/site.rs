@@ -14,6 +14,7 @@ use web::publish::{Arrival, Refusal, Way};
 
 use super::{Publishing, Stats};
 use crate::relay::{self, Errand, Trouble, Wanted};
+use crate::requests::{Asked, Came, Clerk, Outcome};
 
 /// The reverse proxy on one thread.
 pub(super) struct Proxy {
@@ -22,6 +23,7 @@ pub(super) struct Proxy {
     pub(super) secured: Vec<bool>,
     pub(super) client: Client,
     pub(super) stats: Arc<Stats>,
+    pub(super) clerk: Clerk,
     /// How long a WebSocket may be silent.
     pub(super) idle: Duration,
 }
@@ -37,19 +39,34 @@ impl Site for Proxy {
             secured: self.secured.get(caller.door) == Some(&true),
             server_name: caller.server_name.as_deref(),
         };
-        let (parts, body) = request.into_parts();
-        match self.publishing.publication().decide(&parts, arrival) {
+        let (mut parts, body) = request.into_parts();
+        let asked = self.clerk.begin(
+            &mut parts,
+            Came {
+                caller: &caller,
+                secured: arrival.secured,
+                passed_on: None,
+                // Here is where requests come in: whatever they say of themselves, outsiders say.
+                from_ours: false,
+            },
+        );
+        let (response, outcome) = match self.publishing.publication().decide(&parts, arrival) {
             Ok(Way::Pass { target, websocket }) => {
                 let request = Request::from_parts(parts, body);
-                let passed = self.pass(target, websocket, arrival, request).await;
-                passed.unwrap_or_else(|trouble| self.unanswered(&trouble))
+                let passed = self.pass(target, (websocket, arrival), &asked, request);
+                passed.await.unwrap_or_else(|trouble| {
+                    (self.unanswered(&trouble), Outcome::unanswered(&trouble))
+                })
             }
             Ok(Way::Redirect { location, status }) => {
                 self.stats.redirected.add(1);
-                relay::redirect(status, location)
+                let response = relay::redirect(status, location);
+                (response, Outcome::of("redirected"))
             }
-            Err(refusal) => self.refused(refusal),
-        }
+            Err(refusal) => (self.refused(refusal), Outcome::refused(refusal)),
+        };
+        self.clerk.end(asked, outcome, &response);
+        response
     }
 }
 
@@ -57,10 +74,10 @@ impl Proxy {
     async fn pass(
         &self,
         target: usize,
-        websocket: bool,
-        arrival: Arrival<'_>,
+        (websocket, arrival): (bool, Arrival<'_>),
+        asked: &Asked,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Trouble> {
+    ) -> Result<(Response<Body>, Outcome), Trouble> {
         let target = self.publishing.target_at(target);
         let target = target.ok_or(Trouble::NoServer(None))?;
         let errand = Errand {
@@ -68,6 +85,7 @@ impl Proxy {
             websocket,
             first: target.first(arrival.secured),
             idle: self.idle,
+            noted: (&self.clerk, asked),
         };
         let mut choice = target.servers.choice(Wanted {
             source: arrival.source,
@@ -77,7 +95,11 @@ impl Proxy {
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         self.stats.passed.add(1);
         self.stats.websockets.add(u64::from(switched));
-        Ok(answer)
+        let first = target.first(arrival.secured);
+        let member = choice.member();
+        let hop = member.and_then(|member| self.client.server(first + member.0));
+        let name = hop.map_or("", |hop| &hop.name);
+        Ok((answer, Outcome::passed(name, hop)))
     }
 
     fn refused(&self, refusal: Refusal) -> Response<Body> {

@@ -21,6 +21,9 @@ use runtime::http::client::{Answer, Client, Failed, Outgoing, Reason};
 use runtime::http::{Body, empty, tunnel};
 use std::time::Duration;
 use web::publish::{Arrival, BODY_MAX, outward};
+use web::trace::TRACEPARENT;
+
+use crate::requests::{Asked, Clerk};
 
 pub use choice::{Choice, Servers, Wanted};
 pub use own::{redirect, refuse};
@@ -74,6 +77,8 @@ pub struct Errand<'a> {
     pub first: usize,
     /// How long a WebSocket may be silent.
     pub idle: Duration,
+    /// Who takes note of it, and as which request.
+    pub noted: (&'a Clerk, &'a Asked),
 }
 
 /// Sends a request to the first server that takes it and returns its answer, as it goes to the client.
@@ -90,21 +95,24 @@ pub async fn pass(
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade.filter(|_| errand.websocket);
     outward(&mut parts, errand.arrival, errand.websocket);
+    let (clerk, asked) = errand.noted;
+    parts.headers.insert(TRACEPARENT, clerk.onward(asked));
     let request = Request::from_parts(parts, Outgoing::of(body, BODY_MAX));
-    let response = send(client, choice, errand.first, request).await?;
+    let response = send(client, choice, &errand, request).await?;
     answer(response, upgrade, errand.idle)
 }
 
 async fn send(
     client: &Client,
     choice: &mut Choice<'_>,
-    first: usize,
+    errand: &Errand<'_>,
     mut request: Request<Outgoing>,
 ) -> Result<Response<Answer>, Trouble> {
     let mut last = None;
     loop {
         let server = choice.next(last)?;
-        match client.send(first + server.0, request).await {
+        let place = errand.first + server.0;
+        match client.send(place, request).await {
             Ok(response) => {
                 choice.taken();
                 return Ok(response);
@@ -114,6 +122,8 @@ async fn send(
                 unsent: Some(unsent),
             }) => {
                 tracing::debug!(error = %reason, "a web server was not reached");
+                let (clerk, asked) = errand.noted;
+                clerk.unreached(asked, client.server(place), &reason);
                 choice.failed();
                 request = unsent;
                 last = Some(reason);

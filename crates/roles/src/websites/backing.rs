@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use base::Source;
 use directory::{Algorithm, Aor, User};
+use logs::{Component, Flags, Level};
 use runtime::clock::Clock;
 use sip::auth::ha1;
 use sip::guard::{Guard, Offence, Verdict as Standing};
 use subtle::ConstantTimeEq as _;
-use web::site::{Backing, Facts, Verdict};
+use traces::Recorder;
+use web::site::{Backing, Enrolled, Facts, Verdict};
+
+use crate::requests::Asked;
 
 /// Says how the machine is.
 pub type Witness = Arc<dyn Fn() -> Facts + Send + Sync>;
@@ -61,6 +65,76 @@ impl Backing for Machine {
 
     fn facts(&self) -> Facts {
         (self.witness)()
+    }
+}
+
+/// Checks what one request proves, and has it recorded.
+pub(super) struct Proving<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) recorder: &'a Recorder,
+    pub(super) asked: &'a Asked,
+}
+
+impl Proving<'_> {
+    fn tell(&self, level: Level, user: Option<&Aor>, decision: &str, reason: &str) {
+        let kinds = Flags::SECURITY.with(Flags::HTTP);
+        self.recorder
+            .record(Component::Authentication, level, kinds, |record| {
+                record.correlation = Some(self.asked.correlation());
+                record.peer = self.asked.client();
+                record.from = user.map(|user| user.as_str().into());
+                record.decision = Some(decision.into());
+                record.reason = Some(reason.into());
+            });
+    }
+
+    /// Takes note of what came of asking for a certificate.
+    pub(super) fn enrolled(&self, user: &Aor, outcome: &Enrolled) {
+        let (level, decision, reason) = match outcome {
+            Enrolled::Issued(_) => (Level::Info, "enrolled", "a certificate for a ticket"),
+            Enrolled::Refused(why) => (Level::Warning, "refused", why.as_str()),
+            Enrolled::Away => (
+                Level::Warning,
+                "unanswered",
+                "the master of the directory is away",
+            ),
+        };
+        self.tell(level, Some(user), decision, reason);
+    }
+}
+
+impl Backing for Proving<'_> {
+    fn prove(&self, from: Source, aor: &Aor, user: Option<&User>, password: &str) -> Verdict {
+        let verdict = self.machine.prove(from, aor, user, password);
+        let (level, decision, reason) = match verdict {
+            Verdict::Proven => (Level::Info, "proven", "the password is the user's"),
+            Verdict::Wrong => (Level::Warning, "wrong", why_wrong(user)),
+            Verdict::Slowed => (
+                Level::Warning,
+                "slowed",
+                "too many failures: the password was not looked at",
+            ),
+        };
+        self.tell(level, Some(aor), decision, reason);
+        verdict
+    }
+
+    fn forged(&self, from: Source) {
+        self.machine.forged(from);
+        self.tell(Level::Warning, None, "forged", "the web ticket is not ours");
+    }
+
+    fn facts(&self) -> Facts {
+        self.machine.facts()
+    }
+}
+
+/// What the answer does not tell, and whoever may read traces wants to know.
+fn why_wrong(user: Option<&User>) -> &'static str {
+    match user {
+        None => "there is no such user",
+        Some(user) if !user.enabled => "the user is off",
+        Some(_) => "the password is not the user's",
     }
 }
 

@@ -31,6 +31,7 @@ use bytes::Bytes;
 use directory::{Aor, Directory};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use logs::Component;
 use runtime::clock::Clock;
@@ -42,11 +43,12 @@ use topology::{Listener, Port, View, VipMode};
 use traces::Recorder;
 use web::Location;
 use web::publish::forwarded_for;
-use web::site::{Ask, Config, Enrolled, Site};
+use web::site::{Ask, Config, Enrolled, Resource, Site};
 use web::ticket::Keys;
 
-use backing::Machine;
+use crate::requests::{Asked, Came, Clerk, Outcome};
 pub use backing::Witness;
+use backing::{Machine, Proving};
 pub use counters::Counters;
 
 /// The largest body that is read.
@@ -194,29 +196,35 @@ impl Opened {
     /// When the system has no thread or event loop left.
     pub fn start(self, ground: Ground) -> io::Result<Running> {
         let counters = Arc::new(Counters::default());
-        let desk = Desk {
+        let recorder = ground.recorder;
+        let desk = Arc::new(Desk {
             enrol: ground.enrol,
-            site: Arc::new(Site::new(self.config, Keys::new(&ground.secret))),
+            site: Site::new(self.config, Keys::new(&ground.secret)),
             users: ground.users,
             machine: Machine {
                 guard: ground.guard,
                 witness: ground.witness,
                 clock: ground.clock,
             },
-            places: self.places.into(),
-            proxies: Arc::new(self.proxies),
-            balancers: Arc::new(self.balancers),
+            places: self.places,
+            proxies: self.proxies,
+            balancers: self.balancers,
             draining: ground.draining,
             counters: Arc::clone(&counters),
+        });
+        let seat = |_| {
+            let clerk = Clerk::new(recorder.clone(), Component::Web)?;
+            let desk = Arc::clone(&desk);
+            Ok(Seat { desk, clerk })
         };
-        let sites = (0..self.workers).map(|_| desk.clone()).collect();
+        let seats: io::Result<Vec<Seat>> = (0..self.workers).map(seat).collect();
         let name = self.name.split('.').next().unwrap_or("web");
         let serving = http::start(Setup {
             name: format!("{name}-web"),
             doors: self.doors,
-            sites,
+            sites: seats?,
             limits: Limits::default(),
-            recorder: ground.recorder,
+            recorder,
             component: Component::Web,
         })?;
         Ok(Running { serving, counters })
@@ -224,58 +232,78 @@ impl Opened {
 }
 
 /// Answers requests on one thread.
-#[derive(Clone)]
+struct Seat {
+    desk: Arc<Desk>,
+    clerk: Clerk,
+}
+
+/// Knows what requests are answered with.
 struct Desk {
     enrol: Enrol,
-    site: Arc<Site>,
+    site: Site,
     users: Directory,
     machine: Machine,
     /// The site of each door, and whether it has TLS.
-    places: Arc<[(Location, bool)]>,
-    proxies: Arc<BTreeSet<IpAddr>>,
-    balancers: Arc<BTreeSet<IpAddr>>,
+    places: Vec<(Location, bool)>,
+    proxies: BTreeSet<IpAddr>,
+    balancers: BTreeSet<IpAddr>,
     draining: Arc<AtomicBool>,
     counters: Arc<Counters>,
 }
 
-impl http::Site for Desk {
+impl http::Site for Seat {
     async fn answer(
         self: Rc<Self>,
         caller: Rc<Caller>,
         request: Request<Incoming>,
     ) -> Response<Body> {
-        let mut response = self.respond(&caller, request).await;
-        if self.draining.load(Ordering::Relaxed) {
+        let (mut head, body) = request.into_parts();
+        let place = self.desk.places.get(caller.door).copied();
+        let came = self.desk.came(&caller, place, &head.headers);
+        let asked = self.clerk.begin(&mut head, came);
+        let (mut response, outcome) = match place {
+            Some(place) => {
+                let desk = &self.desk;
+                desk.respond((came, place), (&self.clerk, &asked), &head, body)
+                    .await
+            }
+            None => (refusal(StatusCode::NOT_FOUND), Outcome::of("none")),
+        };
+        if self.desk.draining.load(Ordering::Relaxed) {
             // Whoever goes on asking has another connection, with another member, before this one is closed.
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        self.clerk.end(asked, outcome, &response);
         response
     }
 }
 
 impl Desk {
-    async fn respond(&self, caller: &Caller, request: Request<Incoming>) -> Response<Body> {
-        let (head, body) = request.into_parts();
-        let Some((location, secure)) = self.places.get(caller.door).copied() else {
-            return refusal(StatusCode::NOT_FOUND);
-        };
-        let source = self.source(caller, location, &head.headers);
+    async fn respond(
+        &self,
+        (came, (location, secure)): (Came<'_>, (Location, bool)),
+        (clerk, asked): (&Clerk, &Asked),
+        head: &Parts,
+        body: Incoming,
+    ) -> (Response<Body>, Outcome) {
+        let source = Source::of(came.passed_on.unwrap_or_else(|| came.caller.source.ip()));
         if !self.machine.admits(source) {
             self.counters.slowed.add(1);
             let mut slowed = refusal(StatusCode::SERVICE_UNAVAILABLE);
             slowed.headers_mut().insert(RETRY_AFTER, PATIENCE);
-            return slowed;
+            return (slowed, Outcome::refused("this source is slowed"));
         }
         let body = match read(body).await {
             Ok(body) => body,
             Err(error) => {
                 self.counters.bodies_refused.add(1);
-                return refusal(match error {
+                let refused = refusal(match error {
                     BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
                     BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
                     BodyError::Broken => StatusCode::BAD_REQUEST,
                 });
+                return (refused, Outcome::refused(error));
             }
         };
         let ask = Ask {
@@ -283,28 +311,45 @@ impl Desk {
             secure,
             source,
             now: self.machine.clock.wall(),
-            head: &head,
+            head,
         };
-        let mut answer = self.site.answer(&ask, &self.users, &self.machine);
+        let proving = Proving {
+            machine: &self.machine,
+            recorder: clerk.recorder(),
+            asked,
+        };
+        let mut answer = self.site.answer(&ask, &self.users, &proving);
         if let Some(aor) = answer.enrol.take() {
             let csr = String::from_utf8_lossy(&body).into_owned();
-            let outcome = (self.enrol)(aor, csr).await;
+            let outcome = (self.enrol)(aor.clone(), csr).await;
+            proving.enrolled(&aor, &outcome);
             answer = self.site.enrolled(&ask, outcome);
         }
         self.counters.take(&answer);
         if answer.response.status() == StatusCode::BAD_REQUEST {
             self.machine.malformed(source);
         }
-        answer.response.map(http::full)
+        let found = answer.resource.map_or("none", Resource::name);
+        (answer.response.map(http::full), Outcome::of(found))
     }
 
     /// Whose request it is: the client's, also behind a reverse proxy or balancer of ours.
-    fn source(&self, caller: &Caller, location: Location, headers: &HeaderMap) -> Source {
+    fn came<'a>(
+        &self,
+        caller: &'a Caller,
+        place: Option<(Location, bool)>,
+        headers: &HeaderMap,
+    ) -> Came<'a> {
         let direct = caller.source.ip();
-        let by_proxy = location == Location::Outside && self.proxies.contains(&direct);
-        let passed_on = by_proxy || self.balancers.contains(&direct);
-        let client = passed_on.then(|| forwarded_for(headers)).flatten();
-        Source::of(client.unwrap_or(direct))
+        let outside = place.is_some_and(|(location, _)| location == Location::Outside);
+        let from_ours =
+            (outside && self.proxies.contains(&direct)) || self.balancers.contains(&direct);
+        Came {
+            caller,
+            secured: place.is_some_and(|(_, secured)| secured),
+            passed_on: from_ours.then(|| forwarded_for(headers)).flatten(),
+            from_ours,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod reload;
 pub(crate) mod site;
 mod status;
 mod steady;
+mod traced;
 mod trust;
 mod users;
 mod verify;

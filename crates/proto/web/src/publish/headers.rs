@@ -8,7 +8,7 @@
 //! - Kept as it came: Host, and everything else.
 //!
 //! Trailers are left out, as intermediaries may (RFC 9110 6.5.1). Answers lose `Alt-Svc` too, since it would lead
-//! clients past the proxy.
+//! clients past the proxy. `traceparent` goes both ways; who sends the request on says it anew ([`crate::trace`]).
 
 use std::net::IpAddr;
 
@@ -28,6 +28,7 @@ pub fn outward(parts: &mut Parts, arrival: Arrival<'_>, websocket: bool) {
     let via = via(parts.version);
     let headers = &mut parts.headers;
     strip(headers, is_said_by_client);
+    crate::trace::strip(headers);
     join_cookies(headers);
     if let Some(host) = host {
         tell(headers, arrival, &host);
@@ -48,6 +49,7 @@ pub fn outward(parts: &mut Parts, arrival: Arrival<'_>, websocket: bool) {
 /// Prepares an answer for the client.
 pub fn inward(parts: &mut response::Parts, websocket: bool) {
     strip(&mut parts.headers, |name| *name == header::ALT_SVC);
+    crate::trace::strip(&mut parts.headers);
     if websocket {
         parts.headers.insert(header::CONNECTION, UPGRADE);
         parts.headers.insert(header::UPGRADE, WEBSOCKET);

@@ -263,6 +263,23 @@ fn a_request_of_http_2_leaves_as_one_of_http_1() {
 }
 
 #[test]
+fn what_outsiders_say_of_the_name_of_a_request_goes_no_further_and_no_answer_says_it() {
+    let said = "traceparent: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+    let headers = leaving(&[MEET, said, "tracestate: a=b"]);
+    assert!(
+        headers
+            .keys()
+            .all(|name| !name.as_str().starts_with("trace"))
+    );
+    let answer = Response::builder()
+        .header("traceparent", "00-a-b-01")
+        .header("traceresponse", "00-a-b-01");
+    let (mut parts, ()) = answer.body(()).unwrap().into_parts();
+    inward(&mut parts, false);
+    assert!(parts.headers.is_empty(), "{:?}", parts.headers);
+}
+
+#[test]
 fn via_is_added_to_what_others_have_added() {
     let headers = leaving(&[MEET, "via: 1.1 other"]);
     assert_eq!(all(&headers, "via"), ["1.1 other", "1.1 vestibule"]);

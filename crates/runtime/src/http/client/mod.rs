@@ -205,6 +205,12 @@ impl Client {
         }))
     }
 
+    /// Returns a server by its place.
+    #[must_use]
+    pub fn server(&self, place: usize) -> Option<&Hop> {
+        self.0.servers.get(place).map(|server| &server.hop)
+    }
+
     /// Sends a request and returns its answer; must run within a `LocalSet`.
     ///
     /// # Errors
