@@ -15,7 +15,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 21] = [
+const WANTED: [Package; 22] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
