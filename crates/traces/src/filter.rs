@@ -1,8 +1,8 @@
 //! What a group of records can be asked without reading it: two bit maps.
 //!
-//! - *Keys*: values of fields (`logs::Key`), four bits each of 2^15. A value that no record has is ruled out wrongly in one
+//! - *Keys*: values of fields (`logs::Key`), four bits each of 2^13. A value that no record has is ruled out wrongly in one
 //!   of a thousand groups or less.
-//! - *Grams*: each run of four bytes of the text, letters in lower case, one bit of 2^17. One run rules out little, but
+//! - *Grams*: each run of four bytes of the text, letters in lower case, one bit of 2^15. One run rules out little, but
 //!   words have many: of ten letters seven, which all must be there.
 //!
 //! The two are part of the file format (`docs/trace-format.md`).
@@ -10,9 +10,9 @@
 use logs::{Key, Plan, Record, keys_of};
 
 /// Bits of the map of keys.
-pub(crate) const KEY_BITS: usize = 1 << 15;
+pub(crate) const KEY_BITS: usize = 1 << 13;
 /// Bits of the map of grams.
-pub(crate) const GRAM_BITS: usize = 1 << 17;
+pub(crate) const GRAM_BITS: usize = 1 << 15;
 /// Of a long text so many grams are asked for: more rule out nothing that these do not.
 const MOST_GRAMS: usize = 24;
 /// Bytes of a gram.
@@ -117,10 +117,6 @@ impl Groups {
         }
     }
 
-    fn intersect(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= b);
-    }
-
     fn unite(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
     }
@@ -148,36 +144,52 @@ pub(crate) trait Maps {
 
 /// Returns the groups that may hold what satisfies a plan.
 pub(crate) fn candidates(plan: &Plan, maps: &dyn Maps) -> std::io::Result<Groups> {
-    let mut groups = Groups::all(maps.groups());
+    narrow(plan, maps, Groups::all(maps.groups()))
+}
+
+/// Returns those of the groups that may hold it. Where none is left nothing more is read of the maps.
+fn narrow(plan: &Plan, maps: &dyn Maps, mut groups: Groups) -> std::io::Result<Groups> {
+    if groups.is_empty() {
+        return Ok(groups);
+    }
     match plan {
         Plan::Anything => {}
-        Plan::Key(key) => {
-            for bit in key_bits(*key) {
-                maps.keep(Map::Keys, bit, &mut groups)?;
-            }
-        }
+        Plan::Key(key) => keep(Map::Keys, key_bits(*key).into_iter(), maps, &mut groups)?,
         Plan::Words(words) => {
             let grams = words.windows(GRAM).take(MOST_GRAMS);
-            for gram in grams.filter_map(|gram| gram.try_into().ok()) {
-                maps.keep(Map::Grams, gram_bit(u32::from_be_bytes(gram)), &mut groups)?;
-                if groups.is_empty() {
-                    break;
-                }
-            }
+            let grams = grams.filter_map(|gram| gram.try_into().ok());
+            let bits = grams.map(|gram| gram_bit(u32::from_be_bytes(gram)));
+            keep(Map::Grams, bits, maps, &mut groups)?;
         }
         Plan::All(plans) => {
             for plan in plans {
-                groups.intersect(&candidates(plan, maps)?);
+                groups = narrow(plan, maps, groups)?;
             }
         }
         Plan::Any(plans) => {
-            groups = Groups::none(maps.groups());
+            let mut any = Groups::none(maps.groups());
             for plan in plans {
-                groups.unite(&candidates(plan, maps)?);
+                any.unite(&narrow(plan, maps, groups.clone())?);
             }
+            groups = any;
         }
     }
     Ok(groups)
+}
+
+fn keep(
+    map: Map,
+    bits: impl Iterator<Item = usize>,
+    maps: &dyn Maps,
+    groups: &mut Groups,
+) -> std::io::Result<()> {
+    for bit in bits {
+        maps.keep(map, bit, groups)?;
+        if groups.is_empty() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

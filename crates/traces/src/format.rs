@@ -3,10 +3,10 @@
 //! ```text
 //! head     "VTRACE01", the time of its making, the machine, a checksum
 //! groups   zstd frames of text
-//! keys     "VTKEYS01", rows of the map of keys      only in a sealed file
-//! grams    "VTGRAM01", rows of the map of grams     only in a sealed file
-//! index    "VTINDEX1", a line for each group, a checksum
-//! end      "VTEND001", where the others are, sums over all groups, a checksum; always [`END`] bytes
+//! keys     "VTKEYS02", rows of the map of keys      only in a sealed file
+//! grams    "VTGRAM02", rows of the map of grams     only in a sealed file
+//! index    "VTINDEX2", a line for each group, a checksum
+//! end      "VTEND002", where the others are, sums over all groups, a checksum; always [`END`] bytes
 //! ```
 //!
 //! Numbers are little endian, as those of zstd are. `docs/trace-format.md` has it in full.
@@ -22,10 +22,10 @@ const TAG: usize = 8;
 const SUM: usize = 4;
 
 pub(crate) const HEAD_TAG: &[u8; TAG] = b"VTRACE01";
-pub(crate) const KEYS_TAG: &[u8; TAG] = b"VTKEYS01";
-pub(crate) const GRAMS_TAG: &[u8; TAG] = b"VTGRAM01";
-const INDEX_TAG: &[u8; TAG] = b"VTINDEX1";
-const END_TAG: &[u8; TAG] = b"VTEND001";
+pub(crate) const KEYS_TAG: &[u8; TAG] = b"VTKEYS02";
+pub(crate) const GRAMS_TAG: &[u8; TAG] = b"VTGRAM02";
+const INDEX_TAG: &[u8; TAG] = b"VTINDEX2";
+const END_TAG: &[u8; TAG] = b"VTEND002";
 
 /// How a zstd frame begins.
 pub(crate) const ZSTD: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
@@ -35,14 +35,14 @@ pub(crate) const END: usize = SKIP_HEAD + TAG + 11 * 8 + SUM;
 /// Bytes of a line of the index.
 const LINE: usize = 8 * 6;
 /// A file has no more groups.
-pub(crate) const MOST_GROUPS: usize = 1024;
+pub(crate) const MOST_GROUPS: usize = 4096;
 /// The index of a file is never longer.
 pub(crate) const LONGEST_INDEX: usize = SKIP_HEAD + TAG + MOST_GROUPS * LINE + SUM;
 
 /// Begins a skippable frame whose content has this size, tag included.
 pub(crate) fn begin(tag: &[u8; TAG], content: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&SKIPPABLE.to_le_bytes());
-    // No frame of ours comes near 4 GiB: the largest has 2^17 rows of 128 bytes.
+    // No frame of ours comes near 4 GiB: the largest has 2^15 rows of 512 bytes.
     let size = u32::try_from(TAG + content).unwrap_or(u32::MAX);
     out.extend_from_slice(&size.to_le_bytes());
     out.extend_from_slice(tag);
@@ -212,7 +212,7 @@ mod tests {
         let frame = index(&[group, group]);
         assert_eq!(read_index(&frame), Some(vec![group, group]));
         let end = End {
-            key_rows: 1 << 15,
+            key_rows: 1 << 13,
             groups: 2,
             ..End::default()
         };

@@ -9,9 +9,9 @@ use logs::{Record, Time, line};
 use crate::filter::{Filter, Groups, Map, Maps};
 
 /// A group is finished when it has so much text.
-pub(crate) const GROUP: usize = 256 << 10;
-/// No group has more: one that is not finished, and one record of any length.
-pub(crate) const LARGEST_GROUP: usize = GROUP + line::LONGEST;
+pub(crate) const GROUP: usize = 64 << 10;
+/// No group has more: one of the first version of the format that is not finished, and one record of any length.
+pub(crate) const LARGEST_GROUP: usize = (256 << 10) + line::LONGEST;
 
 /// Where a group is in its file and what its records span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) struct Current {
 impl Current {
     pub(crate) fn new() -> Self {
         Self {
-            text: String::with_capacity(LARGEST_GROUP),
+            text: String::with_capacity(GROUP + line::LONGEST),
             filter: Filter::new(),
             records: 0,
             first: Time::MAX,
@@ -65,6 +65,14 @@ impl Current {
         self.records += 1;
         self.first = self.first.min(record.time);
         self.last = self.last.max(record.time);
+    }
+
+    /// Begins the next group in the same room. Returns the filter of this one.
+    pub(crate) fn restart(&mut self) -> Filter {
+        self.text.clear();
+        self.seen.clear();
+        (self.records, self.first, self.last) = (0, Time::MAX, Time::ZERO);
+        std::mem::replace(&mut self.filter, Filter::new())
     }
 
     /// Says what it is as a group of a file.
@@ -93,6 +101,11 @@ const SHORT: usize = 16;
 impl Seen {
     fn new() -> Self {
         Self(vec![0..0; SEEN].into())
+    }
+
+    /// Forgets all lines: the text that they stand in goes.
+    fn clear(&mut self) {
+        self.0.fill(0..0);
     }
 
     /// Tells whether the same line was seen, and keeps this one.

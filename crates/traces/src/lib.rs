@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A file is a sequence of zstd frames that `zstdcat` reads (`docs/trace-format.md`). A *group* is one frame of about
-//! 256 KiB of text with filters over what its records have: values of fields exactly, runs of four bytes of their
+//! 64 KiB of text with filters over what its records have: values of fields exactly, runs of four bytes of their
 //! text. A search asks the filters which groups can hold a match, and reads only those.
 //!
 //! Invariants

@@ -13,7 +13,7 @@ pub(crate) const FEWEST_GROUPS: usize = 8;
 /// A map is folded while no more than one of so many bits would be set.
 const FULL: u64 = 4;
 /// It is not folded further.
-const FEWEST_ROWS: usize = 1 << 10;
+const FEWEST_ROWS: usize = 1 << 8;
 const WORD: usize = 64;
 
 /// How long a row is.
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_bit_is_in_its_row_and_in_no_other_unless_rows_are_folded() {
-        for (groups, bits_each) in [(8, 20_000), (9, 9000), (64, 20_000), (130, 20_000)] {
+        for (groups, bits_each) in [(8, 5000), (9, 2250), (64, 5000), (130, 5000)] {
             let filters = filters(groups, bits_each);
             let (rows, matrix) = turn(&filters, Map::Keys);
             let row = row_len(groups);
@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn maps_are_folded_as_far_as_they_stay_useful() {
         let rows = |bits_each| turn(&filters(10, bits_each), Map::Keys).0;
-        assert_eq!(rows(10_000), KEY_BITS);
-        assert_eq!(rows(4000), KEY_BITS / 2);
+        assert_eq!(rows(2500), KEY_BITS);
+        assert_eq!(rows(1000), KEY_BITS / 2);
         assert_eq!(rows(1), FEWEST_ROWS);
         assert_eq!(turn(&filters(7, 100), Map::Keys).0, 0);
     }

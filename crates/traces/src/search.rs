@@ -30,8 +30,8 @@ pub const SEARCH_MEMORY: usize = 64 << 20;
 /// Threads of one search, its own included.
 const THREADS: usize = 2;
 /// Groups that are read at once: first, and at most.
-const FIRST_BATCH: usize = 2;
-const LARGEST_BATCH: usize = 64;
+const FIRST_BATCH: usize = 4;
+const LARGEST_BATCH: usize = 256;
 
 /// A record that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,8 +21,8 @@ use crate::group::{Current, GROUP, Table};
 use crate::matrix;
 use crate::sealed::Sealed;
 
-/// So much text is fed at once: within one block of zstd, so that a block ends where a record does.
-const PIECE: usize = 64 << 10;
+/// So much text is fed at once: one block of zstd, so that a block ends where a record does.
+const PIECE: usize = 128 << 10;
 
 /// The file that is being written.
 pub(crate) struct Segment {
@@ -90,15 +90,13 @@ impl Segment {
         self.current.add(record, text);
     }
 
-    /// Writes what is due: a piece if there is one, the end of the group if it is full.
+    /// Writes the current group if it is full.
     pub(crate) fn write(&mut self) -> io::Result<()> {
-        if !self.has_room() {
-            return self.finish_group();
+        if self.has_room() {
+            Ok(())
+        } else {
+            self.finish_group()
         }
-        if self.current.text.len() - self.fed >= PIECE {
-            self.feed()?;
-        }
-        Ok(())
     }
 
     /// Writes everything, and returns the file if it has to be synced then; that takes long, and is done without locks.
@@ -133,8 +131,7 @@ impl Segment {
         self.encoder.finish(&mut self.out)?;
         self.put()?;
         let group = self.current.group(self.start, self.written);
-        let current = std::mem::replace(&mut self.current, Current::new());
-        self.table.push(group, current.filter);
+        self.table.push(group, self.current.restart());
         self.start += self.written;
         self.written = 0;
         self.fed = 0;

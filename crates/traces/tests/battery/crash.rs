@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use logs::line;
 use traces::{OpenError, Traces};
 
 use crate::support::{Dice, MACHINE, START, all, fill, find, has, names, open, options, record};
@@ -138,6 +139,43 @@ fn a_file_without_anything_is_removed_and_its_number_not_used_again() {
     assert_eq!((recovery.files, recovery.mended), (1, 1));
     fill(&traces, 0..1);
     assert_eq!(names(dir.path()), ["0000000002.trace.zst", "lock"]);
+}
+
+/// A skippable frame of zstd with this tag.
+fn skippable(tag: &[u8; 8], content: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(tag.len() + content.len()).unwrap();
+    let head = [0x184d_2a50_u32.to_le_bytes(), size.to_le_bytes()].concat();
+    [&head, tag.as_slice(), content].concat()
+}
+
+#[test]
+fn a_file_of_the_first_version_is_given_an_index_of_this_one() {
+    let group = |numbers: std::ops::Range<u64>| {
+        let text: String = numbers
+            .map(|number| line::text_of(&record(number)))
+            .collect();
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.include_checksum(true).unwrap();
+        encoder.write_all(text.as_bytes()).unwrap();
+        (text.len(), encoder.finish().unwrap())
+    };
+    let ((length, first), (_, second)) = (group(0..500), group(500..1000));
+    assert!(length > 256 << 10, "{length} bytes are no group of old");
+    let maps = skippable(b"VTKEYS01", &[0xff; 4096]);
+    let end = skippable(b"VTEND001", &[0; 92]);
+    let (dir, traces, recovery) = found_in(&[first, second, maps, end].concat());
+    assert_eq!(
+        (recovery.mended, recovery.damaged_bytes),
+        (1, 0),
+        "{recovery:?}"
+    );
+    assert_eq!(
+        find(&traces, &all()).0,
+        (0..1000).map(record).collect::<Vec<_>>()
+    );
+    assert!(has(&traces, 0) && has(&traces, 999));
+    drop(traces);
+    assert_eq!(open(dir.path()).1.mended, 0);
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn markdown(figures: &Figures) -> String {
         .collect();
     let _ = write!(
         text,
-        "\n| looking for | records found | ms | first time | groups read, of |{names}\n|---|---:|---:|---:|---:|{}\n",
+        "\n| looking for | records found | ms | first time | first find after ms | groups read, of |{names}\n|---|---:|---:|---:|---:|---:|{}\n",
         "---:|".repeat(peers.len())
     );
     for search in &searches.searches {
@@ -192,10 +192,12 @@ fn markdown(figures: &Figures) -> String {
             found.map_or_else(|| " |".to_owned(), |(_, millis)| format!(" {millis:.1} |"))
         };
         let peers: String = peers.iter().map(of_peer).collect();
+        let first_find = search.first_find_millis;
+        let first_find = first_find.map_or_else(String::new, |millis| format!("{millis:.1}"));
         let more = if search.limited { "+" } else { "" };
         let _ = writeln!(
             text,
-            "| {} | {}{more} | {:.1} | {:.1} | {}, {} |{peers}",
+            "| {} | {}{more} | {:.1} | {:.1} | {first_find} | {}, {} |{peers}",
             search.what,
             search.hits,
             search.millis,

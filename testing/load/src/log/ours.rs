@@ -37,6 +37,8 @@ pub(super) struct Searched {
     /// The median of the rounds, and the first of them.
     pub(super) millis: f64,
     pub(super) first_millis: f64,
+    /// When the first record came, of the rounds the median; none where nothing is found.
+    pub(super) first_find_millis: Option<f64>,
     pub(super) hits: u64,
     pub(super) limited: bool,
     /// Groups read and groups that there are.
@@ -187,6 +189,12 @@ fn questions(count: u64) -> anyhow::Result<Vec<Question>> {
             many,
         ),
         (
+            "a pattern of two fixed bytes",
+            pattern(sample::FEW_FIXED)?,
+            all,
+            1..=1,
+        ),
+        (
             "a pattern without fixed words",
             pattern("[g-z]{30}")?,
             all,
@@ -196,24 +204,29 @@ fn questions(count: u64) -> anyhow::Result<Vec<Question>> {
 }
 
 fn measure(traces: &Traces, what: &str, query: &Query) -> anyhow::Result<Searched> {
-    let mut millis = Vec::new();
+    let (mut millis, mut first_finds) = (Vec::new(), Vec::new());
     let mut last = None;
     for _ in 0..ROUNDS {
         let begin = Instant::now();
+        let mut first_find = None;
         let outcome = traces.search(query, &AtomicBool::new(false), &mut |hit| {
             std::hint::black_box(hit);
+            first_find.get_or_insert_with(|| begin.elapsed());
             ControlFlow::Continue(())
         })?;
         millis.push(begin.elapsed().as_secs_f64() * 1e3);
+        first_finds.extend(first_find.map(|after| after.as_secs_f64() * 1e3));
         last = Some(outcome);
     }
     let outcome = last.context("no round")?;
     let first_millis = millis.first().copied().unwrap_or(f64::NAN);
     millis.sort_unstable_by(f64::total_cmp);
+    first_finds.sort_unstable_by(f64::total_cmp);
     Ok(Searched {
         what: what.to_owned(),
         millis: millis.get(ROUNDS / 2).copied().unwrap_or(f64::NAN),
         first_millis,
+        first_find_millis: first_finds.get(first_finds.len() / 2).copied(),
         hits: outcome.given,
         limited: outcome.limited,
         read: outcome.read,

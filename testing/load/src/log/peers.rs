@@ -49,7 +49,7 @@ pub(super) fn ripgrep(folder: &Path, count: u64) -> anyhow::Result<Option<Peer>>
     }
     drop(out);
     let call = sample::call_id(count / 3);
-    let questions: [(&'static str, &[&str], &str, bool); 4] = [
+    let questions: [(&'static str, &[&str], &str, bool); 5] = [
         ("a Call-ID", &["-F"], &call, true),
         ("a rare word", &["-F"], sample::RARE, true),
         (
@@ -58,6 +58,7 @@ pub(super) fn ripgrep(folder: &Path, count: u64) -> anyhow::Result<Option<Peer>>
             sample::NOWHERE,
             false,
         ),
+        ("a pattern of two fixed bytes", &[], sample::FEW_FIXED, true),
         ("a pattern without fixed words", &[], "[g-z]{30}", false),
     ];
     let mut searches = Vec::new();

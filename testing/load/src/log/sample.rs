@@ -14,6 +14,8 @@ pub(super) const RARE: &str = "zebrafinch";
 /// A word that all have, and one that none has but whose parts are everywhere.
 pub(super) const COMMON: &str = "transport=tls";
 pub(super) const NOWHERE: &str = "alice.nowhere@example.com";
+/// A pattern that only the rare word's line matches, and of which no four bytes in a row are fixed.
+pub(super) const FEW_FIXED: &str = "\\(z[a-z]+;";
 
 /// Numbers that look random.
 struct Dice(u64);

@@ -58,6 +58,10 @@ impl Key {
         Self::of(b'S', &class.to_be_bytes())
     }
 
+    fn level(level: Level) -> Self {
+        Self::of(b'L', level.name().as_bytes())
+    }
+
     /// Component and level together: a search for errors of one component is a search for a handful of these.
     fn speaker(component: Component, level: Level) -> Self {
         let mut hasher = SipHasher13::new();
@@ -80,6 +84,7 @@ fn lower(word: &str, hasher: &mut SipHasher13) {
 
 /// Gives out every key of a record, some perhaps twice.
 pub fn keys_of(record: &Record, out: &mut impl FnMut(Key)) {
+    out(Key::level(record.level));
     out(Key::speaker(record.component, record.level));
     if let Some(id) = &record.call_id {
         out(Key::of(b'c', id.as_bytes()));
@@ -137,12 +142,15 @@ impl Plan {
         if every_level && query.components.is_empty() {
             return Self::Anything;
         }
-        let components = match query.components.as_slice() {
-            [] => Component::ALL,
-            some => some,
-        };
         let levels = || Level::ALL.iter().filter(|level| **level <= query.level);
-        let keys = components.iter().flat_map(|component| {
+        if query.components.is_empty() {
+            return Self::any(
+                levels()
+                    .map(|level| Self::Key(Key::level(*level)))
+                    .collect(),
+            );
+        }
+        let keys = query.components.iter().flat_map(|component| {
             levels().map(|level| Self::Key(Key::speaker(*component, *level)))
         });
         Self::any(keys.collect())
@@ -413,6 +421,7 @@ mod tests {
         assert_eq!(
             keys,
             [
+                Key::level(crate::Level::Info),
                 Key::speaker(crate::Component::Web, crate::Level::Info),
                 Key(KNOWN)
             ]
