@@ -4,6 +4,7 @@
 
 mod crash;
 mod disk;
+mod grep;
 mod limits;
 mod search;
 mod support;
