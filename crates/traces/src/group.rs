@@ -12,6 +12,8 @@ use crate::filter::{Filter, Groups, Map, Maps};
 pub(crate) const GROUP: usize = 64 << 10;
 /// No group has more: one of the first version of the format that is not finished, and one record of any length.
 pub(crate) const LARGEST_GROUP: usize = (256 << 10) + line::LONGEST;
+/// No group that is written today has more.
+pub(crate) const FULL_GROUP: usize = GROUP + line::LONGEST;
 
 /// Where a group is in its file and what its records span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub(crate) struct Current {
 impl Current {
     pub(crate) fn new() -> Self {
         Self {
-            text: String::with_capacity(GROUP + line::LONGEST),
+            text: String::with_capacity(FULL_GROUP),
             filter: Filter::new(),
             records: 0,
             first: Time::MAX,

@@ -17,11 +17,15 @@ pub(crate) struct File {
 }
 
 impl Retention {
-    /// Returns how many bytes all files together may take.
+    /// Returns how many bytes all files together may ever take.
+    pub(crate) fn share_of(&self, room: Room) -> u64 {
+        percent(room, self.share).max(LEAST)
+    }
+
+    /// Returns how many bytes all files together may take as long as the disk has no more room than this.
     pub(crate) fn allowed(&self, room: Room, ours: u64) -> u64 {
-        let percent = |share: u8| room.total / 100 * u64::from(share.min(100));
-        let most = percent(self.share).max(LEAST);
-        let keep_free = percent(self.keep_free);
+        let most = self.share_of(room);
+        let keep_free = percent(room, self.keep_free);
         // What is free and ours together, less what has to stay free.
         let left = (room.free.saturating_add(ours)).saturating_sub(keep_free);
         left.clamp((most / 10).max(LEAST.min(most)), most)
@@ -51,6 +55,10 @@ impl Retention {
     pub(crate) fn is_too_old(&self, oldest: &File, now: Time) -> bool {
         now.since(oldest.last) > self.age
     }
+}
+
+fn percent(room: Room, share: u8) -> u64 {
+    room.total / 100 * u64::from(share.min(100))
 }
 
 /// Between two files that go for their age.

@@ -50,6 +50,8 @@ pub(crate) struct Files {
     pub(crate) trouble: Option<String>,
     pub(crate) room: Room,
     pub(crate) bytes_max: u64,
+    /// What they may take however much room there is; `bytes_max` is no more.
+    pub(crate) share: u64,
 }
 
 impl Files {
@@ -65,6 +67,7 @@ impl Files {
             trouble: None,
             room: Room::default(),
             bytes_max: u64::MAX,
+            share: u64::MAX,
         }
     }
 

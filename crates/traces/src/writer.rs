@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use logs::{Record, Time, line};
 
 use crate::format::MOST_GROUPS;
+use crate::group::FULL_GROUP;
 use crate::options::Options;
 use crate::queue::{Batch, Queue};
 use crate::retention::{AGE_PAUSE, File};
@@ -128,8 +129,7 @@ impl Writer {
     fn make_room(&mut self, files: &mut Files) -> io::Result<()> {
         if let Some(segment) = &mut files.writing {
             segment.write()?;
-            let allowed = (files.bytes_max / FEWEST_FILES).max(SMALLEST_FILE);
-            let most = self.options.segment_bytes.min(allowed);
+            let most = self.largest_file(files.bytes_max);
             let full = segment.table.groups.len() >= MOST_GROUPS - 1 || segment.size() >= most;
             if full {
                 self.seal(files)?;
@@ -143,6 +143,12 @@ impl Writer {
             files.writing = Some(segment?);
         }
         Ok(())
+    }
+
+    /// When a file is finished.
+    fn largest_file(&self, bytes_max: u64) -> u64 {
+        let allowed = (bytes_max / FEWEST_FILES).max(SMALLEST_FILE);
+        self.options.segment_bytes.min(allowed)
     }
 
     fn trouble(&mut self, files: &mut Files, error: &io::Error) {
@@ -172,7 +178,11 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let mut files = shared.files();
         let old = |segment: &Segment| segment.begun.elapsed() >= self.options.segment_age;
-        let result = if seal || files.writing.as_ref().is_some_and(old) {
+        // Records are dropped as long as there is no file, and whoever asks has to hear of it.
+        let without = files.writing.is_none() && files.trouble.is_some();
+        let result = if without {
+            self.make_room(&mut files)
+        } else if seal || files.writing.as_ref().is_some_and(old) {
             self.seal(&mut files)
         } else {
             let unsynced = files.writing.as_mut().map(Segment::flush).transpose();
@@ -201,6 +211,7 @@ impl Writer {
                 let ours = files.bytes();
                 files.room = room;
                 files.bytes_max = self.options.retention.allowed(room, ours);
+                files.share = self.options.retention.share_of(room);
             }
             // Records can be written all the same, and the bound stays what it was.
             Err(error) => files.trouble = Some(error.to_string()),
@@ -213,7 +224,13 @@ impl Writer {
         let loose: u64 = files.loose.iter().map(|file| file.size).sum();
         let writing = loose + files.writing.as_ref().map_or(0, Segment::size);
         let sizes: Vec<File> = files.sealed.iter().map(|file| of(file)).collect();
+        // The share holds at every moment, so the file that is being written counts as large as it will be: with its maps
+        // and the group that makes it full.
+        let most = self.largest_file(files.bytes_max);
+        let group = u64::try_from(FULL_GROUP).unwrap_or(u64::MAX);
+        let becomes = writing.max(loose + most + most / 2 + group);
         let number = Retention::for_room(&sizes, writing, files.bytes_max);
+        let number = number.max(Retention::for_room(&sizes, becomes, files.share));
         self.remove(files, number);
     }
 

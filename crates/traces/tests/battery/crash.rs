@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use logs::line;
+use logs::{Span, Time, line};
 use traces::{OpenError, Traces};
 
 use crate::support::{Dice, MACHINE, START, all, fill, find, has, names, open, options, record};
 
 const DIRECTORY: &str = "TRACES_TEST_KILLED_DIRECTORY";
+const NUMBER: &str = "TRACES_TEST_KILLED_NUMBER";
 const FIRST: &str = "0000000001.trace.zst";
 
 /// The bytes of a file as they are on the disk while it is being written, with so many records.
@@ -33,7 +34,7 @@ fn found_in(bytes: &[u8]) -> (tempfile::TempDir, Traces, traces::Recovery) {
 #[test]
 fn a_file_cut_anywhere_gives_back_whole_records_from_its_beginning() {
     let bytes = unfinished(2500);
-    let mut most = 0;
+    let (mut most, mut torn) = (0, 0);
     for part in 0..=40 {
         let length = bytes.len() * part / 40;
         let (dir, traces, recovery) = found_in(&bytes[..length]);
@@ -48,6 +49,7 @@ fn a_file_cut_anywhere_gives_back_whole_records_from_its_beginning() {
             "cut at {length}"
         );
         assert_eq!(recovery.mended, 1);
+        torn += u64::from(recovery.torn_bytes > 0);
         drop(traces);
         let (traces, recovery) = open(dir.path());
         assert_eq!(
@@ -57,6 +59,7 @@ fn a_file_cut_anywhere_gives_back_whole_records_from_its_beginning() {
         assert_eq!(find(&traces, &all()).0, expected);
     }
     assert_eq!(most, 2500);
+    assert!(torn > 10, "what a cut took is reported: {torn} of 41");
 }
 
 #[test]
@@ -193,9 +196,56 @@ fn a_second_agent_on_the_same_directory_is_refused() {
     open(dir.path());
 }
 
+/// A writer's end by force, again and again in the same directory.
 #[test]
-fn after_a_kill_everything_older_than_a_second_is_found() {
-    let dir = tempfile::tempdir().unwrap();
+fn after_every_kill_everything_older_than_a_second_is_found() {
+    let kills = |seed| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut dice = Dice(seed);
+        let (mut next, mut torn, mut known) = (0, 0, Vec::new());
+        for _ in 0..KILLS {
+            let after = Duration::from_millis(1100 + dice.below(900));
+            let (old, offered) = kill(dir.path(), next, after);
+            let (traces, recovery) = open(dir.path());
+            assert_eq!((recovery.mended, recovery.damaged_bytes), (1, 0));
+            torn += recovery.torn_bytes;
+            let mut query = all();
+            query.span = Span::new(Time(START + next * 1000), query.span.to()).unwrap();
+            let found = find(&traces, &query).0;
+            let end = next + found.len() as u64;
+            assert!(
+                (old..=offered).contains(&end),
+                "{end} of {old} to {offered}"
+            );
+            assert_eq!(found, (next..end).map(record).collect::<Vec<_>>());
+            known.extend(next..end);
+            next = offered;
+        }
+        let (traces, recovery) = open(dir.path());
+        assert_eq!(
+            (recovery.mended, recovery.torn_bytes),
+            (0, 0),
+            "{recovery:?}"
+        );
+        let number = |record: &logs::Record| (record.time.0 - START) / 1000;
+        let all: Vec<u64> = find(&traces, &all()).0.iter().map(number).collect();
+        assert_eq!(all, known, "no kill costs what was there before it");
+        (known.len(), torn)
+    };
+    let done: Vec<(usize, u64)> = std::thread::scope(|scope| {
+        let started = [7, 8, 9, 4711].map(|seed| scope.spawn(move || kills(seed)));
+        started.map(|one| one.join().unwrap()).to_vec()
+    });
+    println!("records found and bytes torn: {done:?}");
+    assert!(done.iter().all(|(found, _)| *found > 1000), "{done:?}");
+}
+
+/// So often each of four writers is killed.
+const KILLS: usize = 5;
+
+/// Starts a writer whose first record has this number, and kills it. Returns up to which number records were offered more
+/// than a second before, and a number that it cannot have reached.
+fn kill(dir: &Path, first: u64, after: Duration) -> (u64, u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -203,41 +253,28 @@ fn after_a_kill_everything_older_than_a_second_is_found() {
             "--ignored",
             "--nocapture",
         ])
-        .env(DIRECTORY, dir.path())
+        .env(DIRECTORY, dir)
+        .env(NUMBER, first.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     let mut offered: Vec<(Instant, u64)> = Vec::new();
-    let begun = Instant::now();
     for line in output.lines() {
         if let Some(number) = line.unwrap().strip_prefix("offered ") {
             offered.push((Instant::now(), number.parse().unwrap()));
         }
-        if begun.elapsed() > Duration::from_millis(3300) {
+        let begun = offered.first().map(|(at, _)| at.elapsed());
+        if begun.is_some_and(|begun| begun > after) {
             break;
         }
     }
     child.kill().unwrap();
     let killed = Instant::now();
     child.wait().unwrap();
-
-    let old = offered
-        .iter()
-        .rfind(|(at, _)| killed.duration_since(*at) > Duration::from_secs(1));
-    let (_, old) = old.unwrap();
-    let (traces, recovery) = open(dir.path());
-    assert_eq!((recovery.mended, recovery.damaged_bytes), (1, 0));
-    let (found, _) = find(&traces, &all());
-    assert!(
-        found.len() as u64 >= *old && *old > 5000,
-        "{} of {old}",
-        found.len()
-    );
-    assert_eq!(
-        found,
-        (0..found.len() as u64).map(record).collect::<Vec<_>>()
-    );
+    let is_old = |at: &Instant| killed.duration_since(*at) > Duration::from_secs(1);
+    let old = offered.iter().rfind(|(at, _)| is_old(at)).unwrap().1;
+    (old, offered.last().unwrap().1 + 100_000)
 }
 
 #[test]
@@ -246,10 +283,11 @@ fn child_writes_until_it_is_killed() {
     let Some(dir) = std::env::var_os(DIRECTORY) else {
         return;
     };
+    let first = std::env::var(NUMBER).unwrap().parse().unwrap();
     let (traces, _) = open(&PathBuf::from(dir));
     // Nothing ever comes here: the wait is the pace.
     let (_sender, pace) = std::sync::mpsc::channel::<()>();
-    for number in 0.. {
+    for number in first.. {
         assert!(traces.offer(record(number)));
         if number % 100 == 99 {
             let _ = pace.recv_timeout(Duration::from_millis(10));

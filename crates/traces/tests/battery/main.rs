@@ -4,6 +4,7 @@
 
 mod crash;
 mod disk;
+mod ext4;
 mod grep;
 mod limits;
 mod search;
