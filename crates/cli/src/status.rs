@@ -127,7 +127,8 @@ fn print(answers: &[(String, Answer)], output: &Output) -> anyhow::Result<()> {
             balanced(status, output)?;
             published(name, status, output)?;
             abuse(name, status, output)?;
-            health(name, status, output)
+            health(name, status, output)?;
+            logging(name, status, output)
         }
         Answer::NotRunning | Answer::Failed(_) => Ok(()),
     })
@@ -197,6 +198,35 @@ fn health(name: &str, status: &MachineStatus, output: &Output) -> anyhow::Result
             fault.unwrap_or_default()
         ))
     })
+}
+
+/// One line about what a machine traces, and one about what is wrong with that.
+fn logging(name: &str, status: &MachineStatus, output: &Output) -> anyhow::Result<()> {
+    let logging = &status.logging;
+    let running = match &*logging.running {
+        [] => "nothing".to_owned(),
+        all => all.join(", "),
+    };
+    output.line(format!(
+        "{name} traces {running}: {} records kept, {} dropped, {} of {} used",
+        logging.kept,
+        logging.dropped,
+        size(logging.bytes),
+        size(logging.bytes_max),
+    ))?;
+    match &logging.trouble {
+        Some(trouble) => output.line(format!("{name}: {trouble}")),
+        None => Ok(()),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let unit = UNITS.iter().find(|(_, unit)| bytes >= *unit);
+    unit.map_or_else(
+        || format!("{bytes} B"),
+        |(name, unit)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+    )
 }
 
 fn json((name, answer): &(String, Answer)) -> serde_json::Value {

@@ -71,6 +71,12 @@ impl Operator {
         format!("{SCHEME}{}/{KIND}{}", self.domain, self.name)
     }
 
+    /// Returns the SIP domain of the deployment that it is an operator of.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -20,6 +20,7 @@ pub mod directory_admin;
 pub mod directory_log;
 mod fault;
 pub mod filtering;
+mod handshakes;
 pub mod health;
 pub mod identify;
 pub mod logging;

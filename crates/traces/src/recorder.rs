@@ -1,6 +1,6 @@
 //! How the roles of one machine make records: only what the running scenarios want, and never waiting.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -27,7 +27,8 @@ struct Inner {
     capture: ArcSwap<Capture>,
     /// Who hears of changes to that.
     heard: Mutex<Vec<Heard>>,
-    traces: Arc<Traces>,
+    /// Empty as long as the traces cannot be opened.
+    traces: OnceLock<Arc<Traces>>,
 }
 
 /// Hears what is captured from now on.
@@ -43,12 +44,26 @@ impl Recorder {
     /// Records for the machine of this name; nothing until [`Self::set`] says what.
     #[must_use]
     pub fn new(machine: &str, traces: Arc<Traces>) -> Self {
+        let recorder = Self::waiting(machine);
+        recorder.attach(traces);
+        recorder
+    }
+
+    /// Records nothing for the machine of this name until it is given traces: they may be open only later.
+    #[must_use]
+    pub fn waiting(machine: &str) -> Self {
         Self(Some(Arc::new(Inner {
             machine: Value::new(machine),
             capture: ArcSwap::default(),
             heard: Mutex::default(),
-            traces,
+            traces: OnceLock::new(),
         })))
+    }
+
+    /// Gives this recorder and all its clones the traces that they were waiting for; false if they have some.
+    pub fn attach(&self, traces: Arc<Traces>) -> bool {
+        let inner = self.0.as_ref();
+        inner.is_some_and(|inner| inner.traces.set(traces).is_ok())
     }
 
     /// Says what is captured from now on, by this recorder and all its clones.
@@ -74,8 +89,7 @@ impl Recorder {
     /// Tells whether such a record would be kept: for whoever has to gather what is in it.
     #[must_use]
     pub fn wants(&self, component: Component, level: Level, flags: Flags) -> bool {
-        let inner = self.0.as_ref();
-        inner.is_some_and(|inner| inner.capture.load().wants(component, level, flags))
+        self.wanting(component, level, flags).is_some()
     }
 
     /// Keeps a record that `fill` completes at once, if such records are wanted.
@@ -86,11 +100,22 @@ impl Recorder {
         flags: Flags,
         fill: impl FnOnce(&mut Record),
     ) {
-        if let Some(inner) = self.wanting(component, level, flags) {
-            let machine = inner.machine.clone();
-            let mut record = Record::new(now(), machine, component, level, flags);
-            fill(&mut record);
-            inner.traces.take(Entry::Ready(Box::new(record)));
+        if let Some((inner, traces)) = self.wanting(component, level, flags) {
+            inner.make(traces, component, level, flags, fill);
+        }
+    }
+
+    /// Keeps a record whatever is wanted, for what must never be missing: who commanded the agent.
+    pub fn insist(
+        &self,
+        component: Component,
+        level: Level,
+        flags: Flags,
+        fill: impl FnOnce(&mut Record),
+    ) {
+        let inner = self.0.as_deref();
+        if let Some((inner, traces)) = inner.and_then(|inner| Some((inner, inner.traces.get()?))) {
+            inner.make(traces, component, level, flags, fill);
         }
     }
 
@@ -104,8 +129,8 @@ impl Recorder {
         bytes: usize,
         fill: impl FnOnce(&mut Record) + Send + 'static,
     ) {
-        if let Some(inner) = self.wanting(component, level, flags) {
-            inner.traces.take(Entry::Later(Later {
+        if let Some((inner, traces)) = self.wanting(component, level, flags) {
+            traces.take(Entry::Later(Later {
                 time: now(),
                 machine: inner.machine.clone(),
                 component,
@@ -117,10 +142,30 @@ impl Recorder {
         }
     }
 
-    fn wanting(&self, component: Component, level: Level, flags: Flags) -> Option<&Inner> {
+    fn wanting(
+        &self,
+        component: Component,
+        level: Level,
+        flags: Flags,
+    ) -> Option<(&Inner, &Arc<Traces>)> {
         let inner = self.0.as_deref()?;
         let wanted = inner.capture.load().wants(component, level, flags);
-        wanted.then_some(inner)
+        wanted.then_some((inner, inner.traces.get()?))
+    }
+}
+
+impl Inner {
+    fn make(
+        &self,
+        traces: &Traces,
+        component: Component,
+        level: Level,
+        flags: Flags,
+        fill: impl FnOnce(&mut Record),
+    ) {
+        let mut record = Record::new(now(), self.machine.clone(), component, level, flags);
+        fill(&mut record);
+        traces.take(Entry::Ready(Box::new(record)));
     }
 }
 
@@ -160,7 +205,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (traces, _) = Traces::open(dir.path(), "dir01", Options::default()).unwrap();
         let traces = Arc::new(traces);
-        let recorder = Recorder::new("dir01", Arc::clone(&traces));
+        let recorder = Recorder::waiting("dir01");
+        recorder.set(Capture::everything());
+        assert!(!recorder.wants(Component::Web, Level::Fatal, Flags::HTTP));
+        recorder.set(Capture::default());
+        assert!(recorder.attach(Arc::clone(&traces)) && !recorder.attach(Arc::clone(&traces)));
         let offer = |word: &'static str| {
             let fill = move |record: &mut logs::Record| record.decision = Some(word.into());
             recorder.record(Component::Web, Level::Info, Flags::HTTP, fill);
@@ -178,9 +227,12 @@ mod tests {
         let everything = Capture::everything();
         let expected = [Capture::default(), everything, Capture::default()];
         assert_eq!(*told.lock().unwrap(), expected);
+        let insisted = |record: &mut logs::Record| record.decision = Some("insisted".into());
+        recorder.insist(Component::Logging, Level::Info, Flags::SECURITY, insisted);
         let found = found(&traces);
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().all(|text| text.contains("decision=wanted")));
+        let with = |word: &str| found.iter().filter(|text| text.contains(word)).count();
+        let counted = (with("decision=wanted"), with("decision=insisted"));
+        assert_eq!((counted, found.len()), ((2, 1), 3), "{found:?}");
         Recorder::default().record(Component::Web, Level::Fatal, Flags::NONE, |_| {
             unreachable!("the default recorder records nothing")
         });

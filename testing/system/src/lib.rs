@@ -14,6 +14,7 @@ pub mod authority;
 pub mod bed;
 pub mod block;
 pub mod callers;
+pub mod controller;
 pub mod deployment;
 pub mod dig;
 pub mod digest;

@@ -29,6 +29,13 @@ pub struct Running {
     pub by: String,
 }
 
+impl Running {
+    fn set_back(&mut self, by: std::time::Duration) {
+        self.since = self.since.before(by);
+        self.until = self.until.map(|until| until.before(by));
+    }
+}
+
 impl std::fmt::Display for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.scenario)?;
@@ -173,6 +180,11 @@ impl Rules {
         ended
     }
 
+    /// Moves beginnings and ends as the clock was moved, so that each runs as long as was asked for.
+    pub fn set_back(&mut self, by: std::time::Duration) {
+        self.running.iter_mut().for_each(|one| one.set_back(by));
+    }
+
     /// Returns when the next one ends.
     #[must_use]
     pub fn next_end(&self) -> Option<Time> {
@@ -221,6 +233,10 @@ impl Rules {
         let mut rules = Self {
             running: kept.running,
         };
+        // What began in the future did so under another clock.
+        for one in &mut rules.running {
+            one.set_back(one.since.since(now));
+        }
         rules.expire(now);
         Ok(rules)
     }
@@ -337,6 +353,17 @@ mod tests {
         ] {
             assert_eq!(Rules::load(text, Time(0)), Err(RuleError::State));
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lets_nothing_run_longer() {
+        let mut rules = Rules::fresh(Time(0));
+        start(&mut rules, "Web", 600 * MINUTE).unwrap();
+        let mut again = Rules::load(&rules.save(), Time(60 * MINUTE)).unwrap();
+        assert_eq!(again.next_end(), Some(Time(300 * MINUTE)));
+        assert_eq!(again.running()[1].since, Time(60 * MINUTE));
+        again.set_back(std::time::Duration::from_secs(30 * 60));
+        assert_eq!(again.next_end(), Some(Time(270 * MINUTE)));
     }
 
     #[test]

@@ -1,54 +1,36 @@
-//! The logging agent of a machine: keeps what its roles record.
+//! The logging agent of a machine: keeps what its roles record, and answers operators (`docs/logging-protocol.md`).
 //!
-//! A machine whose traces cannot be opened runs without them: its log and its status say why.
+//! ```text
+//! roles --Recorder--> traces (own thread) <-- searches, collections, tails (threads of the agent)
+//!                                                   |
+//! operator --50001|50002|50003, mutual TLS--> Serving (own thread) --> Agent: rules, traces, status
+//! ```
+//!
+//! Trouble with logging costs logs, never calls: a machine whose traces cannot be opened, or whose ports are taken, runs on,
+//! says so wherever it is asked how it is, and tries again every few seconds ([`RETRY`]).
+//!
+//! Invariants
+//! - What runs is kept in a file before a command is answered; a command that cannot be kept is not followed.
+//! - Whoever may not command learns nothing but that. Each command, followed or not, is recorded with who gave it.
+//! - A scenario ends at its time, also when the clock was set back meanwhile.
+//!
+//! Bounds: connections in all and per source, handshakes, searches and tails at a time, the time of a handshake, of a
+//! silence, of an answer and of each frame of it ([`serving`], [`converse`]).
 
-use std::path::Path;
-use std::sync::Arc;
-use std::time::SystemTime;
+mod agent;
+mod asker;
+mod audit;
+mod converse;
+mod kept;
+mod reply;
+mod requests;
+mod serving;
 
-use logs::{Rules, Scenarios, Time};
-use traces::{Options, Recorder, Traces};
+use std::time::Duration;
 
-/// Where in a machine's directory the traces are.
-const FOLDER: &str = "traces";
+pub use agent::{Agent, Settings};
+pub use asker::Operators;
+pub use serving::{Door, Serving};
 
-/// The agent of one machine.
-pub struct Agent {
-    recorder: Recorder,
-    traces: Option<Arc<Traces>>,
-}
-
-impl Agent {
-    /// Opens the traces in a machine's directory and begins to capture.
-    #[must_use]
-    pub fn open(machine: &str, folder: &Path) -> Self {
-        let opened = Traces::open(&folder.join(FOLDER), machine, Options::default());
-        let traces = opened
-            .inspect_err(|error| tracing::error!(machine, %error, "nothing is traced"))
-            .ok();
-        let traces = traces.map(|(traces, _)| Arc::new(traces));
-        let recorder = traces
-            .as_ref()
-            .map(|traces| Recorder::new(machine, Arc::clone(traces)))
-            .unwrap_or_default();
-        recorder.set(Rules::fresh(now()).capture(&Scenarios::default()));
-        Self { recorder, traces }
-    }
-
-    /// Returns what the roles of the machine record with.
-    #[must_use]
-    pub const fn recorder(&self) -> &Recorder {
-        &self.recorder
-    }
-
-    /// Returns the traces, if they could be opened.
-    #[must_use]
-    pub const fn traces(&self) -> Option<&Arc<Traces>> {
-        self.traces.as_ref()
-    }
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Time::ZERO.after(since.unwrap_or_default())
-}
+/// How often the agent tries again what it could not do: open its traces, take its ports.
+pub const RETRY: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use runtime::metrics::{Kind, Page};
 
 use super::status::MessageStatus;
-use super::{Shared, balanced, published};
+use super::{Shared, balanced, logged, published};
 use crate::health::MemberStatus;
 
 /// Writes every number that a machine has.
@@ -16,6 +16,7 @@ pub(super) fn write(shared: &Shared, page: &mut Page) {
                 .value(&format!("vestibule_net_{name}"), &own, value);
         }
     }
+    logged::write(&shared.agent, machine, page);
     if let Some(names) = &shared.names {
         for (name, kind, help, value) in names.counters().each() {
             let name = format!("vestibule_dns_{name}");

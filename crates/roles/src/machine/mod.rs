@@ -14,6 +14,7 @@ mod balanced;
 mod control;
 mod enrolment;
 mod flows;
+mod logged;
 mod metrics;
 mod published;
 mod services;
@@ -36,6 +37,7 @@ use topology::{Topology, View};
 pub use balanced::{BalancedMember, BalancedPool};
 pub use control::{Reply, Request};
 pub use flows::{FlowLive, FlowStatus};
+pub use logged::LoggingStatus;
 pub use published::ProxyStatus;
 pub use services::ServiceError;
 pub use start::{CONTROL_SOCKET, Options, StartError};
@@ -48,7 +50,7 @@ use crate::balancer::{self, Pools};
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
 use crate::health::Board;
-use crate::logging::Agent;
+use crate::logging::{self, Agent};
 use crate::names::Names;
 use crate::publishing::Counted;
 use crate::replication::StatusHandle;
@@ -60,7 +62,7 @@ use watch::Watch;
 /// What a running machine knows of itself; shared with its control socket.
 struct Shared {
     /// Keeps what the roles record, for as long as the machine runs.
-    _agent: Agent,
+    agent: Arc<Agent>,
     topology: Arc<Topology>,
     /// The topology file as it was read.
     file: Arc<str>,
@@ -131,6 +133,8 @@ pub struct Running {
     /// The threads that speak HTTP: web sites, reverse proxy, VIPs that read requests.
     serving: [Option<Serving>; 3],
     services: Services,
+    /// The thread that answers operators.
+    logging: logging::Serving,
 }
 
 /// Part of the credentials could not be loaded again; the old ones stay in use.
@@ -220,6 +224,7 @@ impl Running {
             drained.failed += ended.failed;
         }
         self.services.end();
+        self.logging.end();
         drained
     }
 }

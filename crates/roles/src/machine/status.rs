@@ -9,10 +9,12 @@ use runtime::clock::Clock;
 use runtime::tls::Store;
 use serde::{Deserialize, Serialize};
 use sip::guard::{Standing, Verdict};
+use topology::flows::Protocol;
 use topology::role_name;
 
 use super::balanced::{self, BalancedPool};
 use super::flows::{FlowStatus, flow_statuses};
+use super::logged::{self, LoggingStatus};
 use super::published::{self, ProxyStatus};
 use super::{Shared, WebCounts};
 use crate::health::MemberStatus;
@@ -56,6 +58,9 @@ pub struct MachineStatus {
     /// How others are, if it asks them, as a name service does.
     #[serde(default)]
     pub health: Vec<MemberStatus>,
+    /// Its logging agent.
+    #[serde(default)]
+    pub logging: LoggingStatus,
     /// Its certificates.
     pub certificates: Vec<CertificateStatus>,
 }
@@ -71,7 +76,7 @@ pub struct ListenerStatus {
     pub protocol: String,
     /// The rows of the flow table that name it.
     pub flows: Vec<u8>,
-    /// Whether it is open. One that is not belongs to a part of the product that this version lacks.
+    /// Whether it is open. Only ports of the logging agent may be shut while a machine runs; its trouble says why.
     pub open: bool,
 }
 
@@ -242,6 +247,7 @@ pub struct CertificateStatus {
 
 impl Shared {
     pub(super) fn status(&self) -> MachineStatus {
+        let listeners = self.listeners();
         MachineStatus {
             machine: self.view.machine.fqdn.as_str().to_owned(),
             roles: self
@@ -252,8 +258,8 @@ impl Shared {
                 .collect(),
             pid: std::process::id(),
             uptime_s: self.started.elapsed().as_secs(),
-            listeners: self.listeners.clone(),
-            flows: flow_statuses(&self.topology, &self.view, &self.listeners),
+            flows: flow_statuses(&self.topology, &self.view, &listeners),
+            listeners,
             sip: self.sip_status(),
             abuse: self.abuse_status(),
             directory: self.directory_status(),
@@ -263,6 +269,7 @@ impl Shared {
             web: self.web_status(),
             published: self.proxy.as_ref().map(published::status),
             health: self.health_status(),
+            logging: logged::status(&self.agent),
             certificates: self.certificate_statuses(),
         }
     }
@@ -369,6 +376,16 @@ impl Shared {
             refused: node.kept_refused,
             broken: messages.log_stats()?.broken,
         })
+    }
+
+    /// The ports of the agent may be opened later than the others, and that stops nobody.
+    fn listeners(&self) -> Vec<ListenerStatus> {
+        let mut listeners = self.listeners.clone();
+        let of_agent = |one: &&mut ListenerStatus| one.protocol == Protocol::Logging.name();
+        for listener in listeners.iter_mut().filter(of_agent) {
+            listener.open = self.agent.listens(listener.address);
+        }
+        listeners
     }
 
     fn web_status(&self) -> BTreeMap<String, u64> {

@@ -1,6 +1,5 @@
 //! The side of the machine that masters the directory.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -20,12 +19,13 @@ use runtime::tls::{Auth, Identify, Store};
 use store::{Index, Log, LogId, SubscribeError, Subscription};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::wire::Message;
 use super::writing::{self, Writer};
 use super::{CERTIFICATES, CHANGES, INDEX_HEADER, LOG_HEADER, Pace, SNAPSHOT};
+use crate::handshakes::Handshakes;
 
 /// How many connections are served at a time; a deployment has fewer Directors and Front Ends.
 pub const FOLLOWERS_MAX: usize = 64;
@@ -72,7 +72,7 @@ pub async fn serve(
     identify: Arc<dyn Identify>,
     source: Source,
 ) {
-    let mut handshakes = Handshakes::default();
+    let mut handshakes = Handshakes::new(HANDSHAKES_MAX);
     let mut followers = JoinSet::new();
     loop {
         tokio::select! {
@@ -107,31 +107,6 @@ struct Known {
     stream: ServerStream,
     from: SocketAddr,
     peer: Peer,
-}
-
-/// Handshakes under way, in the order in which they began.
-#[derive(Default)]
-struct Handshakes {
-    running: JoinSet<Option<Known>>,
-    order: VecDeque<AbortHandle>,
-}
-
-impl Handshakes {
-    fn begin(&mut self, handshake: impl Future<Output = Option<Known>> + Send + 'static) {
-        self.order.retain(|handle| !handle.is_finished());
-        if self.order.len() >= HANDSHAKES_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            oldest.abort();
-        }
-        self.order.push_back(self.running.spawn(handshake));
-    }
-
-    /// Waits for the next to end: with a proven peer, or without one. Nothing if none is under way.
-    async fn next(&mut self) -> Option<Option<Known>> {
-        let ended = self.running.join_next().await?;
-        Some(ended.ok().flatten())
-    }
 }
 
 /// What holds for a connection until its other side is proven.

@@ -14,13 +14,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use super::places::{Place, Places};
 use super::serve::{Conversation, converse};
 use super::tls::Ready;
 use super::told::Told;
 use super::{Caller, Limits, Secured, Site, Stats};
 use crate::crew::{self, Asked, Ended};
 use crate::doorway::Doorway;
+use crate::places::{Place, Places};
 use crate::proxy_header::{self, Header};
 use crate::socket;
 use crate::tls::HTTP2;

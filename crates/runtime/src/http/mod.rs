@@ -21,7 +21,7 @@ mod door;
 mod guarded;
 mod heads;
 mod limits;
-mod places;
+
 mod serve;
 mod stats;
 mod tls;
@@ -45,9 +45,9 @@ pub use limits::Limits;
 pub use stats::Stats;
 pub use tunnel::tunnel;
 
-use self::places::Places;
 use self::told::Told;
 use crate::crew::{Crew, Ended};
+use crate::places::Places;
 use crate::tls::Store;
 use crate::worker::Bound;
 

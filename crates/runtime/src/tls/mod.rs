@@ -23,7 +23,7 @@ use base::net::{Face, Peer, Transport};
 pub(crate) use credentials::HTTP2;
 pub use credentials::{Believed, Credentials, CredentialsError, Store};
 pub use hello::ClientNames;
-pub use names::{NamesError, fingerprint, proven_names};
+pub use names::{NamesError, Proven, fingerprint, proven, proven_names};
 
 /// What a listener asks of whoever connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -23,11 +23,28 @@ pub enum NamesError {
     NotNow,
 }
 
+/// What a verified certificate proves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    /// Names of machines and domains, as [`proven_names`] returns them.
+    pub names: Vec<String>,
+    /// Its URIs of every scheme, as they are written: whoever knows one of these kinds says what it proves.
+    pub uris: Vec<String>,
+}
+
 /// Returns the names that a verified certificate proves, lower case, in its order.
 ///
 /// # Errors
 /// See [`NamesError`].
 pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, NamesError> {
+    proven(certificate).map(|proven| proven.names)
+}
+
+/// Returns the names that a verified certificate proves, and its URIs.
+///
+/// # Errors
+/// See [`NamesError`].
+pub fn proven(certificate: &CertificateDer<'_>) -> Result<Proven, NamesError> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| NamesError::Malformed)?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -40,8 +57,10 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Nam
     let alternative = parsed
         .subject_alternative_name()
         .map_err(|_| NamesError::Malformed)?;
+    let alternative = alternative.map(|names| names.value.general_names.as_slice());
+    let uris = alternative.into_iter().flatten().filter_map(uri);
     let found: Vec<&str> = match alternative {
-        Some(names) => domains(&names.value.general_names),
+        Some(names) => domains(names),
         None => parsed
             .subject()
             .iter_common_name()
@@ -51,7 +70,10 @@ pub fn proven_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, Nam
     let whole = found
         .into_iter()
         .filter(|name| !name.contains('*') && !name.is_empty());
-    Ok(whole.map(str::to_ascii_lowercase).collect())
+    Ok(Proven {
+        names: whole.map(str::to_ascii_lowercase).collect(),
+        uris: uris.map(str::to_owned).collect(),
+    })
 }
 
 /// The SIP domains of a subjectAltName.
@@ -65,8 +87,12 @@ fn domains<'a>(names: &'a [GeneralName<'a>]) -> Vec<&'a str> {
 }
 
 fn said<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+    uri(name).and_then(domain_of)
+}
+
+fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     if let GeneralName::URI(uri) = name {
-        return domain_of(uri);
+        return Some(uri);
     }
     None
 }

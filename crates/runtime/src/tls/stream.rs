@@ -18,7 +18,10 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use super::credentials::visitor;
 use super::shown;
 use super::told::{Broken, Handshake, Notes, level_of};
-use super::{Auth, CredentialsError, Identify, NamesError, Store, Stranger, proven_names, settle};
+use super::{
+    Auth, Credentials, CredentialsError, Identify, NamesError, Proven, Store, Stranger, proven,
+    proven_names, settle,
+};
 use crate::socket;
 
 /// Why no secured stream came about.
@@ -67,29 +70,13 @@ pub async fn accept(
     identify: &dyn Identify,
     limit: Duration,
 ) -> Result<(ServerStream, Peer), StreamError> {
-    let handshake = Handshake::on(&stream, Direction::In);
-    let acceptor = TlsAcceptor::from(store.current().server(auth));
-    let shaking = shown::watch(timeout(limit, acceptor.accept(stream)));
-    let (shaken, mut shown) = Box::pin(shaking).await;
-    let accepted = shaken
-        .unwrap_or_else(|late| Err(late.into()))
-        .map_err(late_or_broken)
-        .and_then(|stream| {
-            shown = leaf(stream.get_ref().1);
-            let names = leaf_names(stream.get_ref().1)?;
-            let peer = settle(identify, &names, face, auth).map_err(StreamError::Stranger)?;
-            Ok((stream, peer))
-        });
-    match (&accepted, handshake) {
-        (Ok((stream, peer)), Some(handshake)) => {
-            let (state, recorder) = (stream.get_ref().1, store.notes().recorder());
-            let called = state.server_name();
-            handshake.done(recorder, level_of(peer), Some(peer), called, Some(state));
-        }
-        (Err(error), Some(handshake)) => store.notes().broken(handshake, told(error, shown)),
-        (_, None) => {}
-    }
-    accepted
+    let credentials = store.current();
+    let judge = |state: &CommonState| {
+        let names = leaf_names(state)?;
+        settle(identify, &names, face, auth).map_err(StreamError::Stranger)
+    };
+    let known = |peer: &Peer| (level_of(peer), Some(peer.clone()));
+    shake(stream, store, &credentials, auth, limit, judge, known).await
 }
 
 fn late_or_broken(error: io::Error) -> StreamError {
@@ -127,6 +114,74 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
     )
+}
+
+/// Takes a connection through a handshake of mutual TLS and returns what the other side's certificate proves. Whose names
+/// these are is for the caller to say, who knows more kinds than [`Identify`]: an operator is no peer. The credentials are
+/// those under which it was judged; once others are in use it might not be let in.
+///
+/// # Errors
+/// See [`StreamError`]; whoever has no certificate, or one that does not verify, does not come in.
+pub async fn accept_proven(
+    stream: TcpStream,
+    store: &Store,
+    limit: Duration,
+) -> Result<(ServerStream, Proven, Arc<Credentials>), StreamError> {
+    let credentials = store.current();
+    let judge = |state: &CommonState| {
+        let leaf = state.peer_certificates().and_then(<[_]>::first);
+        let proven = leaf.map(proven).transpose().map_err(StreamError::Names)?;
+        proven.ok_or(StreamError::Stranger(Stranger))
+    };
+    let known = |_: &Proven| (Level::Verbose, None);
+    let shaken = shake(
+        stream,
+        store,
+        &credentials,
+        Auth::Required,
+        limit,
+        judge,
+        known,
+    )
+    .await;
+    let (stream, proven) = shaken?;
+    Ok((stream, proven, credentials))
+}
+
+/// Makes the handshake, judges what was shown in it, and has both recorded; `known` says how grave it is, and who came.
+async fn shake<T>(
+    stream: TcpStream,
+    store: &Store,
+    credentials: &Credentials,
+    auth: Auth,
+    limit: Duration,
+    judge: impl FnOnce(&CommonState) -> Result<T, StreamError>,
+    known: impl FnOnce(&T) -> (Level, Option<Peer>),
+) -> Result<(ServerStream, T), StreamError> {
+    let handshake = Handshake::on(&stream, Direction::In);
+    let acceptor = TlsAcceptor::from(credentials.server(auth));
+    let shaking = shown::watch(timeout(limit, acceptor.accept(stream)));
+    let (shaken, mut shown) = Box::pin(shaking).await;
+    let accepted = shaken
+        .unwrap_or_else(|late| Err(late.into()))
+        .map_err(late_or_broken)
+        .and_then(|stream| {
+            shown = leaf(stream.get_ref().1);
+            let judged = judge(stream.get_ref().1)?;
+            Ok((stream, judged))
+        });
+    match (&accepted, handshake) {
+        (Ok((stream, judged)), Some(handshake)) => {
+            let (state, recorder) = (stream.get_ref().1, store.notes().recorder());
+            let (level, peer) = known(judged);
+            // The name that was called is ours; where it is not known who came, it must not stand for theirs.
+            let called = state.server_name().filter(|_| peer.is_some());
+            handshake.done(recorder, level, peer.as_ref(), called, Some(state));
+        }
+        (Err(error), Some(handshake)) => store.notes().broken(handshake, told(error, shown)),
+        (_, None) => {}
+    }
+    accepted
 }
 
 /// Somebody without a certificate, as a phone is.

@@ -6,6 +6,7 @@ mod durability;
 mod failover;
 mod frames;
 mod kill;
+mod logging;
 mod malformed;
 mod messages;
 mod names;

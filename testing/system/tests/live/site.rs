@@ -26,6 +26,8 @@ pub(crate) mod flow {
     pub(crate) const DIRECTORY: u8 = 3;
     /// SIP between a Director or Front End and the inside of an Edge.
     pub(crate) const EDGE_INSIDE: u8 = 10;
+    /// Logging on every machine: commands, searches, tails.
+    pub(crate) const LOGGING: u8 = 18;
     /// Sign-in inside.
     pub(crate) const SIGN_IN: u8 = 14;
     /// Phones outside, to an Edge.

@@ -18,13 +18,14 @@ use std::time::Instant;
 use base::net::Face;
 use pki::State;
 use runtime::clock::Clock;
+use runtime::tls::Store;
 use topology::{Topology, View};
 
 use super::services::{Plan, Services};
 use super::status::face_name;
 use super::{ListenerStatus, Running, Shared, Vips};
 use crate::balancer::Balancing;
-use crate::logging::Agent;
+use crate::logging::{self, Agent, Door, Settings};
 use crate::replication::Follower;
 use crate::signalling::Stores;
 
@@ -61,7 +62,12 @@ impl Running {
         })?;
         let folder = options.state.machine(view.machine.fqdn.as_str());
         Builder {
-            agent: Agent::open(view.machine.fqdn.as_str(), &folder),
+            agent: Arc::new(Agent::open(
+                view.machine.fqdn.as_str(),
+                &folder,
+                Settings::default(),
+                options.clock,
+            )),
             machine: view.machine.fqdn.as_str().to_owned(),
             topology,
             view,
@@ -73,7 +79,7 @@ impl Running {
 
 struct Builder<'a> {
     machine: String,
-    agent: Agent,
+    agent: Arc<Agent>,
     topology: Arc<Topology>,
     view: View,
     options: &'a Options,
@@ -87,11 +93,7 @@ impl Builder<'_> {
         let users = self.users(inside.as_ref())?;
         let kept = self.kept()?;
         let mut opened: Vec<SocketAddr> = Vec::new();
-        let stores = inside.as_ref().map(|inside| Stores {
-            inside: Arc::clone(inside),
-            outside: outside.clone(),
-            partners: partners.clone(),
-        });
+        let stores = stores(inside.as_ref(), outside.as_ref(), partners.as_ref());
         let sip = self.open_sip(stores, &mut opened)?;
         let pools = self.pools()?;
         let plan = self.plan(users.as_ref(), inside.as_ref(), &pools, &mut opened)?;
@@ -122,7 +124,7 @@ impl Builder<'_> {
             .map(|workers| Box::new(workers.counters()) as _);
         let shared = Arc::new(Shared {
             started: Instant::now(),
-            _agent: self.agent,
+            agent: self.agent,
             listeners: listener_statuses(&self.view, &opened),
             topology: self.topology,
             file: Arc::clone(&self.options.file),
@@ -153,6 +155,7 @@ impl Builder<'_> {
             ..plan
         };
         let folder = self.options.state.machine(&self.machine);
+        let logging = logging(&self.machine, &shared)?;
         let services = services(self.machine, &folder, &shared, plan)?;
         Ok(Running {
             shared,
@@ -160,8 +163,31 @@ impl Builder<'_> {
             passing,
             serving: [sites, published, balanced],
             services,
+            logging,
         })
     }
+}
+
+fn stores(
+    inside: Option<&Arc<Store>>,
+    outside: Option<&Arc<Store>>,
+    partners: Option<&Arc<Store>>,
+) -> Option<Stores> {
+    inside.map(|inside| Stores {
+        inside: Arc::clone(inside),
+        outside: outside.cloned(),
+        partners: partners.cloned(),
+    })
+}
+
+fn logging(machine: &str, shared: &Shared) -> Result<logging::Serving, StartError> {
+    let door = shared.inside.as_ref();
+    let door = door.map(|store| Door::of(&shared.view, Arc::clone(store)));
+    let started = logging::Serving::start(Arc::clone(&shared.agent), door);
+    started.map_err(|source| StartError::System {
+        machine: machine.to_owned(),
+        source,
+    })
 }
 
 fn services(

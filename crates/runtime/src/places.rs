@@ -7,7 +7,7 @@ use base::Source;
 
 /// Counts connections; shared by the threads.
 #[derive(Debug)]
-pub(super) struct Places {
+pub struct Places {
     most: usize,
     held: Mutex<Held>,
 }
@@ -20,13 +20,15 @@ struct Held {
 
 /// A connection's place, given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     places: Arc<Places>,
     source: Option<Source>,
 }
 
 impl Places {
-    pub(super) fn new(most: usize) -> Self {
+    /// Returns so many places, all of them free.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         Self {
             most,
             held: Mutex::default(),
@@ -34,7 +36,7 @@ impl Places {
     }
 
     /// Takes a place among all; none if there are too many.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
+    pub fn take(self: &Arc<Self>) -> Option<Place> {
         let mut held = self.lock();
         if held.all >= self.most {
             return None;
@@ -53,7 +55,7 @@ impl Places {
 
 impl Place {
     /// Says whose it is, once that is known; false if that source has as many as it may.
-    pub(super) fn of(&mut self, source: Source, most: usize) -> bool {
+    pub fn of(&mut self, source: Source, most: usize) -> bool {
         let mut held = self.places.lock();
         let count = held.sources.entry(source).or_default();
         if *count >= most {

@@ -1,0 +1,4 @@
+//! The logging agents of running machines, asked over the protocol by those who may and by those who may not.
+
+mod commands;
+mod ground;
