@@ -16,7 +16,7 @@ enum May {
     UseAll,
 }
 
-const ALLOWED: [(&str, May); 20] = [
+const ALLOWED: [(&str, May); 21] = [
     ("base", May::Use(&[])),
     ("topology", May::Use(&["base", "logs"])),
     ("directory", May::Use(&["base"])),
@@ -24,6 +24,7 @@ const ALLOWED: [(&str, May); 20] = [
     ("firewall", May::Use(&["base", "topology"])),
     ("logs", May::Use(&["base"])),
     ("ladder", May::Use(&["base", "logs"])),
+    ("export", May::Use(&["base", "logs"])),
     ("sip", May::Use(&["base", "directory"])),
     ("web", May::Use(&["base", "directory"])),
     ("store", May::Use(&[])),

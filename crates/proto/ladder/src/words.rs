@@ -156,10 +156,10 @@ pub(crate) fn event_text(record: &Record) -> String {
         text.push(' ');
         text.push_str(decision);
     }
-    if let Some(name) = &record.peer_name {
-        text.push_str(" (");
+    // Where it has no address, the name is that of whom the request goes on to.
+    if let Some(name) = record.peer_name.as_ref().filter(|_| record.peer.is_none()) {
+        text.push_str(" to ");
         text.push_str(spoken(name));
-        text.push(')');
     }
     let why = record
         .reason

@@ -1,6 +1,7 @@
 //! Peers of other makers: phones, servers, tools.
 
 mod away;
+mod captures;
 mod certificates;
 mod discovery;
 mod federation;
