@@ -3,6 +3,7 @@
 mod abuse;
 pub(crate) mod bad_input;
 mod durability;
+mod explained;
 mod failover;
 mod frames;
 mod kill;
