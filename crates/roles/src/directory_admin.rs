@@ -9,6 +9,7 @@
 //! Bounds: [`USERS_MAX`] accounts, [`LIST_MAX`] of them in one answer, [`NAME_MAX`] bytes of display name. The number of
 //! accounts in one import is bounded by the line of the control socket.
 
+mod told;
 mod words;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use directory::{
 };
 use store::LogError;
 use topology::{Machine, Topology};
+use traces::Recorder;
 
 use crate::directory_log::DirectoryLog;
 
@@ -50,6 +52,7 @@ pub struct Admin {
     own: DirectoryLog,
     rules: Rules,
     gate: Mutex<()>,
+    recorder: Recorder,
 }
 
 impl From<&Topology> for Rules {
@@ -107,12 +110,19 @@ pub fn master(topology: &Topology) -> Option<&Machine> {
 impl Admin {
     /// Takes charge of a directory; there must be no other in this process.
     #[must_use]
-    pub const fn new(own: DirectoryLog, rules: Rules) -> Self {
+    pub fn new(own: DirectoryLog, rules: Rules) -> Self {
         Self {
             own,
             rules,
             gate: Mutex::new(()),
+            recorder: Recorder::default(),
         }
+    }
+
+    /// Has changes recorded.
+    #[must_use]
+    pub fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
     }
 
     /// Returns the users as they are now.
@@ -123,6 +133,7 @@ impl Admin {
 
     /// Carries out one request and waits until it is durable; call it where waiting for the disk is allowed.
     pub fn handle(&self, now: UnixMillis, request: UserRequest) -> UserReply {
+        let noted = told::note(&request);
         let outcome = match request {
             UserRequest::List { after, limit } => return self.list(after.as_ref(), limit),
             UserRequest::Show { aor } => return self.show(&aor),
@@ -146,6 +157,9 @@ impl Admin {
                 self.remove_contacts(now, &aor, &contacts)
             }
         };
+        if let Some(noted) = noted {
+            noted.tell(&self.recorder, outcome.as_ref().err());
+        }
         outcome.map_or_else(UserReply::Refused, |()| UserReply::Done)
     }
 
@@ -177,8 +191,14 @@ impl Admin {
         if dry_run {
             return UserReply::Imported(outcomes);
         }
-        self.write(&changes)
-            .map_or_else(UserReply::Refused, |()| UserReply::Imported(outcomes))
+        let written = self.write(&changes);
+        told::imported(
+            &self.recorder,
+            changes.len(),
+            &outcomes,
+            written.as_ref().err(),
+        );
+        written.map_or_else(UserReply::Refused, |()| UserReply::Imported(outcomes))
     }
 
     fn list(&self, after: Option<&Aor>, limit: usize) -> UserReply {

@@ -115,6 +115,16 @@ impl Outcome {
         }
     }
 
+    /// The same with a reason more.
+    #[must_use]
+    pub fn since(mut self, why: &str) -> Self {
+        self.why = Some(match self.why {
+            Some(before) => format!("{before}, {why}"),
+            None => why.to_owned(),
+        });
+        self
+    }
+
     /// Nobody has answered it.
     #[must_use]
     pub fn unanswered(why: &(dyn std::error::Error + 'static)) -> Self {

@@ -50,7 +50,7 @@ impl Switch for List {
         })
     }
 
-    fn failed(&self, way: &mut usize) {
+    fn failed(&self, way: &mut usize, _: &std::io::Error) {
         self.hear(format!("{way} failed"));
     }
 

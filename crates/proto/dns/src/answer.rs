@@ -155,9 +155,12 @@ impl<'a> Search<'a> {
             data.ip_addr()
                 .is_none_or(|address| self.health.is_up(&node.name, address))
         };
-        let mut data: Vec<&RData> = set.data.iter().filter(is_up).collect();
+        let (mut data, down): (Vec<&RData>, Vec<&RData>) = set.data.iter().partition(is_up);
         if data.is_empty() {
-            data = set.data.iter().collect();
+            data = down;
+        } else {
+            let down = down.into_iter().filter_map(RData::ip_addr);
+            self.found.left_out.extend(down);
         }
         self.random.shuffle(&mut data);
         data

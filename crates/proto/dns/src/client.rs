@@ -136,7 +136,7 @@ fn data(from: &RData) -> Option<Data> {
 }
 
 /// The usual word for a code, or its meaning for those that are rarely met.
-fn word(code: ResponseCode) -> String {
+pub(crate) fn word(code: ResponseCode) -> String {
     let words = [
         (ResponseCode::NoError, "NOERROR"),
         (ResponseCode::NXDomain, "NXDOMAIN"),

@@ -30,6 +30,7 @@ mod export;
 mod message;
 mod rates;
 mod record;
+mod told;
 mod zone;
 
 pub use answer::ALIASES_MAX;
@@ -37,4 +38,5 @@ pub use export::{FileFacts, ZoneFile};
 pub use message::{Outcome, QUERY_MAX, Query, Reply, Silence, UDP_MAX, cut};
 pub use rates::{BURST, PLACES, RATE, Rates, SLIP, Verdict};
 pub use record::{AllUp, Data, Health, Origin, Record};
+pub use told::{Told, told};
 pub use zone::{Zone, ZoneError};

@@ -7,6 +7,8 @@
 //! The way out: what does not fit over UDP goes without the additional section, and if that is not enough, with TC and
 //! nothing but the question (RFC 2181 section 9), so that the client comes again over TCP.
 
+use std::net::IpAddr;
+
 use base::net::{Face, Transport};
 use hickory_proto::op::{Edns, Header, Message, MessageType, Metadata, OpCode, Query as Asked};
 use hickory_proto::op::{HeaderCounts, ResponseCode};
@@ -49,6 +51,8 @@ pub struct Reply {
     pub outcome: Outcome,
     /// Whether the answer did not fit, so that the client has to come over TCP.
     pub truncated: bool,
+    /// The addresses that would belong to the answer and were left out, as they are not up.
+    pub left_out: Vec<IpAddr>,
 }
 
 /// How a query was taken.
@@ -89,6 +93,8 @@ pub(crate) struct Sections {
     pub(crate) answers: Vec<Record>,
     pub(crate) authorities: Vec<Record>,
     pub(crate) additionals: Vec<Record>,
+    /// Addresses that are not up.
+    pub(crate) left_out: Vec<IpAddr>,
 }
 
 /// A message that asks exactly one thing.
@@ -179,12 +185,14 @@ impl Request {
         message.authorities = sections.authorities;
         message.additionals = sections.additionals;
         message.edns = self.edns.as_ref().map(|_| own_edns());
+        let left_out = sections.left_out;
         let limit = self.limit(over);
         if let Some(bytes) = write(&message, limit) {
             return Reply {
                 bytes,
                 outcome,
                 truncated: false,
+                left_out,
             };
         }
         message.additionals.clear();
@@ -193,6 +201,7 @@ impl Request {
                 bytes,
                 outcome,
                 truncated: false,
+                left_out,
             };
         }
         match write(&message.truncate(), limit) {
@@ -200,6 +209,7 @@ impl Request {
                 bytes,
                 outcome,
                 truncated: true,
+                left_out,
             },
             None => bare(&self.metadata, Outcome::Failed),
         }
@@ -287,5 +297,6 @@ fn bare(asked: &Metadata, outcome: Outcome) -> Reply {
         bytes,
         outcome,
         truncated: false,
+        left_out: Vec::new(),
     }
 }

@@ -21,6 +21,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::net::Hop;
+use logs::{Component, Flags, Level};
 use runtime::clock::Clock;
 use topology::{PoolView, View};
 use traces::Recorder;
@@ -126,7 +127,16 @@ impl Pools {
     pub fn drain(&self, member: &str, drained: bool) -> bool {
         let drain = |pool: &Pool| pool.servers.lock().drain(member, drained);
         let known: Vec<bool> = self.pools.iter().map(drain).collect();
-        known.contains(&true)
+        let is_known = known.contains(&true);
+        if is_known {
+            self.recorder
+                .record(Component::Health, Level::Info, Flags::DIAG, |record| {
+                    record.peer_name = Some(member.into());
+                    record.decision = Some(if drained { "drained" } else { "undrained" }.into());
+                    record.reason = Some("by an operator at the balancer".into());
+                });
+        }
+        is_known
     }
 
     /// Returns how the members of each pool are.

@@ -152,6 +152,6 @@ impl Site {
         let hop = member.and_then(|member| self.client.server(site.first + member.0));
         let name = member.and_then(|member| pool.members.get(member.0));
         let name = name.map_or("", |(name, _)| name.as_str());
-        Ok((response, Outcome::passed(name, hop)))
+        Ok((response, Outcome::passed(name, hop).since(&choice.why())))
     }
 }

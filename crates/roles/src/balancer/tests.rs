@@ -5,9 +5,13 @@ use topology::Topology;
 const REFERENCE: &str = include_str!("../../../../examples/reference.toml");
 
 fn pools(text: &str) -> Pools {
+    recorded(text, Recorder::default())
+}
+
+fn recorded(text: &str, recorder: Recorder) -> Pools {
     let topology = Topology::parse(text, "sample").unwrap();
     let view = topology.view("lb01.contoso.net").unwrap();
-    Pools::of(&view, [3; 32], Clock::start(), Recorder::default())
+    Pools::of(&view, [3; 32], Clock::start(), recorder)
 }
 
 fn arrival(pools: &Pools, port: u16, source: &str) -> Arrival {
@@ -88,7 +92,7 @@ fn the_other_member_is_next_when_one_fails_and_counts_end_with_connections() {
     let pools = pools(REFERENCE);
     let mut way = pools.begin(arrival(&pools, 4443, "172.16.0.20:1"));
     let first = pools.next(&mut way).unwrap().to;
-    pools.failed(&mut way);
+    pools.failed(&mut way, &std::io::ErrorKind::ConnectionRefused.into());
     let second = pools.next(&mut way).unwrap().to;
     assert_ne!(first, second);
     assert_eq!(pools.next(&mut way), None);
@@ -117,4 +121,53 @@ fn a_drained_or_dead_member_gets_nothing_new() {
     assert_eq!(place(), None);
     assert!(pools.drain("dir01.contoso.net", false));
     assert_eq!(place(), Some("10.0.0.11:80".parse().unwrap()));
+}
+
+#[test]
+fn to_whom_a_connection_was_given_and_why_and_why_to_nobody_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let notebook = traces::Notebook::open(folder.path()).unwrap();
+    let pools = recorded(REFERENCE, notebook.recorder());
+    for member in ["dir01.contoso.net", "dir02.contoso.net"] {
+        pools.found(member, Health::Up);
+    }
+    assert!(pools.drain("dir01.contoso.net", true));
+    let mut way = pools.begin(arrival(&pools, 443, "10.1.2.3:4444"));
+    pools.next(&mut way).unwrap();
+    pools.taken(&mut way);
+    pools.ended(way, Moved::default());
+    let mut way = pools.begin(arrival(&pools, 4443, "172.16.0.20:1"));
+    pools.next(&mut way).unwrap();
+    pools.failed(&mut way, &std::io::ErrorKind::ConnectionRefused.into());
+    assert_eq!(pools.next(&mut way), None);
+
+    let records = notebook.records();
+    let told: Vec<(String, String)> = records
+        .iter()
+        .filter(|record| record.level <= Level::Info)
+        .map(|record| {
+            let word = |word: &Option<logs::Value>| word.as_deref().unwrap_or_default().to_owned();
+            (word(&record.decision), word(&record.reason))
+        })
+        .collect();
+    let expected = [
+        ("drained", "by an operator at the balancer"),
+        (
+            "dir02.contoso.net",
+            "by its source; left out: dir01.contoso.net drained by command",
+        ),
+        ("unreachable", "connection refused"),
+        (
+            "none",
+            "no member of the pool is there for it: by the least load; left out: dir01.contoso.net drained by command",
+        ),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(decision, reason)| (decision.to_owned(), reason.to_owned()))
+    );
+    let given = &records[1];
+    assert_eq!(given.peer.unwrap().to_string(), "10.1.2.3:4444");
+    assert_eq!(given.peer_name.as_deref(), Some("dir02.contoso.net"));
+    assert_eq!(records[3].peer_name.as_deref(), Some("dir02.contoso.net"));
 }

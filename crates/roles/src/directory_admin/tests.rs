@@ -374,3 +374,52 @@ fn user(name: &str) -> NewUser {
         }],
     }
 }
+
+#[test]
+fn changes_are_told_with_the_user_and_never_with_a_verifier() {
+    let (folder, traced) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let notebook = traces::Notebook::open(traced.path()).unwrap();
+    let admin = admin(folder.path()).recorded_by(notebook.recorder());
+    let fingerprint = CertificateId([7; 32]);
+    let requests = [
+        UserRequest::Add(alice()),
+        UserRequest::Add(alice()),
+        UserRequest::Passwd {
+            aor: alice().aor,
+            verifiers: alice().verifiers,
+        },
+        UserRequest::Revoke {
+            aor: alice().aor,
+            certificate: Some(fingerprint),
+        },
+        UserRequest::Import {
+            users: vec![user("bob"), alice()],
+            dry_run: false,
+        },
+        UserRequest::List {
+            after: None,
+            limit: 1,
+        },
+    ];
+    for request in requests {
+        admin.handle(UnixMillis(1), request);
+    }
+    let told = notebook.records();
+    let decisions: Vec<&str> = told
+        .iter()
+        .filter_map(|it| it.decision.as_deref())
+        .collect();
+    assert_eq!(
+        decisions,
+        ["added", "refused", "password", "refused", "imported"]
+    );
+    assert_eq!(told[0].from.as_deref(), Some("sip:alice@contoso.com"));
+    assert_eq!(told[3].component, logs::Component::Authentication);
+    assert_eq!(
+        told[4].reason.as_deref(),
+        Some("1 accounts, 1 others refused")
+    );
+    for record in &told {
+        assert!(!logs::line::text_of(record).contains("abab"), "{record:?}");
+    }
+}

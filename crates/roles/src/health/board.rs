@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base::health::{Input, MemberId, Standing};
 use base::net::{Hop, Role};
 use base::{Mono, Now};
+use logs::{Component, Flags, Level, Value};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use topology::resolve::fronted;
 use topology::{Fqdn, PoolView, Port, View, has_sip};
+use traces::Recorder;
 
 /// A member that is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,7 @@ pub struct Board {
     by_address: BTreeMap<IpAddr, usize>,
     beliefs: Vec<Mutex<Belief>>,
     listener: Option<Listener>,
+    recorder: Recorder,
 }
 
 #[derive(Clone)]
@@ -132,7 +135,14 @@ impl Board {
             beliefs: members.iter().map(|_| Mutex::new(fresh.clone())).collect(),
             members,
             listener: None,
+            recorder: Recorder::default(),
         }
+    }
+
+    /// Has each change recorded.
+    #[must_use]
+    pub fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
     }
 
     /// Has somebody hear of each change.
@@ -187,16 +197,39 @@ impl Board {
     }
 
     pub(super) fn changed(&self, member: MemberId, standing: Standing, now: Now) {
+        let (mut before, mut fault) = (Standing::Up, None);
         if let Some(mut belief) = self.belief(member) {
-            belief.standing = standing;
+            before = std::mem::replace(&mut belief.standing, standing);
             belief.since = Some(now.mono);
+            fault.clone_from(&belief.fault);
         }
+        self.tell(member, before, standing, fault);
         if let Some(known) = self.members.get(member.0) {
             tracing::info!(member = %known.hop.name, standing = word(standing), "a server's health has changed");
             if let Some(listener) = &self.listener {
                 listener(&known.hop.name, standing);
             }
         }
+    }
+
+    fn tell(&self, member: MemberId, before: Standing, after: Standing, fault: Option<String>) {
+        let level = match after {
+            Standing::Down => Level::Warning,
+            Standing::Up | Standing::Draining => Level::Info,
+        };
+        self.recorder
+            .record(Component::Health, level, Flags::DIAG, |record| {
+                let known = self.members.get(member.0);
+                record.peer_name = known.map(|known| Value::shared(&known.hop.name));
+                record.peer = known.map(|known| known.hop.addr);
+                record.decision = Some(word(after).into());
+                let (before, after) = (word(before), word(after));
+                let why = fault.unwrap_or_else(|| match after {
+                    "draining" => "it says that it takes nothing new".to_owned(),
+                    _ => "it answers".to_owned(),
+                });
+                record.reason = Some(Value::new(&format!("from {before} to {after}: {why}")));
+            });
     }
 
     fn belief(&self, member: MemberId) -> Option<MutexGuard<'_, Belief>> {

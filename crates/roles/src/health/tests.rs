@@ -55,12 +55,29 @@ fn everyone_who_speaks_sip_is_asked_and_an_edge_is_known_by_both_its_addresses()
         "fe02.contoso.net",
     ];
     assert_eq!(names, expected);
-    let board = Board::new(watched);
+    let folder = tempfile::tempdir().unwrap();
+    let notebook = traces::Notebook::open(folder.path()).unwrap();
+    let board = Board::new(watched).recorded_by(notebook.recorder());
     let edge = base::health::MemberId(0);
     board.changed(edge, base::health::Standing::Draining, base::Now::default());
     for address in ["172.16.0.10", "203.0.113.10"] {
         assert!(!board.is_up("sip.contoso.com", address.parse().unwrap()));
     }
     assert!(board.is_up("dirpool01.contoso.net", "10.0.0.11".parse().unwrap()));
+    board.answered(edge, Some("cannot connect".to_owned()));
+    board.changed(edge, base::health::Standing::Down, base::Now::default());
+    let told = notebook.records();
+    let reasons: Vec<&str> = told
+        .iter()
+        .filter_map(|record| record.reason.as_deref())
+        .collect();
+    let expected = [
+        "from up to draining: it says that it takes nothing new",
+        "from draining to down: cannot connect",
+    ];
+    assert_eq!(reasons, expected);
+    assert_eq!(told[1].decision.as_deref(), Some("down"));
+    assert_eq!(told[1].level, logs::Level::Warning);
+    assert_eq!(told[1].peer_name.as_deref(), Some("edge01.contoso.net"));
     assert!(board.is_up("rp01.contoso.net", "172.16.0.20".parse().unwrap()));
 }

@@ -4,7 +4,7 @@
 //! again. An error of a socket is counted and followed by a short pause, so that one that stays does not spin.
 
 use std::io;
-use std::net::{TcpListener as StdListener, UdpSocket as StdSocket};
+use std::net::{SocketAddr, TcpListener as StdListener, UdpSocket as StdSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ pub async fn serve(listening: Vec<Listening>, names: Arc<Names>, seed: [u8; 32])
             names: Arc::clone(&names),
             face,
             random: fork(&mut seeds),
+            clock: Clock::start(),
         };
         match socket {
             Socket::Udp(socket) => loops.spawn(datagrams(register_udp(socket)?, desk)),
@@ -63,16 +64,19 @@ struct Desk {
     names: Arc<Names>,
     face: Face,
     random: Random,
+    clock: Clock,
 }
 
 impl Desk {
-    fn answer(&mut self, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
+    fn answer(&mut self, bytes: &[u8], transport: Transport, from: SocketAddr) -> Option<Vec<u8>> {
+        let who = (from, self.clock.mono());
         self.names.answer(
             Query {
                 bytes,
                 face: self.face,
                 transport,
             },
+            who,
             &mut self.random,
         )
     }
@@ -95,7 +99,7 @@ fn fork(random: &mut Random) -> Random {
 }
 
 async fn datagrams(socket: UdpSocket, mut desk: Desk) {
-    let clock = Clock::start();
+    let clock = desk.clock;
     let mut seed = [0; 32];
     desk.random.fill(&mut seed);
     let mut rates = Rates::new(seed);
@@ -117,7 +121,7 @@ async fn datagrams(socket: UdpSocket, mut desk: Desk) {
             face: desk.face,
             transport: Transport::Udp,
         };
-        let who = (from.ip(), clock.mono());
+        let who = (from, clock.mono());
         let reply = desk
             .names
             .answer_at(query, who, &mut rates, &mut desk.random);
@@ -135,7 +139,7 @@ async fn connections(listener: TcpListener, mut desk: Desk, places: Arc<Semaphor
     let mut open = JoinSet::new();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, from)) => {
                 // After accepting, so that a listener to which nobody comes holds no place.
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                     return;
@@ -145,10 +149,11 @@ async fn connections(listener: TcpListener, mut desk: Desk, places: Arc<Semaphor
                     names: Arc::clone(&desk.names),
                     face: desk.face,
                     random: fork(&mut desk.random),
+                    clock: desk.clock,
                 };
                 open.spawn(async move {
                     let names = Arc::clone(&own.names);
-                    if timeout(CONNECTION_TIME, converse(stream, own))
+                    if timeout(CONNECTION_TIME, converse(stream, from, own))
                         .await
                         .is_err()
                     {
@@ -168,7 +173,7 @@ async fn connections(listener: TcpListener, mut desk: Desk, places: Arc<Semaphor
 }
 
 /// Answers one query after the other until the client leaves or says what is not a query.
-async fn converse(mut stream: TcpStream, mut desk: Desk) {
+async fn converse(mut stream: TcpStream, from: SocketAddr, mut desk: Desk) {
     let (reader, mut writer) = stream.split();
     let mut reader = BufReader::with_capacity(QUERY_MAX, reader);
     let mut query = Vec::new();
@@ -180,7 +185,7 @@ async fn converse(mut stream: TcpStream, mut desk: Desk) {
         if reader.read_exact(&mut query).await.is_err() {
             return;
         }
-        let Some(reply) = desk.answer(&query, Transport::Tcp) else {
+        let Some(reply) = desk.answer(&query, Transport::Tcp, from) else {
             return;
         };
         // The core keeps its answers below what the length can say.

@@ -70,6 +70,42 @@ mod dig {
     }
 
     #[tokio::test]
+    async fn leaves_a_record_of_what_it_was_told_and_what_was_left_out() {
+        let test = "leaves_a_record_of_what_it_was_told_and_what_was_left_out";
+        let Some(site) = Site::for_dig(test) else {
+            return;
+        };
+        site.dig(&["+short", "dirpool01.contoso.net", "A"]).await;
+        site.dig(&["nobody.contoso.com", "AAAA"]).await;
+        site.dig(&["www.example.org", "A"]).await;
+        let told = site.notebook.records();
+        let words: Vec<_> = told
+            .iter()
+            .map(|it| {
+                (
+                    it.decision.as_deref().unwrap(),
+                    it.request.as_deref().unwrap(),
+                )
+            })
+            .collect();
+        let expected = [
+            ("answered", "dirpool01.contoso.net"),
+            ("no_such_name", "nobody.contoso.com"),
+            ("refused", "www.example.org"),
+        ];
+        assert_eq!(words, expected);
+        let reason = told[0].reason.as_deref().unwrap();
+        assert!(
+            reason.contains("NOERROR") && reason.contains("A 10.0.0.12"),
+            "{reason}"
+        );
+        assert_eq!(told[1].method.as_deref(), Some("AAAA"));
+        assert_eq!(told[2].level, logs::Level::Warning);
+        assert!(told[2].reason.as_deref().unwrap().contains("REFUSED"));
+        assert!(told[0].peer.is_some_and(|peer| peer.ip().is_loopback()));
+    }
+
+    #[tokio::test]
     async fn is_told_what_does_not_exist_and_what_is_not_ours() {
         let Some(site) = Site::for_dig("is_told_what_does_not_exist_and_what_is_not_ours") else {
             return;
@@ -255,11 +291,16 @@ struct Site {
     inside: SocketAddr,
     outside: SocketAddr,
     serving: JoinHandle<()>,
+    notebook: traces::Notebook,
+    _traced: tempfile::TempDir,
 }
 
 impl Site {
     fn new() -> Self {
-        let names = Arc::new(Names::new(zone(&view(REFERENCE)).unwrap(), Arc::new(AllUp)));
+        let traced = tempfile::tempdir().unwrap();
+        let notebook = traces::Notebook::open(traced.path()).unwrap();
+        let names = Names::new(zone(&view(REFERENCE)).unwrap(), Arc::new(AllUp));
+        let names = Arc::new(names.recorded_by(notebook.recorder()));
         let mut listening = Vec::new();
         let mut open = |face| {
             let (udp, tcp) = pair();
@@ -282,6 +323,8 @@ impl Site {
             inside,
             outside,
             serving,
+            notebook,
+            _traced: traced,
         }
     }
 

@@ -96,6 +96,22 @@ impl Servers {
         self.lock().members(now)
     }
 
+    /// Says in words why whoever gets this gets it: how it was chosen, and who was left out.
+    #[must_use]
+    pub fn why(&self, wanted: Wanted) -> String {
+        let mut why = String::from(match wanted.persistence {
+            Persistence::Source => "by its source",
+            Persistence::Member(_) => "by what it brings",
+            Persistence::None => "by the least load",
+        });
+        let now = self.clock.now().mono;
+        for (place, (name, reason)) in self.lock().left_out(now).enumerate() {
+            why.push_str(if place == 0 { "; left out: " } else { ", " });
+            why.push_str(&format!("{name} {reason}"));
+        }
+        why
+    }
+
     /// What is known of the servers, for as long as this is held.
     pub fn lock(&self) -> MutexGuard<'_, Balancer> {
         self.balancer.lock().unwrap_or_else(PoisonError::into_inner)
@@ -114,6 +130,12 @@ impl Choice<'_> {
             Err(Refused::NoMember) => Err(Trouble::NoServer(last)),
             Err(Refused::Full) => Err(Trouble::Full),
         }
+    }
+
+    /// Says in words why it was chosen.
+    #[must_use]
+    pub fn why(&self) -> String {
+        self.servers.why(self.wanted)
     }
 
     /// Returns the server that was chosen last and not lost.

@@ -16,6 +16,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Request, Response, StatusCode};
+use logs::{Component, Direction, Flags, Level, Value};
 use runtime::http::Direct;
 use runtime::tls::Store;
 use runtime::tls::stream::{StreamError, connect};
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use store::{Index, LogError, LogId};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
+use traces::Recorder;
 
 use super::wire::{Message, Reader};
 use super::{CHANGES, INDEX_HEADER, LOG_HEADER, Pace, SNAPSHOT, WireError};
@@ -40,6 +42,7 @@ pub struct Follower {
     pace: Pace,
     random: Random,
     status: StatusHandle,
+    recorder: Recorder,
 }
 
 /// How a copy of the directory stands.
@@ -75,6 +78,8 @@ struct Known {
     master_index: Option<Index>,
     master: Option<Arc<str>>,
     is_connected: bool,
+    /// Whether the master is known to have more.
+    is_behind: bool,
     heard: Option<Instant>,
     snapshots: u64,
     connections: u64,
@@ -135,7 +140,24 @@ impl Follower {
             pace,
             random: Random::new(seed),
             status,
+            recorder: Recorder::default(),
         }
+    }
+
+    /// Has it recorded when the master is heard and lost.
+    #[must_use]
+    pub fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
+    }
+
+    fn tell(&self, master: &str, level: Level, decision: &str, why: &str) {
+        self.recorder
+            .record(Component::Directory, level, Flags::CONNECTION, |record| {
+                record.direction = Some(Direction::Out);
+                record.peer_name = Some(master.into());
+                record.decision = Some(decision.into());
+                record.reason = Some(Value::new(why));
+            });
     }
 
     /// Returns a way to read the status while the follower runs.
@@ -180,8 +202,34 @@ impl Follower {
         } else {
             tracing::debug!(master = %master.name, error = %text, "the master of the directory is still away");
         }
-        known.is_connected = false;
-        known.fault = Some(text);
+        let was_connected = std::mem::replace(&mut known.is_connected, false);
+        let before = known.fault.replace(text.clone());
+        drop(known);
+        // A master that stays away is told once.
+        if was_connected || before.as_ref() != Some(&text) {
+            let decision = if was_connected { "lost" } else { "away" };
+            self.tell(&master.name, Level::Warning, decision, &text);
+        }
+    }
+
+    /// The master was heard.
+    fn heard(&self, master_index: Index, last: Index) {
+        let mut known = self.status.lock();
+        let was_connected = known.is_connected;
+        let was_behind = known.is_behind;
+        known.hear(master_index);
+        known.is_behind = last < master_index;
+        let master = known.master.clone();
+        let is_behind = known.is_behind;
+        drop(known);
+        let master = master.as_deref().unwrap_or_default();
+        let at = format!("it is at change {}, the copy at {}", master_index.0, last.0);
+        if !was_connected {
+            self.tell(master, Level::Info, "connected", &at);
+        }
+        if !is_behind && (was_behind || !was_connected) {
+            self.tell(master, Level::Info, "caught_up", &at);
+        }
     }
 
     /// One connection, from its beginning to its end.
@@ -250,7 +298,7 @@ impl Follower {
                     });
                 }
             }
-            self.status.lock().hear(heard.unwrap_or(last).max(last));
+            self.heard(heard.unwrap_or(last).max(last), last);
         }
     }
 
@@ -283,9 +331,8 @@ impl Follower {
         reset
             .unwrap_or(Err(LogError::Closed))
             .map_err(FollowError::Own)?;
-        let mut known = self.status.lock();
-        known.snapshots += 1;
-        known.hear(index);
+        self.status.lock().snapshots += 1;
+        self.heard(index, index);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use logs::{Component, Direction, Flags, Level, Value};
 use runtime::proxy_header;
 use runtime::tls::stream::{ServerStream, StreamError, accept};
 use runtime::tls::{Auth, Identify, Store};
@@ -21,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use traces::Recorder;
 
 use super::wire::Message;
 use super::writing::{self, Writer};
@@ -44,6 +46,7 @@ pub struct Source {
     pace: Pace,
     balancers: Arc<[IpAddr]>,
     writer: Option<Writer>,
+    recorder: Recorder,
 }
 
 /// The body of an answer: pieces as they come, or nothing.
@@ -146,6 +149,7 @@ async fn shake(mut stream: TcpStream, from: SocketAddr, door: Door) -> Option<Kn
 
 async fn converse(known: Known, source: Source) {
     let Known { stream, from, peer } = known;
+    let kept = (source.recorder.clone(), peer.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let (source, peer) = (source.clone(), peer.clone());
         async move {
@@ -162,6 +166,27 @@ async fn converse(known: Known, source: Source) {
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%from, %error, "the connection of a follower ended");
     }
+    let (recorder, peer) = kept;
+    tell(&recorder, &peer, (Level::Info, "left"), &|| {
+        format!("the connection from {from} has ended")
+    });
+}
+
+/// Takes note of a follower.
+fn tell(
+    recorder: &Recorder,
+    peer: &Peer,
+    (level, decision): (Level, &str),
+    why: &dyn Fn() -> String,
+) {
+    recorder.record(Component::Directory, level, Flags::CONNECTION, |record| {
+        record.direction = Some(Direction::In);
+        if let Peer::Server(server) = peer {
+            record.peer_name = Some(Value::shared(&server.name));
+        }
+        record.decision = Some(decision.into());
+        record.reason = Some(Value::new(&why()));
+    });
 }
 
 fn report_stranger(from: SocketAddr, error: &StreamError) {
@@ -177,7 +202,14 @@ impl Source {
             pace,
             balancers: Arc::default(),
             writer: None,
+            recorder: Recorder::default(),
         }
+    }
+
+    /// Has it recorded who follows.
+    #[must_use]
+    pub fn recorded_by(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
     }
 
     /// Writes what others bring, on the machine that masters the directory.
@@ -207,6 +239,9 @@ impl Source {
                 ?peer,
                 "the directory was asked for by someone who may not have it"
             );
+            tell(&self.recorder, peer, (Level::Warning, "refused"), &|| {
+                "only Directors and Front Ends may have the directory".to_owned()
+            });
             return empty(StatusCode::FORBIDDEN);
         }
         if request.method() != Method::GET {
@@ -214,12 +249,23 @@ impl Source {
         }
         match request.uri().path() {
             CHANGES => match self.changes(request.uri().query().unwrap_or_default()) {
-                Ok(response) => response,
+                Ok(response) => {
+                    tell(&self.recorder, peer, (Level::Info, "follows"), &|| {
+                        let query = request.uri().query().unwrap_or_default();
+                        format!("asks for changes, {query}")
+                    });
+                    response
+                }
                 Err(Refused::Malformed) => empty(StatusCode::BAD_REQUEST),
                 Err(Refused::Behind) => empty(StatusCode::GONE),
                 Err(Refused::Broken) => empty(StatusCode::SERVICE_UNAVAILABLE),
             },
-            SNAPSHOT => self.snapshot(),
+            SNAPSHOT => {
+                tell(&self.recorder, peer, (Level::Info, "snapshot"), &|| {
+                    "takes the whole directory over".to_owned()
+                });
+                self.snapshot()
+            }
             _ => empty(StatusCode::NOT_FOUND),
         }
     }

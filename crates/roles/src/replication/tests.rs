@@ -79,6 +79,16 @@ async fn a_copy_serves_while_the_master_is_away_and_catches_up_without_a_snapsho
     let status = status.read();
     assert_eq!(status.snapshots, 1, "{status:?}");
     assert!(status.connections >= 2);
+    let mut own = site.told(logs::Direction::Out);
+    // How often a master that is away is told depends on how it is missed.
+    own.retain(|decision| decision != "away");
+    let expected = ["connected", "caught_up", "lost", "connected", "caught_up"];
+    assert_eq!(own, expected);
+    let masters = site.told(logs::Direction::In);
+    assert!(
+        masters.starts_with(&["snapshot".to_owned(), "follows".to_owned()]),
+        "{masters:?}"
+    );
 }
 
 #[tokio::test]
@@ -179,6 +189,7 @@ async fn an_edge_is_refused_though_its_certificate_is_good() {
         "{status:?}"
     );
     assert!(!status.is_connected && edge.own.directory().is_empty());
+    assert_eq!(site.told(logs::Direction::In)[0], "refused");
 }
 
 #[tokio::test]
@@ -368,6 +379,7 @@ struct Site {
     authority: Issuer<'static, KeyPair>,
     authority_pem: String,
     credentials: TempDir,
+    notebook: traces::Notebook,
 }
 
 /// A machine with its own directory log.
@@ -393,11 +405,28 @@ impl Site {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let authority_pem = params.self_signed(&key).unwrap().pem();
+        let credentials = TempDir::new().unwrap();
+        let notebook = traces::Notebook::open(&credentials.path().join("traces")).unwrap();
         Self {
+            notebook,
             authority: Issuer::new(params, key),
             authority_pem,
-            credentials: TempDir::new().unwrap(),
+            credentials,
         }
+    }
+
+    fn recorder(&self) -> traces::Recorder {
+        self.notebook.recorder()
+    }
+
+    /// What either side has told, in the words of decisions.
+    fn told(&self, direction: logs::Direction) -> Vec<String> {
+        let records = self.notebook.records().into_iter();
+        let records = records.filter(|it| it.direction == Some(direction));
+        let directory = records.filter(|it| it.component == logs::Component::Directory);
+        directory
+            .filter_map(|it| Some(it.decision?.to_string()))
+            .collect()
     }
 
     fn master(&self) -> Machine {
@@ -448,7 +477,7 @@ impl Site {
             (DIRECTOR, Role::Director),
             (EDGE, Role::Edge),
         ];
-        let source = Source::new(master.own.log().clone(), pace);
+        let source = Source::new(master.own.log().clone(), pace).recorded_by(self.recorder());
         let source = match writer {
             Some(writer) => source.writing(writer),
             None => source,
@@ -475,7 +504,8 @@ impl Site {
             self.tls(name),
             pace,
             [1; 32],
-        );
+        )
+        .recorded_by(self.recorder());
         let status = follower.status();
         let following = tokio::spawn(async {
             follower.run().await;

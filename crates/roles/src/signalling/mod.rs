@@ -124,7 +124,7 @@ impl Signalling {
                 seat.all,
                 disk.clone(),
                 Arc::clone(&counted),
-                resolver(&view),
+                resolver(&view, &recorder),
                 Observer::new(recorder.clone(), Arc::clone(&flows)),
             );
             (plug, node)
@@ -134,12 +134,12 @@ impl Signalling {
 }
 
 /// The name service, for an Edge with federation. Without one partners cannot be found; all else goes on.
-fn resolver(view: &View) -> Option<Resolver> {
+fn resolver(view: &View, recorder: &Recorder) -> Option<Resolver> {
     let federates = view.federation.mode != FederationMode::Off;
     if !federates || !view.has_role(Role::Edge) {
         return None;
     }
-    Resolver::new(&view.federation.resolvers)
+    Resolver::new(&view.federation.resolvers, recorder.clone())
         .inspect_err(|error| tracing::error!(%error, "the name service outside cannot be used"))
         .ok()
 }

@@ -15,20 +15,27 @@ use hickory_resolver::config::{NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use logs::{Component, Direction, Flags, Level, Value};
 use sip::locate::{Answer, Kind, Question, Record};
+use traces::Recorder;
 
 const MAX_RECORDS: usize = 64;
+/// Those of them that a record of the traces tells.
+const TOLD: usize = 8;
 
 /// The name service as a worker reaches it.
 #[derive(Clone)]
-pub(super) struct Resolver(Arc<TokioResolver>);
+pub(super) struct Resolver {
+    asking: Arc<TokioResolver>,
+    recorder: Recorder,
+}
 
 impl Resolver {
     /// Asks these servers; without any, those of the system's configuration.
     ///
     /// # Errors
     /// When that cannot be read.
-    pub(super) fn new(servers: &[SocketAddr]) -> Result<Self, NetError> {
+    pub(super) fn new(servers: &[SocketAddr], recorder: Recorder) -> Result<Self, NetError> {
         let builder = if servers.is_empty() {
             TokioResolver::builder_tokio()?
         } else {
@@ -42,11 +49,51 @@ impl Resolver {
             let config = ResolverConfig::from_name_servers(servers.collect());
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         };
-        builder.build().map(|resolver| Self(Arc::new(resolver)))
+        let asking = Arc::new(builder.build()?);
+        Ok(Self { asking, recorder })
     }
 
     /// Asks one question.
     pub(super) async fn ask(&self, question: &Question) -> Answer {
+        let begun = Instant::now();
+        let answer = self.asked(question).await;
+        self.tell(question, &answer, begun);
+        answer
+    }
+
+    fn tell(&self, question: &Question, answer: &Answer, begun: Instant) {
+        let (level, decision) = match answer {
+            Answer::Records { .. } => (Level::Info, "found"),
+            Answer::Nothing => (Level::Info, "nothing"),
+            Answer::Failed => (Level::Warning, "failed"),
+        };
+        self.recorder
+            .record(Component::Resolver, level, Flags::DIAG, |record| {
+                record.direction = Some(Direction::Out);
+                record.request = Some(Value::new(&question.name));
+                record.method = Some(
+                    match question.kind {
+                        Kind::Naptr => "NAPTR",
+                        Kind::Srv => "SRV",
+                        Kind::Address => "A, AAAA",
+                    }
+                    .into(),
+                );
+                record.decision = Some(decision.into());
+                let took = begun.elapsed().as_secs_f64() * 1e3;
+                let reason = match answer {
+                    Answer::Records { records, life } => {
+                        let told: Vec<String> = records.iter().take(TOLD).map(in_words).collect();
+                        let life = life.as_secs();
+                        format!("{}; for {life} s, in {took:.1} ms", told.join(", "))
+                    }
+                    Answer::Nothing | Answer::Failed => format!("in {took:.1} ms"),
+                };
+                record.reason = Some(Value::new(&reason));
+            });
+    }
+
+    async fn asked(&self, question: &Question) -> Answer {
         // A dot at the end: no search list of the machine applies to the names of others.
         let Ok(name) = Name::from_utf8(format!("{}.", question.name)) else {
             return Answer::Nothing;
@@ -59,7 +106,7 @@ impl Resolver {
     }
 
     async fn records(&self, name: Name, kind: RecordType) -> Answer {
-        match self.0.lookup(name, kind).await {
+        match self.asking.lookup(name, kind).await {
             Ok(lookup) => {
                 let records = lookup.answers().iter();
                 let records = records.filter_map(|record| record_of(&record.data));
@@ -70,7 +117,7 @@ impl Resolver {
     }
 
     async fn addresses(&self, name: Name) -> Answer {
-        match self.0.lookup_ip(name).await {
+        match self.asking.lookup_ip(name).await {
             Ok(lookup) => {
                 let until = lookup.as_lookup().valid_until();
                 let records = lookup.iter().map(Record::Address);
@@ -115,6 +162,23 @@ fn record_of(data: &RData) -> Option<Record> {
         });
     }
     None
+}
+
+fn in_words(record: &Record) -> String {
+    match record {
+        Record::Address(address) => address.to_string(),
+        Record::Srv {
+            priority,
+            weight,
+            port,
+            target,
+        } => format!("{priority} {weight} {target}:{port}"),
+        Record::Naptr {
+            service,
+            replacement,
+            ..
+        } => format!("{service} {replacement}"),
+    }
 }
 
 fn text(name: &Name) -> String {

@@ -181,7 +181,7 @@ impl<S: Switch> Porter<S> {
                 }
                 Err(error) => {
                     tracing::debug!(to = %onward.to, %error, "cannot connect");
-                    way.failed();
+                    way.failed(&error);
                 }
             }
         }
@@ -217,9 +217,9 @@ impl<S: Switch> Underway<'_, S> {
         Some(onward)
     }
 
-    fn failed(&mut self) {
+    fn failed(&mut self, why: &io::Error) {
         if let Some(way) = &mut self.way {
-            self.switch.failed(way);
+            self.switch.failed(way, why);
         }
         self.stage = Stage::Between;
     }

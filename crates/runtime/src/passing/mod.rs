@@ -64,7 +64,7 @@ pub trait Switch: Send + Sync + 'static {
     fn next(&self, way: &mut Self::Way) -> Option<Onward>;
 
     /// The last place said could not be reached.
-    fn failed(&self, way: &mut Self::Way);
+    fn failed(&self, way: &mut Self::Way, why: &io::Error);
 
     /// The last place said has taken the connection.
     fn taken(&self, way: &mut Self::Way);

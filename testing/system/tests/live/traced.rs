@@ -4,13 +4,14 @@
 use logs::{Component, Level, Record};
 use system::authority::Authority;
 use system::deployment::Deployment;
+use system::dig::short;
 use system::needs::{Need, are_met};
 use system::stranger::{Door, knock};
 use system::trails::Trails;
 use system::wait;
 use system::web::curl::Answer;
 
-use super::site::{DIR01, DIR02, FE01, Site, flow, topology};
+use super::site::{DIR01, DIR02, DNS01, FE01, Site, flow, topology};
 use super::websites::{Asker, LB01, ROOT, RP01, WEB, WEB_OUTSIDE, at, row};
 
 const PEERS: [Need; 2] = [Need::Program("curl"), Need::Program("zstdcat")];
@@ -200,4 +201,62 @@ fn a_machine_of_another_authority_is_told_with_its_certificate_and_the_reason() 
         &*told.text
     );
     assert!(told.text.contains("sha256: "));
+}
+
+#[test]
+fn a_member_that_died_is_told_and_who_gets_its_connections_and_which_address_is_no_longer_given() {
+    let needs = [
+        Need::Program("curl"),
+        Need::Program("zstdcat"),
+        Need::Program("dig"),
+    ];
+    if !are_met("traced::dead", &needs) {
+        return;
+    }
+    let site = Site::new();
+    site.prepare();
+    let _others = [FE01, DIR02].map(|machine| site.run(machine));
+    let mut dir01 = site.run(DIR01);
+    let _choosing = [LB01, DNS01].map(|machine| site.run(machine));
+    let trails = trails(&site);
+    dir01.kill().unwrap();
+    let down = |record: &Record| {
+        record.component == Component::Health
+            && record.peer_name.as_deref() == Some(DIR01)
+            && record.decision.as_deref() == Some("down")
+    };
+    for machine in [LB01, DNS01] {
+        let told = trails.wait_for(machine, down).unwrap();
+        assert_eq!(told.level, Level::Warning);
+        let reason = told.reason.unwrap();
+        assert!(reason.starts_with("from up to down: "), "{reason}");
+    }
+
+    let vip = at(&site, LB01, row::INTERNAL_PLAIN, "HTTP");
+    let answer = Asker::of(&site)
+        .ask(vip, &format!("http://{WEB}{ROOT}"))
+        .unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let given = |record: &Record| {
+        record.component == Component::Balancer && record.decision.as_deref() == Some(DIR02)
+    };
+    let told = trails.wait_for(LB01, given).unwrap();
+    let reason = told.reason.unwrap();
+    assert!(
+        reason.contains(&format!("left out: {DIR01} down")),
+        "{reason}"
+    );
+
+    let names = site.address(DNS01, flow::NAMES);
+    let addresses = short(names, "dirpool01.contoso.net", "A").unwrap();
+    assert_eq!(addresses.len(), 1, "{addresses:?}");
+    let asked = |record: &Record| {
+        record.component == Component::Names
+            && record.request.as_deref() == Some("dirpool01.contoso.net")
+    };
+    let told = trails.wait_for(DNS01, asked).unwrap();
+    assert_eq!(told.decision.as_deref(), Some("answered"));
+    let reason = told.reason.unwrap();
+    assert!(reason.contains(&format!("A {}", addresses[0])), "{reason}");
+    assert!(reason.contains("left out, as not up: "), "{reason}");
 }

@@ -240,6 +240,31 @@ impl Balancer {
         self.members.iter().map(state).collect()
     }
 
+    /// Returns who gets nothing new at this time, or less than its share, and why in a word or two.
+    pub fn left_out(&self, now: Mono) -> impl Iterator<Item = (&str, &'static str)> {
+        let why = move |member: &Member| {
+            if member.drained {
+                return Some("drained by command");
+            }
+            match member.health {
+                Health::Down => return Some("down"),
+                Health::Draining => return Some("drains"),
+                Health::Up | Health::Unknown => {}
+            }
+            if !member.takes(now) {
+                Some("rests after failures")
+            } else if member.open >= self.rules.per_member {
+                Some("full")
+            } else if member.share(now, self.rules.slow_start) < 1000 {
+                Some("warms up")
+            } else {
+                None
+            }
+        };
+        let members = self.members.iter();
+        members.filter_map(move |member| Some((member.name.as_str(), why(member)?)))
+    }
+
     fn named(&mut self, name: &str) -> Option<&mut Member> {
         let mut members = self.members.iter_mut();
         members.find(|member| member.name.eq_ignore_ascii_case(name))

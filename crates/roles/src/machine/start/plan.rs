@@ -47,7 +47,8 @@ impl Builder<'_> {
                 (Port::InterServer, Some(users), Some(store)) => {
                     let socket = self.bind(listener.address, addresses)?;
                     let source = Source::new(Arc::clone(users.log.log()), Pace::default())
-                        .behind(&listener.balancers);
+                        .behind(&listener.balancers)
+                        .recorded_by(self.agent.recorder().clone());
                     plan.source = Some(SourcePlan {
                         listener: socket,
                         store: Arc::clone(store),
@@ -88,10 +89,10 @@ impl Builder<'_> {
             .filter(|listener| listener.protocol == Protocol::Dns);
         opened.extend(served.map(|listener| listener.address));
         let health = Arc::clone(board) as Arc<dyn dns::Health + Send + Sync>;
-        let names = Arc::new(Names::new(zone, health));
+        let names = Names::new(zone, health).recorded_by(self.agent.recorder().clone());
         Ok(Some(NamePlan {
             listening,
-            names,
+            names: Arc::new(names),
             seed: self.random()?,
         }))
     }
@@ -113,7 +114,8 @@ impl Builder<'_> {
         }
         let held = Arc::clone(pools);
         let tell = move |member: &str, standing| held.found(member, balanced::health(standing));
-        let board = Arc::new(Board::new(watched).telling(Box::new(tell)));
+        let board = Board::new(watched).telling(Box::new(tell));
+        let board = Arc::new(board.recorded_by(self.agent.recorder().clone()));
         let prober = Prober::new(
             board,
             health::Pace::default(),

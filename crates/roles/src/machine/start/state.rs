@@ -48,7 +48,10 @@ impl Builder<'_> {
         } else {
             Some(self.follower(log.clone(), inside)?)
         };
-        let admin = is_master.then(|| Admin::new(log.clone(), Rules::from(&*self.topology)));
+        let admin = is_master.then(|| {
+            let admin = Admin::new(log.clone(), Rules::from(&*self.topology));
+            admin.recorded_by(self.agent.recorder().clone())
+        });
         Ok(Some(Users {
             log,
             admin: admin.map(Arc::new),
@@ -73,14 +76,15 @@ impl Builder<'_> {
             .into_iter()
             .collect();
         let from = Some(self.view.machine.address);
-        Ok(Follower::new(
+        let follower = Follower::new(
             log,
             masters,
             from,
             Arc::clone(inside),
             Pace::default(),
             self.random()?,
-        ))
+        );
+        Ok(follower.recorded_by(self.agent.recorder().clone()))
     }
 
     pub(super) fn take_users(
