@@ -102,12 +102,11 @@ fn summary(record: &Record) -> String {
     let peer = record.peer_name.as_ref().map(ToString::to_string);
     let peer = peer.or_else(|| record.peer.map(|peer| peer.to_string()));
     if let Some(peer) = peer {
-        let word = match record.direction {
-            Some(Direction::In) => "from ",
-            Some(Direction::Out) => "to ",
-            None => "",
-        };
-        parts.push(format!("{word}{peer}"));
+        parts.push(match record.direction {
+            Some(Direction::In) => format!("from {peer}"),
+            Some(Direction::Out) => format!("to {peer}"),
+            None => format!("({peer})"),
+        });
     }
     match (&record.decision, &record.reason) {
         (Some(decision), Some(reason)) => parts.push(format!("{decision}: {reason}")),

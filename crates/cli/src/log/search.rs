@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use logs::wire::Request;
 use roles::controlling::{self, Report, Results};
 use runtime::signals::Signals;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::ask::{self, Ask, Whom};
 use super::criteria::Criteria;
@@ -16,6 +18,9 @@ use super::people::People;
 use super::report;
 use super::sink::{Form, Sink};
 use crate::output::{Outcome, Output};
+
+/// After so long somebody at a terminal is told for whom everybody waits.
+const LONG: Duration = Duration::from_secs(1);
 
 /// Search the records of all machines, oldest first.
 #[derive(clap::Args)]
@@ -84,7 +89,7 @@ impl Search {
                 ask.sync(output).await?;
             }
             let results = ask.controller.search(&ask.targets, &query);
-            let (given, why, reports) = show(results, &mut sink, &mut signals).await?;
+            let (given, why, reports) = show(results, &mut sink, &mut signals, output).await?;
             let why = if given == u64::from(query.limit) {
                 Why::Limit
             } else {
@@ -134,20 +139,11 @@ async fn show(
     mut results: Results,
     sink: &mut Sink,
     signals: &mut Signals,
+    output: &Output,
 ) -> anyhow::Result<(u64, Why, Vec<Report>)> {
     let mut given = 0;
-    let passing = async {
-        while let Some(Some(found)) = or_write(results.next(), sink).await? {
-            given += 1;
-            sink.put(&found).await?;
-            if sink.is_gone() {
-                return Ok(Why::Gone);
-            }
-        }
-        anyhow::Ok(Why::Done)
-    };
     let why = tokio::select! {
-        why = passing => why?,
+        why = pass_on(&mut results, &mut given, sink, output) => why?,
         _ = signals.next() => Why::Interrupted,
     };
     tokio::select! {
@@ -157,6 +153,39 @@ async fn show(
     }
     let why = if sink.is_gone() { Why::Gone } else { why };
     Ok((given, why, results.finish()))
+}
+
+async fn pass_on(
+    results: &mut Results,
+    given: &mut u64,
+    sink: &mut Sink,
+    output: &Output,
+) -> anyhow::Result<Why> {
+    let mut is_told = false;
+    loop {
+        let Some(came) = or_write(timeout(LONG, results.next()), sink).await? else {
+            return Ok(Why::Gone);
+        };
+        if is_told {
+            output.progress("");
+            is_told = false;
+        }
+        match came {
+            Err(_) => {
+                let waiting: Vec<&str> = results.waiting().collect();
+                output.progress(format_args!("waiting for {}", waiting.join(", ")));
+                is_told = true;
+            }
+            Ok(None) => return Ok(Why::Done),
+            Ok(Some(found)) => {
+                *given += 1;
+                sink.put(&found).await?;
+                if sink.is_gone() {
+                    return Ok(Why::Gone);
+                }
+            }
+        }
+    }
 }
 
 /// Waits for what comes next; while there is nothing, what was gathered is written. `None` if nobody reads any more.

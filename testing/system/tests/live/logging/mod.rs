@@ -1,4 +1,5 @@
 //! The logging agents of running machines, asked over the protocol by those who may and by those who may not.
 
 mod commands;
+mod control;
 mod ground;
