@@ -6,10 +6,13 @@
 //! ([`ask`]), from whatever session. The rules of an earlier state stay in that folder until the trial is over, so that
 //! even the loss of the watchdog leaves a way back ([`Folder::claim`]).
 //!
+//! Apart from trials, [`Lookout`] records from time to time whether what is loaded is what is planned.
+//!
 //! Bounds: one trial at a time for a folder; a trial lasts an hour at most.
 
 mod folder;
 mod keep;
+mod lookout;
 
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use folder::{Claim, Folder, Pending};
 pub use keep::{ask, keep};
+pub use lookout::Lookout;
 
 /// The table of ours; nothing else is ever touched.
 pub const TABLE: TableName = TableName {

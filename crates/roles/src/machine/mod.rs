@@ -49,6 +49,7 @@ pub use status::{
 use crate::balancer::{self, Pools};
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
+use crate::filtering::Lookout;
 use crate::health::Board;
 use crate::logging::{self, Agent};
 use crate::names::Names;
@@ -135,6 +136,8 @@ pub struct Running {
     services: Services,
     /// The thread that answers operators.
     logging: logging::Serving,
+    /// Looks at the rules of the packet filter.
+    _lookout: Lookout,
 }
 
 /// Part of the credentials could not be loaded again; the old ones stay in use.

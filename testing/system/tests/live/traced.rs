@@ -201,6 +201,12 @@ fn a_machine_of_another_authority_is_told_with_its_certificate_and_the_reason() 
         &*told.text
     );
     assert!(told.text.contains("sha256: "));
+
+    // What the packet filter has is told once, whether it can be looked at or not.
+    let filters = |record: &Record| record.component == Component::Firewall;
+    let told = trails(&site).wait_for(FE01, filters).unwrap();
+    let decision = told.decision.unwrap();
+    assert!(["as_planned", "missing", "differs", "unseen"].contains(&&*decision));
 }
 
 #[test]

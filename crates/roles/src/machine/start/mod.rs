@@ -25,6 +25,7 @@ use super::services::{Plan, Services};
 use super::status::face_name;
 use super::{ListenerStatus, Running, Shared, Vips};
 use crate::balancer::Balancing;
+use crate::filtering::Lookout;
 use crate::logging::{self, Agent, Door, Settings};
 use crate::replication::Follower;
 use crate::signalling::Stores;
@@ -156,6 +157,7 @@ impl Builder<'_> {
         };
         let folder = self.options.state.machine(&self.machine);
         let logging = logging(&self.machine, &shared)?;
+        let lookout = lookout(&self.machine, &shared)?;
         let services = services(self.machine, &folder, &shared, plan)?;
         Ok(Running {
             shared,
@@ -164,6 +166,7 @@ impl Builder<'_> {
             serving: [sites, published, balanced],
             services,
             logging,
+            _lookout: lookout,
         })
     }
 }
@@ -177,6 +180,15 @@ fn stores(
         inside: Arc::clone(inside),
         outside: outside.cloned(),
         partners: partners.cloned(),
+    })
+}
+
+fn lookout(machine: &str, shared: &Shared) -> Result<Lookout, StartError> {
+    let recorder = shared.agent.recorder().clone();
+    let begun = Lookout::begin(&shared.topology, &shared.view.machine, recorder);
+    begun.map_err(|source| StartError::System {
+        machine: machine.to_owned(),
+        source,
     })
 }
 
