@@ -6,6 +6,7 @@
 mod audit;
 mod counting;
 mod flows;
+mod logging;
 mod partners;
 mod paths;
 mod reasons;
