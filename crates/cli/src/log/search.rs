@@ -95,13 +95,12 @@ impl Search {
             } else {
                 why
             };
-            tell(given, why, &reports, &sink, output)?;
-            let whole = why != Why::Interrupted && reports.iter().all(Report::is_whole);
-            Ok(if whole {
-                Outcome::Done
-            } else {
-                Outcome::Faults
-            })
+            let ended = Ended {
+                given,
+                why,
+                reports,
+            };
+            ended.tell(&mut sink, &mut signals, output).await
         })
     }
 }
@@ -146,13 +145,28 @@ async fn show(
         why = pass_on(&mut results, &mut given, sink, output) => why?,
         _ = signals.next() => Why::Interrupted,
     };
-    tokio::select! {
-        ended = sink.end() => ended?,
-        // Asked twice, what a reader does not take is left.
-        _ = signals.next() => {}
+    if why == Why::Interrupted {
+        results.interrupt();
+        // Whoever is tired of waiting for an agent wants what the others have given; whoever is tired of reading does not.
+        if sink.is_idle() {
+            tokio::select! {
+                rest = pass_on(&mut results, &mut given, sink, output) => drop(rest?),
+                _ = signals.next() => {}
+            }
+        }
     }
-    let why = if sink.is_gone() { Why::Gone } else { why };
     Ok((given, why, results.finish()))
+}
+
+/// Has everything written; asked to end once more, what a reader does not take is left.
+async fn end(sink: &mut Sink, signals: &mut Signals) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = sink.end() => ended,
+        _ = signals.next() => {
+            sink.give_up();
+            Ok(())
+        }
+    }
 }
 
 async fn pass_on(
@@ -210,37 +224,60 @@ pub(super) async fn or_write<T>(
     Ok(Some(coming.await))
 }
 
-/// Says how the agents have answered, and why it ended.
-pub(super) fn tell(
-    given: u64,
-    why: Why,
-    reports: &[Report],
-    sink: &Sink,
-    output: &Output,
-) -> anyhow::Result<()> {
-    if output.is_json() {
-        let agents: Vec<_> = reports.iter().map(report::json).collect();
-        let ended = match why {
-            Why::Done => "done",
+/// How a search or a tail has ended.
+pub(super) struct Ended {
+    pub(super) given: u64,
+    pub(super) why: Why,
+    pub(super) reports: Vec<Report>,
+}
+
+impl Ended {
+    /// Has everything written, and says how the agents have answered.
+    pub(super) async fn tell(
+        self,
+        sink: &mut Sink,
+        signals: &mut Signals,
+        output: &Output,
+    ) -> anyhow::Result<Outcome> {
+        let with_records = output.is_json() && sink.is_out();
+        if with_records {
+            sink.add_line(&self.json()?);
+        }
+        end(sink, signals).await?;
+        if !sink.is_gone() && output.is_json() {
+            if !with_records {
+                output.line(self.json()?)?;
+            }
+        } else if !sink.is_gone() || self.why == Why::Interrupted {
+            // Where nobody takes what is written, standard error is left to say it.
+            self.tell_people(output)?;
+        }
+        let whole = self.why != Why::Interrupted && self.reports.iter().all(Report::is_whole);
+        Ok(if whole {
+            Outcome::Done
+        } else {
+            Outcome::Faults
+        })
+    }
+
+    fn tell_people(&self, output: &Output) -> anyhow::Result<()> {
+        report::told(&self.reports, "Records", output)?;
+        let more = match self.why {
+            Why::Limit => "; there may be more, --limit gives more of them",
+            Why::Interrupted => "; interrupted, so there may be more",
+            Why::Done | Why::Gone => "",
+        };
+        output.complain(format!("{} records{more}", self.given))
+    }
+
+    fn json(&self) -> anyhow::Result<String> {
+        let agents: Vec<_> = self.reports.iter().map(report::json).collect();
+        let ended = match self.why {
+            Why::Done | Why::Gone => "done",
             Why::Limit => "limit",
-            Why::Gone => "gone",
             Why::Interrupted => "interrupted",
         };
-        let last = json!({ "agents": agents, "records": given, "ended": ended });
-        return if sink.is_gone() {
-            Ok(())
-        } else {
-            output.line(serde_json::to_string(&last).context("the agents' answers")?)
-        };
+        let last = json!({ "agents": agents, "records": self.given, "ended": ended });
+        serde_json::to_string(&last).context("the agents' answers")
     }
-    if why == Why::Gone {
-        return Ok(());
-    }
-    report::told(reports, "Records", output)?;
-    let more = match why {
-        Why::Limit => "; there may be more, --limit gives more of them",
-        Why::Interrupted => "; interrupted, so there may be more",
-        Why::Done | Why::Gone => "",
-    };
-    output.complain(format!("{given} records{more}"))
 }

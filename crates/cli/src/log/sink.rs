@@ -84,14 +84,32 @@ impl Sink {
         self.gone
     }
 
+    /// Tells whether records go to standard output.
+    pub(super) const fn is_out(&self) -> bool {
+        matches!(self.to, To::Out)
+    }
+
+    /// Adds a line that is no record.
+    pub(super) fn add_line(&mut self, line: &str) {
+        self.gathered.push_str(line);
+        self.gathered.push('\n');
+    }
+
+    /// Tells whether there is nothing to write.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.gathered.is_empty() && self.writing.is_none()
+    }
+
+    /// Leaves what is not written yet: its reader takes nothing.
+    pub(super) const fn give_up(&mut self) {
+        self.gone = true;
+    }
+
     /// Adds a record; it may be written later.
     pub(super) async fn put(&mut self, found: &Found) -> anyhow::Result<()> {
         match &self.form {
             Form::People(people) => people.write(&found.record, &mut self.gathered),
-            Form::Json => {
-                self.gathered.push_str(&found.record.to_json());
-                self.gathered.push('\n');
-            }
+            Form::Json => self.add_line(&found.record.to_json()),
             Form::Text => self.gathered.push_str(&found.text),
         }
         if self.gathered.len() >= GATHERED {

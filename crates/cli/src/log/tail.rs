@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use logs::{LONGEST_SPAN, Span};
-use roles::controlling::{self, Following, Heard, Report};
+use roles::controlling::{self, Following, Heard};
 use runtime::signals::Signals;
 use tokio::time::sleep;
 
 use super::ask::{self, Ask, Whom};
 use super::criteria::What;
-use super::search::{Shown, Why, or_write, tell};
+use super::search::{Ended, Shown, Why, or_write};
 use super::sink::{Form, Sink};
 use crate::output::{Outcome, Output};
 
@@ -74,20 +74,12 @@ impl Tail {
                 () = over => Why::Done,
                 _ = signals.next() => Why::Done,
             };
-            tokio::select! {
-                ended = sink.end() => ended?,
-                // Asked twice, what a reader does not take is left.
-                _ = signals.next() => {}
-            }
-            let why = if sink.is_gone() { Why::Gone } else { why };
-            let reports = tail.following.finish();
-            tell(tail.given, why, &reports, &sink, output)?;
-            let whole = reports.iter().all(Report::is_whole);
-            Ok(if whole {
-                Outcome::Done
-            } else {
-                Outcome::Faults
-            })
+            let ended = Ended {
+                given: tail.given,
+                why,
+                reports: tail.following.finish(),
+            };
+            ended.tell(&mut sink, &mut signals, output).await
         })
     }
 }

@@ -67,7 +67,7 @@ impl Results {
     pub async fn next(&mut self) -> Option<Found> {
         loop {
             if self.left == 0 {
-                self.stop();
+                self.stop(&SourceStatus::Stopped);
                 return None;
             }
             match self.merge.take() {
@@ -95,10 +95,16 @@ impl Results {
             .map(|report| &*report.machine)
     }
 
+    /// Waits for no agent any longer; what they have given so far comes out.
+    pub fn interrupt(&mut self) {
+        let why = "it was not waited for any longer".to_owned();
+        self.stop(&SourceStatus::CutOff(why));
+    }
+
     /// Ends the search, if it has not ended, and says how each agent has answered.
     #[must_use]
     pub fn finish(mut self) -> Vec<Report> {
-        self.stop();
+        self.stop(&SourceStatus::Stopped);
         self.reports
     }
 
@@ -126,12 +132,12 @@ impl Results {
         }
     }
 
-    /// What ended meanwhile counts; whoever still answers is not heard to the end.
-    fn stop(&mut self) {
+    /// What came meanwhile counts; whoever still answers is not heard to the end.
+    fn stop(&mut self, status: &SourceStatus) {
         while let Ok(event) = self.events.try_recv() {
             self.take_in(event);
         }
-        self.end_all(&SourceStatus::Stopped);
+        self.end_all(status);
     }
 
     fn end_all(&mut self, status: &SourceStatus) {

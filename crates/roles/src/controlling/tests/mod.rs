@@ -175,6 +175,33 @@ async fn a_search_ends_with_as_many_as_are_wanted() {
 }
 
 #[tokio::test]
+async fn who_tires_of_waiting_for_one_gets_what_the_others_gave() {
+    let site = Site::new(&[ONE, TWO]);
+    let silent = site.agent(TWO, |mut asker| async move {
+        asker.asked().await;
+        asker.asked().await;
+    });
+    let targets = [
+        site.saying(ONE, vec![records(ONE, &[1, 2]), Answer::Done(done())])
+            .await,
+        Target::single(TWO, silent.await),
+    ];
+    let mut results = site.controller().search(&targets, &everything());
+    let answered = async |results: &mut Results| {
+        while results.waiting().any(|machine| machine == ONE) {
+            let more = timeout(Duration::from_millis(10), results.next()).await;
+            assert!(more.is_err(), "the second may have older ones");
+        }
+    };
+    timeout(SOON, answered(&mut results)).await.unwrap();
+    results.interrupt();
+    let (times, reports) = heard(results).await;
+    assert_eq!(times, [1, 2]);
+    assert_eq!(reports[0].status, SourceStatus::Answered);
+    assert!(why(&reports[1]).contains("not waited for"), "{reports:?}");
+}
+
+#[tokio::test]
 async fn an_agent_that_others_have_to_wait_for_is_not_read_from() {
     const FRAMES: u64 = 400;
     let site = Site::new(&[ONE, TWO]);
