@@ -148,6 +148,13 @@ impl Output {
     }
 }
 
+/// Returns the columns of the terminal, if there is one; `COLUMNS`, if exported, counts before its size.
+pub(crate) fn width() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok();
+    let columns = columns.and_then(|text| text.parse().ok());
+    columns.or_else(|| comfy_table::Table::new().width().map(usize::from))
+}
+
 fn quiet_if_gone(result: io::Result<()>) -> anyhow::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

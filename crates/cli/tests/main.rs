@@ -6,6 +6,7 @@ mod check;
 mod firewall;
 mod firewall_audit;
 mod log;
+mod log_flows;
 mod ports;
 mod state;
 mod user;

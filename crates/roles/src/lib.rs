@@ -18,6 +18,7 @@ pub mod balancer;
 pub mod controlling;
 pub mod directory_admin;
 pub mod directory_log;
+pub mod exporting;
 mod fault;
 pub mod filtering;
 mod handshakes;

@@ -38,6 +38,7 @@ const ALLOWED: [(&str, May); 21] = [
             "topology",
             "directory",
             "dns",
+            "export",
             "firewall",
             "logs",
             "sip",

@@ -78,6 +78,38 @@ impl Whom {
         }))
     }
 
+    /// Takes a word for the topology file, unless one is named already.
+    pub(super) fn take_topology(&mut self, word: String) -> bool {
+        let is_free = self.topology.is_none();
+        if is_free {
+            self.topology = Some(word.into());
+        }
+        is_free
+    }
+
+    /// Reads the topology, for who reads files and asks nobody. `Some(None)` if none is named.
+    pub(super) fn named_topology(
+        &self,
+        output: &Output,
+    ) -> anyhow::Result<Option<Option<Topology>>> {
+        if self.topology.is_none() {
+            return Ok(Some(None));
+        }
+        Ok(self.load(output)?.map(Some))
+    }
+
+    /// The machines whose records are wanted of files; none means all.
+    pub(super) fn machines_of_files(&self) -> anyhow::Result<Vec<String>> {
+        if !self.pool.is_empty() {
+            bail!("files do not tell which machines are of a pool; name them with --machine");
+        }
+        Ok(self
+            .machine
+            .iter()
+            .map(|name| name.to_ascii_lowercase())
+            .collect())
+    }
+
     /// Reads the topology and puts it where it runs.
     pub(super) fn load(&self, output: &Output) -> anyhow::Result<Option<Topology>> {
         let trial = self.state.join("topology.toml");

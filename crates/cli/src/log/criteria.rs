@@ -20,7 +20,7 @@ pub(crate) struct Criteria {
 }
 
 /// From when to when.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct During {
     /// From when: a time in UTC (2026-11-26T08:00:00Z) or how long ago (90s, 30m, 4h, 2d) [default: 30 minutes before the end].
     #[arg(long, value_name = "TIME", help_heading = WHEN)]
@@ -78,6 +78,16 @@ pub(crate) struct What {
 }
 
 impl Criteria {
+    /// Returns from when to when.
+    pub(super) const fn during(&self) -> &During {
+        &self.during
+    }
+
+    /// Returns how many records are wanted at most, if that was said.
+    pub(super) const fn limit(&self) -> Option<u32> {
+        self.what.limit()
+    }
+
     /// Makes the query.
     pub(crate) fn query(&self, now: Time) -> anyhow::Result<Query> {
         self.what.within(self.during.span(now)?)
@@ -85,6 +95,11 @@ impl Criteria {
 }
 
 impl During {
+    /// Tells whether a time was given.
+    pub(super) const fn is_given(&self) -> bool {
+        self.from.is_some() || self.to.is_some()
+    }
+
     /// Returns the span of time.
     pub(crate) fn span(&self, now: Time) -> anyhow::Result<Span> {
         Ok(Span::parse(self.from.as_deref(), self.to.as_deref(), now)?)

@@ -7,6 +7,9 @@ pub(crate) mod ask;
 mod collect;
 mod command;
 pub(crate) mod criteria;
+mod export;
+mod files;
+mod ladder;
 mod people;
 mod report;
 mod scenarios;
@@ -27,11 +30,14 @@ why something failed: start a scenario for more detail, have it happen again, se
   vestibule certs issue topology.toml --operator ann     once: only operators may ask
   vestibule log start IncomingAndOutgoingCall topology.toml --duration 0:30
   vestibule log search topology.toml --uri alice@contoso.com
+  vestibule log ladder topology.toml --uri alice@contoso.com    what happened, drawn
   vestibule log stop IncomingAndOutgoingCall topology.toml
 
 Without a topology the trial of `vestibule up` is asked. docs/logging.md tells the rest.")]
 pub(crate) enum Log {
     Search(Box<search::Search>),
+    Ladder(Box<ladder::Ladder>),
+    Export(Box<export::Export>),
     Tail(Box<tail::Tail>),
     Scenarios(scenarios::List),
     Start(command::Start),
@@ -48,6 +54,8 @@ impl Log {
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         match self {
             Self::Search(command) => command.run(output),
+            Self::Ladder(command) => command.run(output),
+            Self::Export(command) => command.run(output),
             Self::Tail(command) => command.run(output),
             Self::Scenarios(command) => command.run(output),
             Self::Start(command) => command.run(output),

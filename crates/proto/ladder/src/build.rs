@@ -38,7 +38,7 @@ impl Ladder {
         for (party, clock) in ladder.parties.iter_mut().zip(clocks) {
             party.ahead = clock;
         }
-        outcome::tell(&mut ladder);
+        outcome::tell(&mut ladder, known);
         ladder
     }
 

@@ -21,8 +21,6 @@ pub struct Server {
 pub struct Known {
     /// The machines by FQDN, lower case.
     pub servers: BTreeMap<String, Server>,
-    /// The domains of partners.
-    pub partners: Vec<String>,
     /// The names of gateways.
     pub gateways: Vec<String>,
 }

@@ -2,6 +2,7 @@
 
 use logs::Record;
 
+use crate::known::Known;
 use crate::model::{Arrow, Event, Ladder, Remark, Row, Seen};
 use crate::words::{cut, label, plain, span, spoken};
 
@@ -11,11 +12,22 @@ const WORTH_SAYING: u64 = 1000;
 const LONGEST: usize = 200;
 
 /// Fills in the sentence and the remarks.
-pub(crate) fn tell(ladder: &mut Ladder) {
+pub(crate) fn tell(ladder: &mut Ladder, known: &Known) {
     let (sentence, is_good) = sentence(ladder);
     ladder.sentence = sentence;
     ladder.is_good = is_good;
     ladder.remarks = remarks(ladder);
+    ladder.remarks.extend(others_missing(ladder, known));
+}
+
+/// Machines that gave no records and may have had some, though nobody spoke of them.
+fn others_missing(ladder: &Ladder, known: &Known) -> Vec<Remark> {
+    let is_drawn = |name: &str| ladder.parties.iter().any(|party| party.name == name);
+    let others = known.servers.iter().filter(|(name, _)| !is_drawn(name));
+    let missing = others.filter_map(|(name, server)| Some((name, server.missing.as_deref()?)));
+    missing
+        .map(|(name, why)| Remark(format!("{name} gave no records: {}", plain(why))))
+        .collect()
 }
 
 fn sentence(ladder: &Ladder) -> (String, Option<bool>) {

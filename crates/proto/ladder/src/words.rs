@@ -1,6 +1,6 @@
 //! How names, times and texts of peers are written in pictures.
 
-use logs::{Record, Time};
+use logs::{Record, Time, Value};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// How many columns of a terminal a text takes.
@@ -156,8 +156,10 @@ pub(crate) fn event_text(record: &Record) -> String {
         text.push(' ');
         text.push_str(decision);
     }
-    // Where it has no address, the name is that of whom the request goes on to.
-    if let Some(name) = record.peer_name.as_ref().filter(|_| record.peer.is_none()) {
+    // Where it has no address, the name is that of whom the request goes on to; the reason may say so itself.
+    let reason = record.reason.as_deref().unwrap_or_default();
+    let is_news = |name: &&Value| record.peer.is_none() && !reason.contains(&***name);
+    if let Some(name) = record.peer_name.as_ref().filter(is_news) {
         text.push_str(" to ");
         text.push_str(spoken(name));
     }

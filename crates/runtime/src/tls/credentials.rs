@@ -409,11 +409,20 @@ fn with_tickets(config: ServerConfig) -> Result<ServerConfig, CredentialsError> 
 
 /// Returns the configuration of a client that has no certificate and believes the authorities in a file.
 pub(super) fn visitor(authorities: &Path) -> Result<ClientConfig, CredentialsError> {
+    visitor_believing(roots(authorities)?)
+}
+
+/// Returns that of a client that believes whom the system believes.
+pub(super) fn system_visitor() -> Result<ClientConfig, CredentialsError> {
+    visitor_believing(system_roots()?)
+}
+
+fn visitor_believing(roots: RootCertStore) -> Result<ClientConfig, CredentialsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(CredentialsError::Setup)?;
-    let builder = builder.with_root_certificates(roots(authorities)?);
+    let builder = builder.with_root_certificates(roots);
     Ok(builder.with_no_client_auth())
 }
 

@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::credentials::visitor;
+use super::credentials::{system_visitor, visitor};
 use super::shown;
 use super::told::{Broken, Handshake, Notes, level_of};
 use super::{
@@ -194,6 +194,14 @@ impl Visitor {
     /// When the file cannot be used.
     pub fn believing(authorities: &Path) -> Result<Self, CredentialsError> {
         visitor(authorities).map(|config| Self(Arc::new(config)))
+    }
+
+    /// Believes the authorities that the system believes.
+    ///
+    /// # Errors
+    /// When it believes none.
+    pub fn believing_the_system() -> Result<Self, CredentialsError> {
+        system_visitor().map(|config| Self(Arc::new(config)))
     }
 
     /// Connects to a server and makes sure that it proves its name.

@@ -66,7 +66,7 @@ impl<'a> Picture<'a> {
             .get(..MOST_ROWS)
             .unwrap_or(&self.ladder.rows);
         let sentence = if self.has_title {
-            wrap(&plain(&self.ladder.sentence), (self.wide - 48) * 100 / 830)
+            wrap(&plain(&self.ladder.sentence), (self.wide - 48) * 100 / 960)
         } else {
             Vec::new()
         };

@@ -234,7 +234,6 @@ fn without_a_topology_records_say_who_is_who() {
             },
         )]
         .into(),
-        ..Known::default()
     };
     let kinds: Vec<Kind> = Ladder::draw(&world.records, &Subject::All, &known)
         .parties
