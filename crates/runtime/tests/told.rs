@@ -222,3 +222,27 @@ fn a_handshake_at_a_web_door_is_told_with_the_name_that_was_called() {
         }
     }
 }
+
+#[test]
+fn a_client_that_holds_a_certificate_of_its_own_is_told_by_its_hash() {
+    let authority = Authority::new();
+    let (notebook, _folder) = notebook();
+    let plan = Plan {
+        holder_names: [NAME].into_iter().collect(),
+        recorder: notebook.recorder(),
+        ..Plan::default()
+    };
+    let rig = Rig::start(&authority, plan);
+    let own = Authority::new().issue(&["alice.example.org"]);
+    let config = phone::config(&authority, Some(&own), &[&TLS13]);
+    let mut phone = Phone::connect(rig.addr, NAME, config).unwrap();
+    phone.echo(b"hello").unwrap();
+    let hash = runtime::tls::fingerprint(&own.chain()[0]);
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let told = notebook.wait_for(|record| record.component == Component::Tls);
+    let reason = told.unwrap().reason.unwrap();
+    assert!(
+        reason.starts_with(&format!("a client, called {NAME}, ")) && reason.ends_with(&hash),
+        "{reason}"
+    );
+}

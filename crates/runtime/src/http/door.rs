@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::serve::{Conversation, converse};
 use super::tls::Ready;
@@ -25,7 +26,7 @@ use crate::proxy_header::{self, Header};
 use crate::socket;
 use crate::tls::HTTP2;
 use crate::tls::stream::is_gone;
-use crate::tls::told::{Broken, Handshake};
+use crate::tls::told::{Broken, Done, Handshake};
 
 /// A listening socket of one thread.
 pub(super) struct Socket {
@@ -204,41 +205,50 @@ impl<S: Site> Porter<S> {
             }
             Some(secured) => {
                 let config = door.ready.borrow_mut().config(secured);
-                let handshake = Handshake {
-                    flow: None,
-                    direction: Direction::In,
-                    peer: client,
-                    local: Some(local),
+                let shaken = timeout_at(begun + limit, TlsAcceptor::from(config).accept(stream));
+                let shaken = shaken.await.unwrap_or_else(|late| Err(late.into()));
+                let Some(stream) = self.shaken(shaken, &mut caller, for_itself) else {
+                    return;
                 };
-                let shaken = TlsAcceptor::from(config).accept(stream);
-                let stream = match timeout_at(begun + limit, shaken).await {
-                    Ok(Ok(stream)) => stream,
-                    // A balancer that only wants to know whether the door opens goes again.
-                    Ok(Err(_)) | Err(_) if for_itself => return,
-                    failed => {
-                        self.stats.handshakes_failed.add(1);
-                        let failed = failed.unwrap_or_else(|late| Err(late.into()));
-                        return self.broken(handshake, failed.err());
-                    }
-                };
-                let session = stream.get_ref().1;
-                caller.server_name = session.server_name().map(str::to_ascii_lowercase);
-                let (recorder, called) =
-                    (self.told.notes.recorder(), caller.server_name.as_deref());
-                let peer = Some(&Peer::Client);
-                handshake.done(recorder, Level::Info, peer, called, Some(session));
                 self.told.opened(client, local, true);
-                let binary = session.alpn_protocol() == Some(HTTP2);
+                let binary = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
                 converse(conversation, stream, caller, binary).await
             }
         };
         self.ended(client, over, begun);
     }
 
-    fn broken(&self, handshake: Handshake, error: Option<io::Error>) {
-        let Some(error) = error else {
-            return;
+    /// Takes note of how a handshake went.
+    fn shaken(
+        &self,
+        shaken: io::Result<TlsStream<TcpStream>>,
+        caller: &mut Caller,
+        for_itself: bool,
+    ) -> Option<TlsStream<TcpStream>> {
+        let handshake = Handshake {
+            flow: None,
+            direction: Direction::In,
+            peer: caller.source,
+            local: Some(caller.destination),
         };
+        let error = match shaken {
+            Ok(stream) => {
+                let session = stream.get_ref().1;
+                caller.server_name = session.server_name().map(str::to_ascii_lowercase);
+                let done = Done {
+                    peer: Some(&Peer::Client),
+                    called: caller.server_name.as_deref(),
+                    state: Some(session),
+                    held: None,
+                };
+                handshake.done(self.told.notes.recorder(), Level::Info, done);
+                return Some(stream);
+            }
+            // A balancer that only wants to know whether the door opens goes again.
+            Err(_) if for_itself => return None,
+            Err(error) => error,
+        };
+        self.stats.handshakes_failed.add(1);
         let is_slow = error.kind() == io::ErrorKind::TimedOut;
         let broken = Broken {
             reason: if is_slow {
@@ -252,6 +262,7 @@ impl<S: Site> Porter<S> {
             kept_back: 0,
         };
         self.told.notes.broken(handshake, broken);
+        None
     }
 
     fn ended(&self, client: SocketAddr, over: hyper::Result<()>, begun: Instant) {

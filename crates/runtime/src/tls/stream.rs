@@ -17,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use super::credentials::{system_visitor, visitor};
 use super::shown;
-use super::told::{Broken, Handshake, Notes, level_of};
+use super::told::{Broken, Done, Handshake, Notes, level_of};
 use super::{
     Auth, Credentials, CredentialsError, Identify, NamesError, Proven, Store, Stranger, proven,
     proven_names, settle,
@@ -175,8 +175,13 @@ async fn shake<T>(
             let (state, recorder) = (stream.get_ref().1, store.notes().recorder());
             let (level, peer) = known(judged);
             // The name that was called is ours; where it is not known who came, it must not stand for theirs.
-            let called = state.server_name().filter(|_| peer.is_some());
-            handshake.done(recorder, level, peer.as_ref(), called, Some(state));
+            let done = Done {
+                peer: peer.as_ref(),
+                called: state.server_name().filter(|_| peer.is_some()),
+                state: Some(state),
+                held: None,
+            };
+            handshake.done(recorder, level, done);
         }
         (Err(error), Some(handshake)) => store.notes().broken(handshake, told(error, shown)),
         (_, None) => {}
@@ -330,7 +335,13 @@ async fn connect_patiently(
         (Ok(stream), Some(handshake)) => {
             // Questions after health and requests of many clients: they come all the time.
             let (state, recorder) = (stream.get_ref().1, notes.recorder());
-            handshake.done(recorder, Level::Verbose, None, Some(&hop.name), Some(state));
+            let done = Done {
+                peer: None,
+                called: Some(&hop.name),
+                state: Some(state),
+                held: None,
+            };
+            handshake.done(recorder, Level::Verbose, done);
         }
         (Err(error), Some(handshake)) => {
             let broken = Broken {

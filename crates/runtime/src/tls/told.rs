@@ -40,6 +40,19 @@ pub(crate) struct Handshake {
     pub(crate) local: Option<SocketAddr>,
 }
 
+/// What it has settled.
+#[derive(Clone, Copy)]
+pub(crate) struct Done<'a> {
+    /// Who is there; of a server that was called by its name nothing else is known.
+    pub(crate) peer: Option<&'a Peer>,
+    /// The name in the hello, or the one that had to be proven.
+    pub(crate) called: Option<&'a str>,
+    /// The session.
+    pub(crate) state: Option<&'a CommonState>,
+    /// The certificate that a client has proven to hold, where nobody was asked whose it is.
+    pub(crate) held: Option<&'a CertificateDer<'static>>,
+}
+
 /// Why it came to nothing.
 pub(crate) struct Broken {
     /// In words.
@@ -73,21 +86,14 @@ impl Handshake {
         record.local = self.local;
     }
 
-    /// Records that it is done; `called` is the name in the hello, or the one that had to be proven, which is all that is
-    /// known of a server without a `peer`.
-    pub(crate) fn done(
-        self,
-        recorder: &Recorder,
-        level: Level,
-        peer: Option<&Peer>,
-        called: Option<&str>,
-        state: Option<&CommonState>,
-    ) {
+    /// Records that it is done.
+    pub(crate) fn done(self, recorder: &Recorder, level: Level, done: Done<'_>) {
         recorder.record(Component::Tls, level, KINDS, |record| {
             self.begin(record);
-            record.peer_name = peer.map_or_else(|| called.map(Value::from), name_of);
+            let called = || done.called.map(Value::from);
+            record.peer_name = done.peer.map_or_else(called, name_of);
             record.decision = Some("accepted".into());
-            record.reason = Some(Value::new(&settled(peer, called, state)));
+            record.reason = Some(Value::new(&done.settled()));
         });
     }
 
@@ -222,22 +228,35 @@ pub(crate) fn name_of(peer: &Peer) -> Option<Value> {
     }
 }
 
-fn settled(peer: Option<&Peer>, called: Option<&str>, state: Option<&CommonState>) -> String {
-    let mut text = String::from(match peer {
-        Some(Peer::Server(_)) => "a machine of the topology",
-        Some(Peer::Partner(_)) => "a partner",
-        Some(Peer::Gateway(_)) => "a gateway",
-        Some(Peer::Client) => "a client",
-        None => "a server",
-    });
-    if let Some(called) = called {
-        let _ = write!(text, ", called {called}");
+impl Done<'_> {
+    fn settled(self) -> String {
+        let mut text = String::from(match self.peer {
+            Some(Peer::Server(_)) => "a machine of the topology",
+            Some(Peer::Partner(_)) => "a partner",
+            Some(Peer::Gateway(_)) => "a gateway",
+            Some(Peer::Client) => "a client",
+            None => "a server",
+        });
+        if let Some(called) = self.called {
+            let _ = write!(text, ", called {called}");
+        }
+        if let Some(version) = self.state.and_then(CommonState::protocol_version) {
+            let _ = write!(text, ", {version:?}");
+        }
+        if let Some(suite) = self.state.and_then(CommonState::negotiated_cipher_suite) {
+            let _ = write!(text, ", {:?}", suite.suite());
+        }
+        if let Some(held) = self.held {
+            let _ = write!(text, ", holds the certificate {}", hash_of(held));
+        }
+        text
     }
-    if let Some(version) = state.and_then(CommonState::protocol_version) {
-        let _ = write!(text, ", {version:?}");
-    }
-    if let Some(suite) = state.and_then(CommonState::negotiated_cipher_suite) {
-        let _ = write!(text, ", {:?}", suite.suite());
+}
+
+fn hash_of(certificate: &CertificateDer<'_>) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in fingerprint(certificate) {
+        let _ = write!(text, "{byte:02x}");
     }
     text
 }
@@ -256,11 +275,7 @@ fn described(certificate: &CertificateDer<'_>) -> String {
         }
         Err(_) => text.push_str("  it cannot be parsed\n"),
     }
-    text.push_str("  sha256: ");
-    for byte in fingerprint(certificate) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push('\n');
+    let _ = writeln!(text, "  sha256: {}", hash_of(certificate));
     text
 }
 

@@ -15,7 +15,7 @@ use super::gate::Crowded;
 use super::hub::Hub;
 use super::refusal::Refused;
 use crate::tls::session::Session;
-use crate::tls::told::{Broken, Handshake, level_of, name_of, with_kept_back};
+use crate::tls::told::{Broken, Done, Handshake, level_of, name_of, with_kept_back};
 
 const SECURITY: Flags = Flags::CONNECTION.with(Flags::SECURITY);
 const DIAG: Flags = Flags::CONNECTION.with(Flags::DIAG);
@@ -54,10 +54,13 @@ impl<P: Plug> Hub<P> {
     ) {
         let _plain = flow.with_session(|session| {
             let called = session.take_called();
-            let called = proven.or(called.as_deref());
-            let state = session.common();
-            let recorder = &self.wiring.recorder;
-            handshake.done(recorder, level_of(peer), Some(peer), called, state);
+            let done = Done {
+                peer: Some(peer),
+                called: proven.or(called.as_deref()),
+                state: session.common(),
+                held: session.leaf().filter(|_| session.is_holder()),
+            };
+            handshake.done(&self.wiring.recorder, level_of(peer), done);
         });
     }
 
