@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use logs::redact::Bodies;
 use logs::{Capture, Component, Flags, Level, Record, Time, Value};
 
 use crate::Traces;
@@ -23,6 +24,7 @@ use crate::queue::{Entry, Later};
 pub struct Recorder(Option<Arc<Inner>>);
 
 struct Inner {
+    bodies: Bodies,
     machine: Value,
     capture: ArcSwap<Capture>,
     /// Who hears of changes to that.
@@ -44,15 +46,17 @@ impl Recorder {
     /// Records for the machine of this name; nothing until [`Self::set`] says what.
     #[must_use]
     pub fn new(machine: &str, traces: Arc<Traces>) -> Self {
-        let recorder = Self::waiting(machine);
+        let recorder = Self::waiting(machine, Bodies::Drop);
         recorder.attach(traces);
         recorder
     }
 
-    /// Records nothing for the machine of this name until it is given traces: they may be open only later.
+    /// Records nothing for the machine of this name until it is given traces: they may be open only later. `bodies` is for
+    /// whoever records messages.
     #[must_use]
-    pub fn waiting(machine: &str) -> Self {
+    pub fn waiting(machine: &str, bodies: Bodies) -> Self {
         Self(Some(Arc::new(Inner {
+            bodies,
             machine: Value::new(machine),
             capture: ArcSwap::default(),
             heard: Mutex::default(),
@@ -64,6 +68,13 @@ impl Recorder {
     pub fn attach(&self, traces: Arc<Traces>) -> bool {
         let inner = self.0.as_ref();
         inner.is_some_and(|inner| inner.traces.set(traces).is_ok())
+    }
+
+    /// Tells whether the bodies of messages are to be kept.
+    #[must_use]
+    pub fn bodies(&self) -> Bodies {
+        let inner = self.0.as_ref();
+        inner.map_or(Bodies::Drop, |inner| inner.bodies)
     }
 
     /// Says what is captured from now on, by this recorder and all its clones.
@@ -180,6 +191,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, Mutex};
 
+    use logs::redact::Bodies;
     use logs::{Capture, Component, Flags, Level, Query, Span};
 
     use super::Recorder;
@@ -205,7 +217,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (traces, _) = Traces::open(dir.path(), "dir01", Options::default()).unwrap();
         let traces = Arc::new(traces);
-        let recorder = Recorder::waiting("dir01");
+        let recorder = Recorder::waiting("dir01", Bodies::Drop);
         recorder.set(Capture::everything());
         assert!(!recorder.wants(Component::Web, Level::Fatal, Flags::HTTP));
         recorder.set(Capture::default());

@@ -97,10 +97,22 @@ fn body(body: &str, bodies: Bodies, out: &mut String) {
         Bodies::Keep => {
             out.push('\n');
             for line in body.lines() {
-                push_line(out, &parameters(line).unwrap_or_else(|| line.to_owned()));
+                match key_of_media(line) {
+                    Some(kept) => push_line(out, &format!("{kept}*")),
+                    None => push_line(out, &parameters(line).unwrap_or_else(|| line.to_owned())),
+                }
             }
         }
     }
+}
+
+/// What may be kept of a line of SDP that carries a key: RFC 4568 (SDES), RFC 8839 (ICE), RFC 4566 (`k=`).
+fn key_of_media(line: &str) -> Option<&str> {
+    let names = ["a=crypto:", "a=ice-pwd:", "k="];
+    names.into_iter().find(|name| {
+        let start = line.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Adds one line of the head, without its secrets.
@@ -418,6 +430,11 @@ mod tests {
         assert_eq!(
             &*message(text, Bodies::Keep),
             "MESSAGE sip:a SIP/2.0\n\nhello\nticket=*\n"
+        );
+        let text = "INVITE sip:a SIP/2.0\r\n\r\nv=0\r\nk=clear:5ECRET\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:5ECRET\r\nA=ICE-pwd:5ECRET\r\na=sendrecv\r\n";
+        assert_eq!(
+            &*message(text, Bodies::Keep),
+            "INVITE sip:a SIP/2.0\n\nv=0\nk=*\na=crypto:*\na=ice-pwd:*\na=sendrecv\n"
         );
     }
 

@@ -19,6 +19,7 @@ mod fault;
 mod firewall;
 pub mod flows;
 mod gateway;
+mod logging;
 mod loopback;
 mod model;
 mod name;
@@ -38,6 +39,7 @@ pub use delegate::Delegate;
 pub use fault::{Fault, Faults, Rule};
 pub use firewall::Firewall;
 pub use gateway::Gateway;
+pub use logging::Logging;
 pub use model::{
     Balancing, Machine, Network, Pool, ROLES, SimpleUrl, SimpleUrls, Topology, VipMode, WebNames,
     role_name,

@@ -10,7 +10,7 @@ use base::net::Role;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Delegate, Dns, Federation, Firewall, Fqdn, Gateway, Limits, Ports, Sip};
+use crate::{Delegate, Dns, Federation, Firewall, Fqdn, Gateway, Limits, Logging, Ports, Sip};
 
 /// A whole deployment, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub struct Topology {
     pub(crate) federation: Federation,
     pub(crate) dns: Dns,
     pub(crate) firewall: Firewall,
+    pub(crate) logging: Logging,
 }
 
 /// How clients and servers are spread over the members of a pool.

@@ -100,6 +100,9 @@ pub(crate) struct Raw {
     /// Who is beside the deployment and has to pass its packet filters.
     #[serde(default)]
     pub(crate) firewall: RawFirewall,
+    /// What machines record of their work, and how much of it they keep.
+    #[serde(default)]
+    pub(crate) logging: RawLogging,
 }
 
 /// Numbers by the names of ports.
@@ -427,6 +430,64 @@ pub(crate) struct RawFirewall {
     pub(crate) time_servers: Option<Vec<At<String>>>,
     /// The addresses of the servers from which edges fetch lists of revoked certificates. Default: none.
     pub(crate) revocation_servers: Option<Vec<At<String>>>,
+}
+
+/// What machines record of their work, and how much of it they keep.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Logging")]
+pub(crate) struct RawLogging {
+    /// A trace file is finished when its compressed records take so much room. Default: 32MiB.
+    #[schemars(extend("pattern" = "^[0-9]+(B|KiB|MiB)$"))]
+    pub(crate) file_size: Option<At<String>>,
+    /// A trace file is finished when it is so old. Default: 60m.
+    #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
+    pub(crate) file_age: Option<At<String>>,
+    /// Traces are removed when they are so old. Default: 336h.
+    #[schemars(extend("pattern" = "^[0-9]+(s|m|h)$"))]
+    pub(crate) retention: Option<At<String>>,
+    /// The share of their file system that the traces of a machine may take, in per cent; the oldest go first. Default: 20.
+    pub(crate) disk_share: Option<At<u8>>,
+    /// When less than this share of their file system is free, in per cent, traces give way whoever fills it. Default: 5.
+    pub(crate) keep_free: Option<At<u8>>,
+    /// How much waits in memory to be written; what comes on top is dropped and counted. Default: 16MiB.
+    #[schemars(extend("pattern" = "^[0-9]+(B|KiB|MiB)$"))]
+    pub(crate) queue: Option<At<String>>,
+    /// How many records a second one component of a machine may make; one that passes that three times within a minute is
+    /// silenced for a minute. Default: 50000.
+    pub(crate) throttle: Option<At<u32>>,
+    /// Whether the bodies of SIP messages are kept, which are what people write to each other. Default: false.
+    pub(crate) bodies: Option<bool>,
+    /// Scenarios beside the predefined ones; one with the name of a predefined one takes its place.
+    #[serde(default)]
+    pub(crate) scenario: Vec<At<RawScenario>>,
+}
+
+/// A question's name, and whom one has to listen to for an answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Scenario")]
+pub(crate) struct RawScenario {
+    /// Its name, by which it is started: letters, digits, `-` and `_`.
+    #[schemars(required)]
+    pub(crate) name: Option<At<String>>,
+    /// What is listened to, each component once.
+    #[serde(default)]
+    pub(crate) watch: Vec<At<RawWatch>>,
+}
+
+/// What is listened to in one component.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Watch")]
+pub(crate) struct RawWatch {
+    /// The part of the product, as in `SipStack`.
+    #[schemars(required)]
+    pub(crate) component: Option<At<String>>,
+    /// Records of this level and graver ones. Default: `Info`.
+    pub(crate) level: Option<At<String>>,
+    /// Records of these kinds, as in `TF_SECURITY`. Default: of every kind.
+    pub(crate) flags: Option<At<Vec<At<String>>>>,
 }
 
 /// Returns the schema of the file.

@@ -14,8 +14,8 @@ use crate::flows::{Carrier, End, Protocol, Security};
 use crate::records::Record;
 use crate::resolve::{Instance, Party};
 use crate::{
-    Delegate, Dns, Federation, Fqdn, Gateway, Limits, Machine, Pool, Port, Ports, SimpleUrls, Sip,
-    Topology,
+    Delegate, Dns, Federation, Fqdn, Gateway, Limits, Logging, Machine, Pool, Port, Ports,
+    SimpleUrls, Sip, Topology,
 };
 
 /// The topology as one machine sees it.
@@ -56,6 +56,8 @@ pub struct View {
     pub federation: Federation,
     /// How names are answered.
     pub dns: Dns,
+    /// What is logged, and how much of it is kept.
+    pub logging: Logging,
     /// The port numbers.
     pub ports: Ports,
     /// The certificates that it needs, at most one for each face.
@@ -170,6 +172,7 @@ impl Topology {
             limits: self.limits.clone(),
             federation: self.federation.clone(),
             dns: self.dns,
+            logging: self.logging.clone(),
             ports: self.ports.clone(),
             certificates: self.certificates(machine),
             records: self.records(),

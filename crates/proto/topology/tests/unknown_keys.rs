@@ -6,7 +6,7 @@ use topology::Topology;
 use crate::{REFERENCE, SHORTEST, parse};
 
 /// One text for each table of the schema, with `KEY` where a key of that table stands.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 20] = [
     ("Topology", "KEY = 1\nREST"),
     ("Site", "REST\n[[site]]\nname = \"main\"\nKEY = 1"),
     (
@@ -37,6 +37,15 @@ const TABLES: [(&str, &str); 17] = [
     ("Limits", "REST\n[limits]\nKEY = 1"),
     ("Dns", "REST\n[dns]\nKEY = 1"),
     ("Firewall", "REST\n[firewall]\nKEY = 1"),
+    ("Logging", "REST\n[logging]\nKEY = 1"),
+    (
+        "Scenario",
+        "REST\n[[logging.scenario]]\nname = \"Own\"\nwatch = [{ component = \"Edge\" }]\nKEY = 1",
+    ),
+    (
+        "Watch",
+        "REST\n[[logging.scenario]]\nname = \"Own\"\nwatch = [{ component = \"Edge\", KEY = 1 }]",
+    ),
     ("Federation", "REST\n[federation]\nKEY = 1"),
     (
         "Partner",

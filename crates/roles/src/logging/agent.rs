@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use logs::redact::Bodies;
 use logs::wire::{AgentStatus, Done, Refused};
-use logs::{RuleError, Rules, Running, Scenarios, Time};
+use logs::{RuleError, Rules, Running, Scenarios, ThrottleOptions, Time};
 use runtime::clock::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use traces::{OpenError, Options, Recorder, Recovery, Stats, Traces};
+use traces::{OpenError, Options, Recorder, Recovery, Retention, Stats, Traces};
 
 use super::audit;
 use super::kept::{ChangeError, Kept};
@@ -28,6 +29,39 @@ pub struct Settings {
     pub scenarios: Scenarios,
     /// How much is kept.
     pub options: Options,
+    /// Whether the bodies of messages are kept.
+    pub bodies: Bodies,
+}
+
+impl Settings {
+    /// Takes what the topology says.
+    #[must_use]
+    pub fn of(logging: &topology::Logging) -> Self {
+        let usual = Options::default();
+        Self {
+            scenarios: logging.scenarios.clone(),
+            options: Options {
+                queue_bytes: logging.queue,
+                segment_bytes: logging.file_size,
+                segment_age: logging.file_age,
+                retention: Retention {
+                    age: logging.retention,
+                    share: logging.disk_share,
+                    keep_free: logging.keep_free,
+                },
+                throttle: ThrottleOptions {
+                    per_second: logging.throttle,
+                    ..usual.throttle
+                },
+                ..usual
+            },
+            bodies: if logging.bodies {
+                Bodies::Keep
+            } else {
+                Bodies::Drop
+            },
+        }
+    }
 }
 
 /// The agent of one machine.
@@ -92,9 +126,9 @@ impl Agent {
         let agent = Self {
             machine: machine.to_owned(),
             folder: folder.join(FOLDER),
+            recorder: Recorder::waiting(machine, settings.bodies),
             settings,
             clock,
-            recorder: Recorder::waiting(machine),
             traces: OnceLock::new(),
             kept: Mutex::default(),
             wrong: Mutex::default(),

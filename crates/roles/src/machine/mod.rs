@@ -13,6 +13,7 @@
 mod balanced;
 mod control;
 mod enrolment;
+mod events;
 mod flows;
 mod logged;
 mod metrics;
@@ -27,6 +28,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use base::net::{Face, Role};
+use logs::Level;
 use runtime::http::Serving;
 use runtime::metrics::Kind;
 use runtime::passing::{Ended, Passing};
@@ -49,6 +51,7 @@ pub use status::{
 use crate::balancer::{self, Pools};
 use crate::directory_admin::Admin;
 use crate::directory_log::DirectoryLog;
+use crate::fault::chain;
 use crate::filtering::Lookout;
 use crate::health::Board;
 use crate::logging::{self, Agent};
@@ -197,6 +200,7 @@ impl Running {
     /// Tells whoever asks that this machine is about to end; it serves on.
     pub fn announce_drain(&self) {
         self.shared.watch.drains();
+        events::record(&self.shared, Level::Info, "draining", "it was asked to end");
         let mailboxes = self.workers.iter().flat_map(Workers::mailboxes);
         for mailbox in mailboxes {
             if mailbox.post(sip::Input::Draining(true)).is_err() {
@@ -227,14 +231,33 @@ impl Running {
             drained.failed += ended.failed;
         }
         self.services.end();
+        let reason = format!(
+            "{} connections finished, {} cut, {} threads failed",
+            drained.closed, drained.cut, drained.failed
+        );
+        events::record(&self.shared, Level::Info, "stopped", &reason);
         self.logging.end();
         drained
     }
 }
 
 impl Shared {
-    /// Each face for itself: what is wrong with one does not keep the other from being read.
     fn reload(&self) -> Result<(), ReloadError> {
+        let reloaded = self.reload_stores();
+        match &reloaded {
+            Ok(()) => events::record(
+                self,
+                Level::Info,
+                "reloaded",
+                "certificates and revocation lists",
+            ),
+            Err(error) => events::record(self, Level::Error, "not-reloaded", &chain(error)),
+        }
+        reloaded
+    }
+
+    /// Each face for itself: what is wrong with one does not keep the other from being read.
+    fn reload_stores(&self) -> Result<(), ReloadError> {
         let stores = [
             (Face::Inside, &self.inside),
             (Face::Outside, &self.outside),

@@ -53,6 +53,7 @@ impl Observer {
             return;
         }
         let with_text = way == Way::In || self.recorder.wants(component, Level::Verbose, flags);
+        let text = with_text.then(|| self.recorder.bodies());
         let end = self.flows.complete(end);
         // What came lies in a larger buffer, which nobody shall keep for it; what goes has its own.
         let bytes = match way {
@@ -66,7 +67,7 @@ impl Observer {
                 Way::Out => Direction::Out,
             });
             fill_end(record, &end);
-            fill_message(record, bytes, with_text);
+            fill_message(record, bytes, text);
         };
         self.recorder.later(component, level, flags, weight, fill);
     }
@@ -112,9 +113,9 @@ fn fill_end(record: &mut Record, end: &End) {
     record.peer_name = end.name.as_ref().map(Value::shared);
 }
 
-fn fill_message(record: &mut Record, bytes: Bytes, with_text: bool) {
-    if with_text {
-        record.text = redact::message(&String::from_utf8_lossy(&bytes), Bodies::Drop);
+fn fill_message(record: &mut Record, bytes: Bytes, text: Option<Bodies>) {
+    if let Some(bodies) = text {
+        record.text = redact::message(&String::from_utf8_lossy(&bytes), bodies);
     }
     // It was read before, or written by us; if it cannot be read now, its text is all there is.
     let Ok(message) = Message::parse(bytes, &Limits::SERVER) else {

@@ -2,7 +2,7 @@
 //!
 //! The steps: names of domains and sites; pools by name and role ([`pools`]); machines ([`machines`]); what refers to
 //! pools and follows from convention ([`links`]); gateways ([`gateways`]); delegates ([`delegates`]); settings ([`settings`]); partners
-//! ([`federation`]); whom packet filters have to know ([`firewall`]); last, what only the whole can break: two roles that would open the same port. Each step tells what
+//! ([`federation`]); whom packet filters have to know ([`firewall`]); logging ([`logging`]); last, what only the whole can break: two roles that would open the same port. Each step tells what
 //! is wrong and goes on with what is right, so that one run tells everything; a fault that only follows from another one
 //! is left out where that can be known.
 
@@ -11,6 +11,7 @@ mod federation;
 mod firewall;
 mod gateways;
 mod links;
+mod logging;
 mod machines;
 mod pools;
 mod settings;
@@ -46,6 +47,7 @@ pub(crate) fn check(raw: &Raw, sink: &mut Sink) -> Topology {
         federation: federation::federation(raw, &domains, &pools, sink),
         dns: settings::dns(raw, sink),
         firewall: firewall::firewall(raw, sink),
+        logging: logging::logging(raw, sink),
         client_networks: settings::client_networks(raw, sink),
         ports: Ports::new(
             raw.ports

@@ -288,7 +288,8 @@ pub(super) fn dns(raw: &Raw, sink: &mut Sink) -> Dns {
     }
 }
 
-fn duration(
+/// Reads a duration within bounds, telling what is wrong with it.
+pub(super) fn duration(
     at: &Option<At<String>>,
     usual: Duration,
     (least, most): (Duration, Duration),
@@ -311,7 +312,8 @@ fn duration(
     usual
 }
 
-fn size(
+/// Reads a size within bounds, telling what is wrong with it.
+pub(super) fn size(
     at: &Option<At<String>>,
     usual: usize,
     (least, most, range): (usize, usize, &'static str),
@@ -337,7 +339,13 @@ fn count(at: &Option<At<u32>>, usual: u32, sink: &mut Sink) -> u32 {
     one_or_more(at, usual, "0 would shut everybody out", sink)
 }
 
-fn one_or_more(at: &Option<At<u32>>, usual: u32, zero: &'static str, sink: &mut Sink) -> u32 {
+/// Reads a number that must not be zero; `zero` says what that would mean.
+pub(super) fn one_or_more(
+    at: &Option<At<u32>>,
+    usual: u32,
+    zero: &'static str,
+    sink: &mut Sink,
+) -> u32 {
     if let Some(at) = at.as_ref().filter(|at| at.value == 0) {
         sink.report(&at.span, Rule::Range, zero, "write 1 or more");
     }

@@ -23,7 +23,7 @@ use topology::{Topology, View};
 
 use super::services::{Plan, Services};
 use super::status::face_name;
-use super::{ListenerStatus, Running, Shared, Vips};
+use super::{ListenerStatus, Running, Shared, Vips, events};
 use crate::balancer::Balancing;
 use crate::filtering::Lookout;
 use crate::logging::{self, Agent, Door, Settings};
@@ -66,7 +66,7 @@ impl Running {
             agent: Arc::new(Agent::open(
                 view.machine.fqdn.as_str(),
                 &folder,
-                Settings::default(),
+                Settings::of(&view.logging),
                 options.clock,
             )),
             machine: view.machine.fqdn.as_str().to_owned(),
@@ -159,6 +159,7 @@ impl Builder<'_> {
         let logging = logging(&self.machine, &shared)?;
         let lookout = lookout(&self.machine, &shared)?;
         let services = services(self.machine, &folder, &shared, plan)?;
+        events::started(&shared);
         Ok(Running {
             shared,
             workers,
