@@ -32,7 +32,7 @@ const SAMPLE: usize = 5000;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Wanted flows are tried to the depth of their protocol: the connection, TLS with the right names, SIP OPTIONS, the health
-of web sites, a DNS query. All other ports of the topology are knocked at. Ends with 1 if anything is not as it should be.
+of web sites, a DNS query, the answer of a logging agent. All other ports of the topology are knocked at. Ends with 1 if anything is not as it should be.
 
 Examples:
   vestibule verify                                                    the trial that `vestibule up` runs, every machine
@@ -130,7 +130,7 @@ impl Verify {
         }
         show::print(&report, output)?;
         Ok(match report.verdict {
-            Verdict::Pass | Verdict::NoListenerYet => Outcome::Done,
+            Verdict::Pass => Outcome::Done,
             Verdict::Untried | Verdict::Fail => Outcome::Faults,
         })
     }

@@ -14,7 +14,7 @@ fn report(from: &str, verdict: &str) -> Value {
     let row = |flow: u8| {
         json!({
             "flow": flow, "service": "SIP/MTLS/TCP/5061", "source": "Edge", "destination": "Director", "note": "",
-            "verdict": null, "tried": 0, "passed": 0, "no_listener_yet": 0, "failed": 0, "why": [],
+            "verdict": null, "tried": 0, "passed": 0, "failed": 0, "why": [],
         })
     };
     let found = if verdict == "pass" {
@@ -23,7 +23,7 @@ fn report(from: &str, verdict: &str) -> Value {
         "refused"
     };
     json!({
-        "version": 1, "verdict": verdict, "beyond": [], "cells": [],
+        "version": 2, "verdict": verdict, "beyond": [], "cells": [],
         "runs": [{ "from": from, "wanted": 1, "unwanted": 0, "left_out": 0 }],
         "rows": [row(6), row(10)],
         "targets": ["dir01.contoso.net"],

@@ -32,7 +32,7 @@ const OPERATORS: usize = 64;
 /// Connections of an operator's place.
 const OPERATORS_PER_SOURCE: usize = 24;
 /// Connections of those who may not ask and are told so: all machines may be at it at once, to verify that they get here.
-const OTHERS: usize = 128;
+const OTHERS: usize = 256;
 /// The same from one place: each port, and those that are still being closed.
 const OTHERS_PER_SOURCE: usize = 8;
 /// Handshakes under way on one port; beyond that the oldest gives way.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::control::{Request, answer};
 use super::{Shared, enrolment, metrics};
 use crate::directory_admin::Admin;
-use crate::health::Prober;
+use crate::health::{Board, Prober};
 use crate::names::{Listening, Names};
 use crate::replication::writing::Writer;
 use crate::replication::{self, Follower, Source};
@@ -26,6 +26,14 @@ pub(super) struct Plan {
     pub(super) metrics: Option<TcpListener>,
     pub(super) names: Option<NamePlan>,
     pub(super) prober: Option<Prober>,
+}
+
+impl Plan {
+    /// Returns what is known of others, if some are asked.
+    pub(super) fn board(&self) -> Option<Arc<Board>> {
+        let prober = self.prober.as_ref();
+        prober.map(|prober| Arc::clone(prober.board()))
+    }
 }
 
 /// The directory, ready to be followed.

@@ -34,7 +34,16 @@ impl Prober {
                     Err(error) => unreached(&error),
                 }
             }
-            (Expected::Unwanted { question, .. }, Carrier::Udp) => {
+            (Expected::Unwanted { question: None, .. }, Carrier::Udp) => Found::Untried {
+                reason: "there is nothing to ask in a datagram".to_owned(),
+            },
+            (
+                Expected::Unwanted {
+                    question: Some(question),
+                    ..
+                },
+                Carrier::Udp,
+            ) => {
                 let name = one.to.name.as_str();
                 let asked = asked(question, name, number, Proof::Nobody);
                 let found = questions::datagram(&asked, &one.to, from, self.pace.patience).await;
@@ -104,7 +113,8 @@ impl Prober {
             | Question::Address { .. }
             | Question::Time
             | Question::Banner
-            | Question::Nothing => &self.identity.stranger.0,
+            | Question::Agent
+            | Question::Handshake => &self.identity.stranger.0,
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Bounds: [`Pace`].
 
+mod agent;
 mod attempt;
 mod questions;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use runtime::tls::examine::explain;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
+use super::agent;
 use super::attempt::{Asked, unreached, unsecured};
 use crate::health::options::{self, OptionsError};
 use crate::replication;
@@ -49,7 +50,8 @@ where
             Question::Web => get(stream, asked.name, "/").await.map(|_| Found::Answered),
             Question::Address { of } => name(stream, of, asked.number).await,
             Question::Banner => banner(stream).await,
-            Question::Nothing | Question::Time => nothing(stream).await,
+            Question::Agent => agent::ask(stream).await,
+            Question::Handshake | Question::Time => nothing(stream).await,
         }
     };
     match timeout(patience, answered).await {
@@ -87,7 +89,8 @@ pub(super) async fn datagram(
         | Question::Directory
         | Question::Web
         | Question::Banner
-        | Question::Nothing => {
+        | Question::Agent
+        | Question::Handshake => {
             let request = options::request(asked.name, asked.number, Transport::Udp);
             let read = |bytes: &[u8]| {
                 options::status(bytes).map(|status| Question::judge_options(status, true))
@@ -117,7 +120,7 @@ async fn over_sip<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn other_than(protocol: &str) -> Found {
+pub(super) fn other_than(protocol: &str) -> Found {
     Found::WrongRole {
         said: format!("no {protocol}"),
     }

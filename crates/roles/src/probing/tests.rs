@@ -165,7 +165,7 @@ async fn a_mutual_listener_asks_who_comes_and_lets_no_stranger_in() {
 async fn for_a_stranger_it_is_right_to_be_refused_by_servers_and_answered_elsewhere() {
     let site = Site::new();
     let refused = site.listen(Auth::Required, WELL).await;
-    let one = wanted(refused, Proof::Both, Question::Nothing, true);
+    let one = wanted(refused, Proof::Both, Question::Handshake, true);
     assert_eq!(site.make(false, one).await, Found::Answered);
     let let_in = site.listen(Auth::Optional, WELL).await;
     let one = wanted(let_in, Proof::Both, Question::Options, true);

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use logs::wire::{Answer, Request};
+use logs::{Query, Span, Time};
 use system::agent::{Agent, Call, Link};
-use system::bed::{Beginning, CLIENTS, Rule, STRANGERS};
+use system::authority::Identity;
+use system::bed::{CLIENTS, Rule, STRANGERS};
+use system::controller::Controller;
 use system::dig;
 use system::tls::{Manner, Wire};
-use topology::flows::Carrier;
 
 use super::paths::{ROOT, browse};
 use super::site::{DNS01, Site, with};
@@ -17,8 +20,8 @@ const DIR01: &str = "dir01.contoso.net";
 const EDGE01: &str = "edge01.contoso.net";
 const FE01: &str = "fe01.contoso.net";
 const SIP: u16 = 5061;
-/// Rows whose listeners do not exist: a connection is begun, and nobody takes it.
-const NOBODY_LISTENS: [(u8, u16); 3] = [(7, 50_001), (8, 50_002), (9, 50_003)];
+/// Where logging agents listen, with something to ask there.
+const LOGGING: [u16; 3] = [50_001, 50_002, 50_003];
 
 #[test]
 fn each_flow_is_counted_on_its_own_rules() {
@@ -36,9 +39,9 @@ fn each_flow_is_counted_on_its_own_rules() {
             .collect();
         assert!(refused.is_empty(), "the product was refused: {refused:#?}");
         servers(site, EDGE01, FE01);
-        loggers(site);
+        operators(site);
         let counted = self::counted(site);
-        for flow in 1..=17 {
+        for flow in 1..=18 {
             for (chain, packets) in by_chain(&counted, flow) {
                 assert!(
                     packets > 0,
@@ -136,17 +139,45 @@ fn manner_of(site: &Site, machine: &str) -> Manner {
     Manner::showing(&operator.root(), &operator.identity(machine)).unwrap()
 }
 
-/// Whoever would speak to a logging agent begins to.
-fn loggers(site: &Site) {
-    let director = site.bed.topology().machine(DIR01).unwrap().address;
-    let begin = |(_, port)| Beginning {
-        source: site.bed.addresses(CLIENTS[0])[0],
-        destination: director,
-        carrier: Carrier::Tcp,
-        port,
+/// An operator asks logging agents at each of their ports, from a desk and from another machine.
+fn operators(site: &Site) {
+    let operator = site.running.operator();
+    let words = [
+        "certs",
+        "issue",
+        site.bed.file().to_str().unwrap(),
+        "--operator",
+        "ann",
+    ];
+    operator.done(&words, "").unwrap();
+    let folder = operator.state().join("operators/ann");
+    let identity = Identity {
+        certificate: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
     };
-    let knocks = NOBODY_LISTENS.map(begin);
-    site.bed.at(CLIENTS[0]).knock(&knocks).unwrap();
+    let manner = Manner::showing(&operator.root(), &identity).unwrap();
+    let now = Time(1_700_000_000_000_000);
+    let span = Span::new(now, now).unwrap();
+    let requests = [
+        Request::Show,
+        Request::Search(Query::within(span)),
+        Request::Collect(span),
+    ];
+    for (from, to) in [(CLIENTS[0], DIR01), (EDGE01, FE01)] {
+        let address = site.bed.topology().machine(to).unwrap().address;
+        for (port, request) in LOGGING.into_iter().zip(&requests) {
+            let at = SocketAddr::new(address, port);
+            let asked = site.bed.at(from).enter(|| {
+                let mut agent = Controller::connect(&manner, at, to)?;
+                agent.ask(request)
+            });
+            let answer = asked.unwrap();
+            assert!(
+                matches!(answer.last(), Some(Answer::Done(_))),
+                "{from} {to} {port}: {answer:?}"
+            );
+        }
+    }
 }
 
 type Counted = Vec<(String, Rule)>;

@@ -19,8 +19,6 @@ pub struct Cell {
     pub verdict: Verdict,
     /// Wanted tries that were answered.
     pub answered: usize,
-    /// Wanted tries that met an open way without a listener.
-    pub no_listener_yet: usize,
     /// Unwanted tries that were stopped.
     pub stopped: usize,
     /// Tries that went wrong, or could not be made.
@@ -28,14 +26,10 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Returns what stands in a picture of it: `✗2 ✓3 ○1`, or a dot where nothing is wanted and everything was stopped.
+    /// Returns what stands in a picture of it: `✗2 ✓3`, or a dot where nothing is wanted and everything was stopped.
     #[must_use]
     pub fn text(&self) -> String {
-        let counts = [
-            ("✗", self.failed),
-            ("✓", self.answered),
-            ("○", self.no_listener_yet),
-        ];
+        let counts = [("✗", self.failed), ("✓", self.answered)];
         let parts = counts.iter().filter(|(_, count)| *count > 0);
         let parts: Vec<String> = parts
             .map(|(mark, count)| format!("{mark}{count}"))
@@ -69,7 +63,6 @@ impl Cell {
             to: to.to_owned(),
             verdict: Verdict::Pass,
             answered: 0,
-            no_listener_yet: 0,
             stopped: 0,
             failed: 0,
         }
@@ -80,7 +73,6 @@ impl Cell {
         let count = match (one.verdict, one.wanted) {
             (Verdict::Pass, true) => &mut self.answered,
             (Verdict::Pass, false) => &mut self.stopped,
-            (Verdict::NoListenerYet, _) => &mut self.no_listener_yet,
             (Verdict::Untried | Verdict::Fail, _) => &mut self.failed,
         };
         *count += 1;

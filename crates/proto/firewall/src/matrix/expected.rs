@@ -15,8 +15,8 @@ pub enum Expected {
     Wanted(Wanted),
     /// No flow wants it: it does not arrive.
     Unwanted {
-        /// What a datagram asks; a connection is opened and nothing is said on it.
-        question: Question,
+        /// What a datagram asks; on a connection nothing is said.
+        question: Option<Question>,
         /// Where the plan stops it first, and in which direction.
         stopped: (Place, Direction),
     },
@@ -72,16 +72,10 @@ pub enum Question {
     Web,
     /// Nothing: the other side speaks first and says that it is SSH.
     Banner,
-    /// Nothing: the handshake is all that is known of the protocol.
-    Nothing,
-}
-
-impl Question {
-    /// Tells whether nobody of the product answers it yet, so that a closed port is no fault.
-    #[must_use]
-    pub const fn waits_for_its_listener(&self) -> bool {
-        matches!(self, Self::Nothing)
-    }
+    /// How a logging agent is. Machines may not know: that they are told so is the agent's answer.
+    Agent,
+    /// Nothing beyond the handshake: of a store, which is not ours, no more is known.
+    Handshake,
 }
 
 /// Works out what a flow wants of one of its hosts.
@@ -144,7 +138,8 @@ impl<'a> Wishes<'a> {
             },
             (Protocol::Ntp, _) => Question::Time,
             (Protocol::Ssh, _) => Question::Banner,
-            (Protocol::Logging | Protocol::Store, _) => Question::Nothing,
+            (Protocol::Logging, _) => Question::Agent,
+            (Protocol::Store, _) => Question::Handshake,
         }
     }
 

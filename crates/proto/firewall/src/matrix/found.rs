@@ -95,8 +95,6 @@ pub enum Depth {
 pub enum Verdict {
     /// It is.
     Pass,
-    /// The way is open, and nothing of the product listens there yet.
-    NoListenerYet,
     /// It could not be found out.
     Untried,
     /// It is not.
@@ -134,11 +132,6 @@ impl Found {
         match (expected, self) {
             (_, Self::Untried { .. }) => Verdict::Untried,
             (Expected::Wanted(_), Self::Answered) => Verdict::Pass,
-            (Expected::Wanted(wanted), Self::Refused)
-                if wanted.question.waits_for_its_listener() =>
-            {
-                Verdict::NoListenerYet
-            }
             (Expected::Wanted(_), _) => Verdict::Fail,
             (
                 Expected::Unwanted { .. },

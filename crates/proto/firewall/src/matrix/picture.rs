@@ -15,7 +15,6 @@ use super::found::Verdict;
 const fn colours(verdict: Option<Verdict>) -> (&'static str, &'static str) {
     match verdict {
         Some(Verdict::Pass) => ("#c8e8c8", "#10300f"),
-        Some(Verdict::NoListenerYet) => ("#fff3c4", "#3d3000"),
         Some(Verdict::Untried) => ("#5a5a5a", "#ffffff"),
         Some(Verdict::Fail) => ("#8b1414", "#ffffff"),
         None => ("#ffffff", "#404040"),

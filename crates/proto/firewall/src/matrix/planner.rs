@@ -17,6 +17,9 @@ use crate::{AddressSet, Family};
 /// From which address, and where to.
 pub(super) type Place = (Option<IpAddr>, Target);
 
+/// What a datagram to a port asks; nothing for connections.
+type Knocks = BTreeMap<(Carrier, u16), Option<Question>>;
+
 /// Works out the tries of one vantage.
 pub(super) struct Planner<'a> {
     topology: &'a Topology,
@@ -26,7 +29,7 @@ pub(super) struct Planner<'a> {
     machine: Option<&'a Machine>,
     instances: Vec<Instance>,
     wishes: Wishes<'a>,
-    knocks: BTreeMap<(Carrier, u16), Question>,
+    knocks: Knocks,
 }
 
 impl<'a> Planner<'a> {
@@ -255,16 +258,16 @@ impl<'a> Planner<'a> {
 }
 
 /// Every port that the topology uses, and how it is knocked at: over UDP only where something is spoken over UDP.
-fn knocks(topology: &Topology, known: &str) -> BTreeMap<(Carrier, u16), Question> {
+fn knocks(topology: &Topology, known: &str) -> Knocks {
     let number = |port| topology.ports().number(port);
     let of = known.to_owned();
-    let tcp = Port::ALL.map(|port| ((Carrier::Tcp, number(port)), Question::Nothing));
+    let tcp = Port::ALL.map(|port| ((Carrier::Tcp, number(port)), None));
     let udp = [
         (Port::Dns, Question::Address { of }),
         (Port::SipPlain, Question::Options),
         (Port::Ntp, Question::Time),
     ];
-    let udp = udp.map(|(port, question)| ((Carrier::Udp, number(port)), question));
+    let udp = udp.map(|(port, question)| ((Carrier::Udp, number(port)), Some(question)));
     tcp.into_iter().chain(udp).collect()
 }
 

@@ -17,7 +17,7 @@ use super::tries::Tries;
 use super::words::Words;
 
 /// The version of the JSON form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// How many reasons a row tells; of more only the number is told.
 const REASONS: usize = 8;
 
@@ -75,8 +75,6 @@ pub struct Row {
     pub tried: usize,
     /// How many of them are right.
     pub passed: usize,
-    /// How many met an open way without a listener.
-    pub no_listener_yet: usize,
     /// How many went wrong, or could not be made.
     pub failed: usize,
     /// Why, in words.
@@ -197,7 +195,6 @@ fn rows(topology: &Topology, lang: Lang) -> Vec<Row> {
         verdict: None,
         tried: 0,
         passed: 0,
-        no_listener_yet: 0,
         failed: 0,
         why: Vec::new(),
     });
@@ -232,13 +229,12 @@ impl Row {
         self.verdict = tries.clone().map(|one| one.verdict).max();
         self.tried = tries.clone().count();
         self.passed = count(Verdict::Pass);
-        self.no_listener_yet = count(Verdict::NoListenerYet);
         self.failed = count(Verdict::Fail) + count(Verdict::Untried);
         self.why = reasons(tries);
     }
 }
 
-/// What went wrong, try by try; who waits for a listener is counted and not told.
+/// What went wrong, try by try.
 fn reasons<'a>(tries: impl Iterator<Item = &'a Outcome>) -> Vec<String> {
     let wrong = tries.filter(|one| one.is_wrong());
     let mut told: Vec<String> = wrong.map(Outcome::sentence).collect();

@@ -209,9 +209,9 @@ fn a_sample_is_drawn_by_its_seed_and_never_of_wanted_tries() {
 }
 
 #[test]
-fn a_reset_is_wrong_where_nothing_may_pass_and_right_where_nobody_listens_yet() {
+fn a_reset_is_wrong_where_nothing_may_pass_and_where_somebody_should_listen() {
     let knock = Expected::Unwanted {
-        question: Question::Nothing,
+        question: None,
         stopped: (Place::Boundary(Boundary::Inside), Direction::Through),
     };
     let refused = |expected: &Expected| Found::Refused.verdict(expected);
@@ -225,8 +225,9 @@ fn a_reset_is_wrong_where_nothing_may_pass_and_right_where_nobody_listens_yet() 
     let logging = wanted(&tries, "10.0.0.11:50001", Carrier::Tcp).unwrap();
     let sip = wanted(&tries, "10.0.0.11:5061", Carrier::Tcp).unwrap();
     assert_eq!(refused(&Expected::Wanted(sip)), Verdict::Fail);
+    assert_eq!(logging.question, Question::Agent);
     let logging = Expected::Wanted(logging);
-    assert_eq!(refused(&logging), Verdict::NoListenerYet);
+    assert_eq!(refused(&logging), Verdict::Fail);
     assert_eq!(Found::Dropped.verdict(&logging), Verdict::Fail);
 }
 

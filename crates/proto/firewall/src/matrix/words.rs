@@ -55,8 +55,8 @@ impl Words {
     #[must_use]
     pub const fn legend(self) -> &'static str {
         self.say(
-            "✓ wanted and answered, ○ way open and no listener yet, ✗ wrong, · nothing wanted and nothing passed",
-            "✓ 필요하며 응답함, ○ 경로는 열렸으나 아직 수신기 없음, ✗ 잘못됨, · 필요한 것이 없고 통과한 것도 없음",
+            "✓ wanted and answered, ✗ wrong, · nothing wanted and nothing passed",
+            "✓ 필요하며 응답함, ✗ 잘못됨, · 필요한 것이 없고 통과한 것도 없음",
         )
     }
 
@@ -65,7 +65,6 @@ impl Words {
     pub const fn verdict(self, verdict: Option<Verdict>) -> &'static str {
         match verdict {
             Some(Verdict::Pass) => self.say("✓ works", "✓ 작동"),
-            Some(Verdict::NoListenerYet) => self.say("○ no listener yet", "○ 아직 수신기 없음"),
             Some(Verdict::Untried) => self.say("✗ could not be tried", "✗ 시도할 수 없음"),
             Some(Verdict::Fail) => self.say("✗ fails", "✗ 실패"),
             None => self.say("– not tried from here", "– 여기서는 시도하지 않음"),
@@ -89,16 +88,10 @@ impl Words {
                 )
                 .to_owned();
         }
-        let right = self.say("✓ all is as it should be", "✓ 모두 정상");
         match report.verdict {
-            Verdict::Pass => right.to_owned(),
-            Verdict::NoListenerYet => {
-                let waits = self.say(
-                    "where ○ stands nothing listens yet",
-                    "○ 표시에는 아직 수신기 없음",
-                );
-                format!("{right}; {waits}")
-            }
+            Verdict::Pass => self
+                .say("✓ all is as it should be", "✓ 모두 정상")
+                .to_owned(),
             Verdict::Untried | Verdict::Fail => {
                 let wrong = report.tries.iter().filter(|one| one.is_wrong()).count();
                 let all = report.tries.len();
@@ -146,11 +139,7 @@ impl Words {
         if row.tried == 0 {
             return word.to_owned();
         }
-        let counts = [
-            (row.passed, "✓"),
-            (row.no_listener_yet, "○"),
-            (row.failed, "✗"),
-        ];
+        let counts = [(row.passed, "✓"), (row.failed, "✗")];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let counts: Vec<String> = counts
             .map(|(count, mark)| format!("{mark}{count}"))
@@ -162,9 +151,6 @@ impl Words {
     pub(super) fn why(self, found: &Found, verdict: Verdict, stopped: Option<&str>) -> String {
         let text = self.found(found);
         match (verdict, stopped) {
-            (Verdict::NoListenerYet, _) => {
-                self.say("no listener yet", "아직 수신기 없음").to_owned()
-            }
             (Verdict::Fail, Some(place)) => {
                 let passed = self.say(
                     "it came through, and the plan stops it at",

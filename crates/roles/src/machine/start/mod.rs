@@ -145,10 +145,7 @@ impl Builder<'_> {
             watch,
             proxy,
             names: plan.names.as_ref().map(|plan| Arc::clone(&plan.names)),
-            board: plan
-                .prober
-                .as_ref()
-                .map(|prober| Arc::clone(prober.board())),
+            board: plan.board(),
             clock: self.options.clock,
         });
         let plan = Plan {
