@@ -15,7 +15,7 @@ struct Package {
     wanted_for: &'static str,
 }
 
-const WANTED: [Package; 22] = [
+const WANTED: [Package; 24] = [
     Package {
         name: "sip-tester",
         wanted_for: "interop: SIPp as gateways and as phones without TLS",
@@ -47,6 +47,14 @@ const WANTED: [Package; 22] = [
     Package {
         name: "zstd",
         wanted_for: "zstdcat, which reads trace files without us",
+    },
+    Package {
+        name: "strace",
+        wanted_for: "a disk that is slow, for trace files",
+    },
+    Package {
+        name: "e2fsprogs",
+        wanted_for: "small disks, for trace files",
     },
     Package {
         name: "openssl",

@@ -1,7 +1,7 @@
 //! The storage of a logging agent: records go to files of compressed text that can be searched while they grow.
 //!
 //! Tracing must not slow the servers, so [`Traces::offer`] never waits: what does not fit into the queue is counted and
-//! dropped. One thread writes; searches run in the threads of whoever asks and read the files beside it. Nothing here
+//! dropped. One thread writes, another brings what is written to the disk; searches run in the threads of whoever asks and read the files beside it. Nothing here
 //! knows connections or who may ask (`logs::authority`, `roles`).
 //!
 //! ```text
@@ -42,6 +42,7 @@ mod sealed;
 mod search;
 mod segment;
 mod shared;
+mod sync;
 mod tail;
 mod traces;
 mod writer;

@@ -236,6 +236,7 @@ fn rewrite(
         at += length(frame.len());
     }
     let (size, end) = seal(&file, at, &table)?;
+    file.sync_all()?;
     fs::rename(&unfinished, path)?;
     files::sync_dir(dir)?;
     Ok(Sealed {

@@ -51,10 +51,7 @@ impl Segment {
         let encoder = Encoder::new()?;
         let file = files::create(&path)?;
         let head = format::head(now, machine);
-        let made = file
-            .write_all_at(&head, 0)
-            .and_then(|()| files::sync_dir(dir));
-        if let Err(error) = made {
+        if let Err(error) = file.write_all_at(&head, 0) {
             // Without its head it is nobody's; it goes, as far as the disk lets it.
             let _ = fs::remove_file(&path);
             return Err(error);
@@ -154,7 +151,7 @@ impl Segment {
         result
     }
 
-    /// Finishes the file: its index, and everything on the disk. After an error it is as it was before.
+    /// Finishes the file with its index; the disk need not have it. After an error it is as it was before.
     pub(crate) fn seal(&mut self) -> io::Result<Sealed> {
         self.finish_group()?;
         let end = self.start;
@@ -171,7 +168,7 @@ impl Segment {
     }
 }
 
-/// Writes the maps, the index and the end of a file whose groups end at `at`. Returns its size.
+/// Writes the maps, the index and the end of a file whose groups end at `at`; the disk need not have them. Returns its size.
 pub(crate) fn seal(file: &File, at: u64, table: &Table) -> io::Result<(u64, End)> {
     let (records, text, first, last) = Table::sums(&table.groups);
     let mut end = End {
@@ -208,6 +205,5 @@ pub(crate) fn seal(file: &File, at: u64, table: &Table) -> io::Result<(u64, End)
     }
     end.index = put(&format::index(&table.groups))?;
     put(&end.write())?;
-    file.sync_all()?;
     Ok((at, end))
 }

@@ -80,7 +80,8 @@ impl Traces {
             Arc::clone(&queue),
             Arc::clone(&shared),
             next,
-        );
+        )
+        .map_err(OpenError::Thread)?;
         let thread = std::thread::Builder::new().name("traces".to_owned());
         let writer = thread
             .spawn(move || writer.run())

@@ -1,6 +1,6 @@
 //! The thread that writes: records into the current file, everything to the disk once a second, old files away.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,9 +12,10 @@ use crate::format::MOST_GROUPS;
 use crate::group::FULL_GROUP;
 use crate::options::Options;
 use crate::queue::{Batch, Queue};
-use crate::retention::{AGE_PAUSE, File};
+use crate::retention::{self, AGE_PAUSE};
 use crate::segment::Segment;
 use crate::shared::{Files, Shared};
+use crate::sync::Syncer;
 use crate::{Retention, files};
 
 /// How often everything is brought to the disk and old files are looked for. With the time that the queue gathers it is
@@ -40,6 +41,7 @@ pub(crate) struct Writer {
     aged: Option<Instant>,
     /// While the disk takes nothing, when to try again.
     retry: Option<Instant>,
+    syncer: Syncer,
 }
 
 impl Writer {
@@ -50,8 +52,8 @@ impl Writer {
         queue: Arc<Queue>,
         shared: Arc<Shared>,
         next: u64,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             dir,
             machine,
             options,
@@ -63,7 +65,8 @@ impl Writer {
             ticked: Instant::now(),
             aged: None,
             retry: None,
-        }
+            syncer: Syncer::start()?,
+        })
     }
 
     /// Writes until the queue is closed and empty.
@@ -76,7 +79,7 @@ impl Writer {
             if asked || batch.closed || self.ticked.elapsed() >= TICK {
                 self.ticked = Instant::now();
                 self.retry = None;
-                let result = self.bring_to_disk(batch.seal || batch.closed);
+                let result = self.bring_to_disk(batch.seal || batch.closed, asked || batch.closed);
                 self.look_after_files();
                 self.answered = batch.sync;
                 let trouble = result.err().map(|error| error.to_string());
@@ -141,6 +144,8 @@ impl Writer {
             // A number is used once, also if its file could not be made.
             self.next += 1;
             files.writing = Some(segment?);
+            // So that its name is there after a power cut too.
+            self.syncer.later(Arc::new(File::open(&self.dir)?));
         }
         Ok(())
     }
@@ -165,7 +170,9 @@ impl Writer {
             return Ok(());
         };
         let sealed = segment.seal()?;
+        let file = Arc::clone(&segment.file);
         files.writing = None;
+        self.syncer.later(file);
         if sealed.end.records == 0 {
             return fs::remove_file(&sealed.path);
         }
@@ -173,27 +180,31 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes and syncs everything; finishes the file if it is asked for or old.
-    fn bring_to_disk(&mut self, seal: bool) -> io::Result<()> {
+    /// Writes everything, and has it brought to the disk; finishes the file if it is asked for or old. Waits for the disk only
+    /// for whoever asked.
+    fn bring_to_disk(&mut self, seal: bool, asked: bool) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let mut files = shared.files();
         let old = |segment: &Segment| segment.begun.elapsed() >= self.options.segment_age;
         // Records are dropped as long as there is no file, and whoever asks has to hear of it.
         let without = files.writing.is_none() && files.trouble.is_some();
-        let result = if without {
+        let mut result = if without {
             self.make_room(&mut files)
         } else if seal || files.writing.as_ref().is_some_and(old) {
             self.seal(&mut files)
         } else {
             let unsynced = files.writing.as_mut().map(Segment::flush).transpose();
-            drop(files);
-            let synced = unsynced.and_then(|file| match file.flatten() {
-                Some(file) => file.sync_data(),
-                None => Ok(()),
-            });
-            files = shared.files();
-            synced
+            unsynced.map(|file| {
+                file.flatten()
+                    .into_iter()
+                    .for_each(|file| self.syncer.later(file))
+            })
         };
+        if asked {
+            drop(files);
+            result = result.and_then(|()| self.syncer.all());
+            files = shared.files();
+        }
         match &result {
             Err(error) => self.trouble(&mut files, error),
             Ok(()) => files.trouble = None,
@@ -223,7 +234,7 @@ impl Writer {
     fn remove_for_room(&self, files: &mut Files) {
         let loose: u64 = files.loose.iter().map(|file| file.size).sum();
         let writing = loose + files.writing.as_ref().map_or(0, Segment::size);
-        let sizes: Vec<File> = files.sealed.iter().map(|file| of(file)).collect();
+        let sizes: Vec<retention::File> = files.sealed.iter().map(|file| of(file)).collect();
         // The share holds at every moment, so the file that is being written counts as large as it will be: with its maps
         // and the group that makes it full.
         let most = self.largest_file(files.bytes_max);
@@ -237,7 +248,7 @@ impl Writer {
     fn remove_for_age(&mut self, files: &mut Files) {
         let paused = self.aged.is_some_and(|at| at.elapsed() < AGE_PAUSE);
         let oldest = files.sealed.first().map(|file| of(file));
-        let too_old = |file: &File| self.options.retention.is_too_old(file, now());
+        let too_old = |file: &retention::File| self.options.retention.is_too_old(file, now());
         if !paused && oldest.as_ref().is_some_and(too_old) {
             self.aged = Some(Instant::now());
             self.remove(files, 1);
@@ -258,8 +269,8 @@ impl Writer {
     }
 }
 
-fn of(file: &crate::sealed::Sealed) -> File {
-    File {
+fn of(file: &crate::sealed::Sealed) -> retention::File {
+    retention::File {
         size: file.size,
         last: file.end.last,
     }

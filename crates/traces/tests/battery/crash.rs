@@ -199,45 +199,71 @@ fn a_second_agent_on_the_same_directory_is_refused() {
 /// A writer's end by force, again and again in the same directory.
 #[test]
 fn after_every_kill_everything_older_than_a_second_is_found() {
-    let kills = |seed| {
-        let dir = tempfile::tempdir().unwrap();
-        let mut dice = Dice(seed);
-        let (mut next, mut torn, mut known) = (0, 0, Vec::new());
-        for _ in 0..KILLS {
-            let after = Duration::from_millis(1100 + dice.below(900));
-            let (old, offered) = kill(dir.path(), next, after);
-            let (traces, recovery) = open(dir.path());
-            assert_eq!((recovery.mended, recovery.damaged_bytes), (1, 0));
-            torn += recovery.torn_bytes;
-            let mut query = all();
-            query.span = Span::new(Time(START + next * 1000), query.span.to()).unwrap();
-            let found = find(&traces, &query).0;
-            let end = next + found.len() as u64;
-            assert!(
-                (old..=offered).contains(&end),
-                "{end} of {old} to {offered}"
-            );
-            assert_eq!(found, (next..end).map(record).collect::<Vec<_>>());
-            known.extend(next..end);
-            next = offered;
-        }
-        let (traces, recovery) = open(dir.path());
-        assert_eq!(
-            (recovery.mended, recovery.torn_bytes),
-            (0, 0),
-            "{recovery:?}"
-        );
-        let number = |record: &logs::Record| (record.time.0 - START) / 1000;
-        let all: Vec<u64> = find(&traces, &all()).0.iter().map(number).collect();
-        assert_eq!(all, known, "no kill costs what was there before it");
-        (known.len(), torn)
-    };
     let done: Vec<(usize, u64)> = std::thread::scope(|scope| {
-        let started = [7, 8, 9, 4711].map(|seed| scope.spawn(move || kills(seed)));
+        let started = [7, 8, 9, 4711].map(|seed| scope.spawn(move || kills(seed, KILLS, None)));
         started.map(|one| one.join().unwrap()).to_vec()
     });
     println!("records found and bytes torn: {done:?}");
     assert!(done.iter().all(|(found, _)| *found > 1000), "{done:?}");
+}
+
+/// The same on a disk that takes three seconds for everything: what is written need not be there yet.
+#[test]
+fn a_slow_disk_costs_no_more_when_the_process_ends() {
+    let slow = [
+        "strace",
+        "-D",
+        "-f",
+        "-qqq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        "inject=fsync,fdatasync:delay_enter=3s",
+    ];
+    let probe = Command::new(slow[0]).args(&slow[1..]).arg("true").status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("SKIPPED: a slow disk needs strace");
+        return;
+    }
+    let (found, _) = kills(12, 2, Some(&slow));
+    assert!(found > 500, "{found}");
+}
+
+/// Kills a writer so often. Returns how many records there are then, and how many bytes were torn.
+fn kills(seed: u64, times: usize, under: Option<&[&str]>) -> (usize, u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut dice = Dice(seed);
+    let (mut next, mut torn, mut known) = (0, 0, Vec::new());
+    for _ in 0..times {
+        let after = Duration::from_millis(1100 + dice.below(900));
+        let (old, offered) = kill(dir.path(), next, after, under);
+        let (traces, recovery) = open(dir.path());
+        assert_eq!((recovery.mended, recovery.damaged_bytes), (1, 0));
+        torn += recovery.torn_bytes;
+        let mut query = all();
+        query.span = Span::new(Time(START + next * 1000), query.span.to()).unwrap();
+        let found = find(&traces, &query).0;
+        let end = next + found.len() as u64;
+        assert!(
+            (old..=offered).contains(&end),
+            "{end} of {old} to {offered}"
+        );
+        assert_eq!(found, (next..end).map(record).collect::<Vec<_>>());
+        known.extend(next..end);
+        next = offered;
+    }
+    let (traces, recovery) = open(dir.path());
+    assert_eq!(
+        (recovery.mended, recovery.torn_bytes),
+        (0, 0),
+        "{recovery:?}"
+    );
+    let number = |record: &logs::Record| (record.time.0 - START) / 1000;
+    let all: Vec<u64> = find(&traces, &all()).0.iter().map(number).collect();
+    assert_eq!(all, known, "no kill costs what was there before it");
+    (known.len(), torn)
 }
 
 /// So often each of four writers is killed.
@@ -245,8 +271,17 @@ const KILLS: usize = 5;
 
 /// Starts a writer whose first record has this number, and kills it. Returns up to which number records were offered more
 /// than a second before, and a number that it cannot have reached.
-fn kill(dir: &Path, first: u64, after: Duration) -> (u64, u64) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+fn kill(dir: &Path, first: u64, after: Duration, under: Option<&[&str]>) -> (u64, u64) {
+    let exe = std::env::current_exe().unwrap();
+    let mut command = match under {
+        Some([program, words @ ..]) => {
+            let mut command = Command::new(program);
+            command.args(words).arg(exe);
+            command
+        }
+        _ => Command::new(exe),
+    };
+    let mut child = command
         .args([
             "--exact",
             "crash::child_writes_until_it_is_killed",

@@ -51,7 +51,7 @@ pub(super) fn issue(site: &Site) {
 
 /// Searches from a place.
 pub(super) fn search(site: &Site, place: &str, words: &[&str]) -> Said {
-    let output = log(site, place, "search", &[&["--json"], words].concat());
+    let output = log(site, place, &["search"], &[&["--json"], words].concat());
     let said = String::from_utf8_lossy(&output.stderr);
     let out = String::from_utf8(output.stdout).unwrap();
     let mut lines: Vec<Value> = out
@@ -74,10 +74,10 @@ pub(super) fn search(site: &Site, place: &str, words: &[&str]) -> Said {
     }
 }
 
-/// Runs a command of `log` in the network of a place.
-pub(super) fn log(site: &Site, place: &str, command: &str, words: &[&str]) -> Output {
+/// Runs a command of `log` in the network of a place; the topology's file stands behind the command.
+pub(super) fn log(site: &Site, place: &str, command: &[&str], words: &[&str]) -> Output {
     let mut log = Command::new(binary().unwrap());
-    log.args(["log", command]).arg(site.bed.file());
+    log.arg("log").args(command).arg(site.bed.file());
     log.arg("--state").arg(site.running.operator().state());
     log.args(["--operator", OPERATOR]).args(words);
     site.bed.at(place).enter(|| log.output()).unwrap()

@@ -7,7 +7,7 @@ use system::agent::{Agent, Draft, SDP};
 use system::bed::{CLIENTS, STRANGERS};
 
 use super::super::site::{Site, with};
-use super::asking::{Said, issue, search};
+use super::asking::{Said, issue, log, search};
 
 const EDGE: &str = "edge01.contoso.net";
 const DIRECTOR: &str = "a Director";
@@ -72,6 +72,30 @@ fn why_a_sign_in_and_two_calls_from_outside_failed_is_told_on_any_machine() {
         let why = "sip:alice@contoso.com by password; sip:nobody@contoso.com does not exist";
         way.decided(DIRECTOR, "refused", 404, why);
         way.ended(&[EDGE, DIRECTOR], 404);
+
+        for place in [EDGE, FRONT_END] {
+            drawn(
+                site,
+                place,
+                &sign_in,
+                &[
+                    "403 Forbidden",
+                    "the password of sip:alice@contoso.com is wrong",
+                ],
+            );
+            drawn(
+                site,
+                place,
+                &rejected,
+                &["486 Busy Here", "180 Ringing", "fe01", "bob"],
+            );
+            drawn(
+                site,
+                place,
+                &unknown,
+                &["404 Not Found", "sip:nobody@contoso.com does not exist"],
+            );
+        }
     });
 }
 
@@ -145,6 +169,23 @@ fn machine(record: &Value) -> &str {
         DIRECTOR
     } else {
         machine
+    }
+}
+
+/// The ladder of a call has the machines on its way, the messages between them, and why it ended.
+fn drawn(site: &Site, place: &str, call_id: &str, parts: &[&str]) {
+    let output = log(site, place, &["ladder", call_id], &["--width", "160"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "from {place}: {said}");
+    // Sentences go on in the next line.
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let whole = words.join(" ");
+    for part in ["edge01", "dir0"].iter().chain(parts) {
+        assert!(
+            whole.contains(part),
+            "from {place}: no {part} in\n{text}{said}"
+        );
     }
 }
 

@@ -110,7 +110,7 @@ fn on_a_small_disk(site: &Site) -> Process {
 
 /// How the agent of the machine is, as `log status` tells it.
 fn status(site: &Site) -> Value {
-    let output = log(site, FE, "status", &["--json", "--machine", FE]);
+    let output = log(site, FE, &["status"], &["--json", "--machine", FE]);
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     said[0]["status"].clone()
 }
