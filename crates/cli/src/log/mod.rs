@@ -10,6 +10,7 @@ pub(crate) mod criteria;
 mod export;
 mod files;
 mod ladder;
+mod offline;
 mod people;
 mod report;
 mod scenarios;

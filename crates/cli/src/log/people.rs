@@ -29,7 +29,8 @@ impl People {
         let all = labels.len();
         labels.sort_unstable();
         labels.dedup();
-        let short = labels.len() == all;
+        // Of files it is not known which machines they have.
+        let short = all > 0 && labels.len() == all;
         let widest = |names: &[&str]| names.iter().map(|name| name.len()).max().unwrap_or(0);
         let names: Vec<&str> = targets.iter().map(|one| &*one.machine).collect();
         Self {

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use logs::wire::Request;
-use roles::controlling::{self, Report, Results};
+use logs::{Query, line};
+use roles::controlling::{self, Report, Results, Target};
 use runtime::signals::Signals;
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::ask::{self, Ask, Whom};
 use super::criteria::Criteria;
+use super::files::Origin;
+use super::offline::Offline;
 use super::people::People;
 use super::report;
 use super::sink::{Form, Sink};
@@ -35,12 +38,15 @@ Examples:
   vestibule log search topology.toml --call-id a84b4c76 --from 4h     one call on all machines
   vestibule log search topology.toml --level warning --machine fe01.contoso.net
   vestibule log search topology.toml --status 4xx --status 5xx --component Routing --full
-  vestibule log search topology.toml --from 2026-11-26T08:00Z --to 2026-11-26T08:05Z --output monday.log")]
+  vestibule log search topology.toml --from 2026-11-26T08:00Z --to 2026-11-26T08:05Z --output monday.log
+  vestibule log search --from-file monday.log --call-id a84b4c76                what was found before, or collected")]
 pub(crate) struct Search {
     #[command(flatten)]
     whom: Whom,
     #[command(flatten)]
     criteria: Criteria,
+    #[command(flatten)]
+    origin: Origin,
     #[command(flatten)]
     shown: Shown,
     /// Have the machines bring everything to the disk first; without it records of the last tenth of a second may lack.
@@ -76,13 +82,13 @@ impl Search {
     /// Searches, shows what is found while it comes, and says who has answered.
     pub(crate) fn run(self, output: &Output) -> anyhow::Result<Outcome> {
         let query = self.criteria.query(controlling::now())?;
+        if let Some(paths) = self.origin.files() {
+            return self.search_files(paths, query, output);
+        }
         let Some(ask) = self.whom.ready(output)? else {
             return Ok(Outcome::Faults);
         };
-        let mut sink = match &self.output {
-            Some(path) => Sink::file(path, Form::Text)?,
-            None => Sink::out(self.shown.form(&ask, output)),
-        };
+        let mut sink = self.sink(&ask.targets, output)?;
         ask::block_on(async {
             let mut signals = Signals::listen()?;
             if self.sync {
@@ -105,13 +111,70 @@ impl Search {
     }
 }
 
+impl Search {
+    /// Where records go.
+    fn sink(&self, targets: &[Target], output: &Output) -> anyhow::Result<Sink> {
+        match &self.output {
+            Some(path) => Sink::file(path, Form::Text),
+            None => Ok(Sink::out(self.shown.form(targets, output))),
+        }
+    }
+
+    /// Searches files, and asks nobody.
+    fn search_files(
+        &self,
+        paths: &[PathBuf],
+        mut query: Query,
+        output: &Output,
+    ) -> anyhow::Result<Outcome> {
+        query.machines = self.whom.machines_of_files()?;
+        let limit = u64::from(query.limit);
+        let mut offline = Offline::of(paths, &query, self.criteria.during())?;
+        let mut sink = self.sink(&[], output)?;
+        ask::block_on(async {
+            let mut signals = Signals::listen()?;
+            let mut given = 0;
+            let passing = async {
+                while given < limit {
+                    let Some(record) = offline.next()? else {
+                        return Ok(Why::Done);
+                    };
+                    given += 1;
+                    sink.put(&record, &line::text_of(&record)).await?;
+                    if sink.is_gone() {
+                        return Ok(Why::Gone);
+                    }
+                }
+                anyhow::Ok(Why::Limit)
+            };
+            let why = tokio::select! {
+                why = passing => why?,
+                _ = signals.next() => Why::Interrupted,
+            };
+            let reports = Vec::new();
+            let ended = Ended {
+                given,
+                why,
+                reports,
+            };
+            let outcome = ended.tell(&mut sink, &mut signals, output).await?;
+            let mut faults = offline.faults().peekable();
+            let is_whole = faults.peek().is_none();
+            for fault in faults {
+                output.complain(fault)?;
+            }
+            Ok(if is_whole { outcome } else { Outcome::Faults })
+        })
+    }
+}
+
 impl Shown {
     /// The form of records on standard output.
-    pub(super) fn form(&self, ask: &Ask, output: &Output) -> Form {
+    pub(super) fn form(&self, targets: &[Target], output: &Output) -> Form {
         if output.is_json() {
             Form::Json
         } else {
-            Form::People(People::of(&ask.targets, self.full, output.has_colour()))
+            Form::People(People::of(targets, self.full, output.has_colour()))
         }
     }
 }
@@ -193,7 +256,7 @@ async fn pass_on(
             Ok(None) => return Ok(Why::Done),
             Ok(Some(found)) => {
                 *given += 1;
-                sink.put(&found).await?;
+                sink.put(&found.record, &found.text).await?;
                 if sink.is_gone() {
                     return Ok(Why::Gone);
                 }
@@ -261,7 +324,9 @@ impl Ended {
     }
 
     fn tell_people(&self, output: &Output) -> anyhow::Result<()> {
-        report::told(&self.reports, "Records", output)?;
+        if !self.reports.is_empty() {
+            report::told(&self.reports, "Records", output)?;
+        }
         let more = match self.why {
             Why::Limit => "; there may be more, --limit gives more of them",
             Why::Interrupted => "; interrupted, so there may be more",

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use roles::controlling::Found;
+use logs::Record;
 use tokio::task::JoinHandle;
 
 use super::people::People;
@@ -105,12 +105,12 @@ impl Sink {
         self.gone = true;
     }
 
-    /// Adds a record; it may be written later.
-    pub(super) async fn put(&mut self, found: &Found) -> anyhow::Result<()> {
+    /// Adds a record, whose text form is this; it may be written later.
+    pub(super) async fn put(&mut self, record: &Record, text: &str) -> anyhow::Result<()> {
         match &self.form {
-            Form::People(people) => people.write(&found.record, &mut self.gathered),
-            Form::Json => self.add_line(&found.record.to_json()),
-            Form::Text => self.gathered.push_str(&found.text),
+            Form::People(people) => people.write(record, &mut self.gathered),
+            Form::Json => self.add_line(&record.to_json()),
+            Form::Text => self.gathered.push_str(text),
         }
         if self.gathered.len() >= GATHERED {
             self.flush().await?;

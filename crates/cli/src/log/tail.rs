@@ -52,7 +52,7 @@ impl Tail {
         };
         let mut sink = match &self.output {
             Some(path) => Sink::file(path, Form::Text)?,
-            None => Sink::out(self.shown.form(&ask, output)),
+            None => Sink::out(self.shown.form(&ask.targets, output)),
         };
         ask::block_on(async {
             let mut signals = Signals::listen()?;
@@ -106,7 +106,7 @@ impl Watch {
                 Heard::Record(found) => {
                     self.given += 1;
                     self.left = self.left.map(|left| left - 1);
-                    sink.put(&found).await?;
+                    sink.put(&found.record, &found.text).await?;
                     if sink.is_gone() {
                         return Ok(Why::Gone);
                     }

@@ -398,12 +398,13 @@ fn collected_files_are_read_by_zstdcat() {
     assert!(text.status.success(), "{text:?}");
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("call-id=kept@control"), "{text}");
-    assert!(
-        files[0]["path"]
-            .as_str()
-            .unwrap()
-            .contains(&format!("/{DIR01}/"))
-    );
+    let path = files[0]["path"].as_str().unwrap();
+    assert!(path.contains(&format!("/{DIR01}/")), "{path}");
+    let words = ["--from-file", path, "--call-id", "kept@control"];
+    let (code, offline, last) = site.search(&words);
+    assert_eq!(code, Some(0), "{last}");
+    let (_, asked, _) = site.search(&["--call-id", "kept@control"]);
+    assert!(!asked.is_empty() && offline == asked, "{offline:#?}");
 }
 
 #[test]
