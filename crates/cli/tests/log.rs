@@ -178,5 +178,17 @@ fn scenarios_are_listed_without_asking_anybody() {
     }
     let json = vestibule(&["log", "scenarios", "reference.toml", "--json"]);
     let all: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert!(all.as_array().unwrap().len() >= 10);
+    let all = all.as_array().unwrap();
+    assert!(all.len() >= 10);
+    // An office has one of its own.
+    let json = vestibule(&["log", "scenarios", "small-office.toml", "--json"]);
+    let own: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let own = own.as_array().unwrap();
+    assert_eq!(own.len(), all.len() + 1);
+    let slow = own.iter().find(|one| one["scenario"] == "SlowSignIn");
+    let watch = &slow.unwrap()["watches"][2];
+    assert_eq!(
+        (&watch["level"], &watch["flags"]),
+        (&"Verbose".into(), &"TF_CONNECTION|TF_SECURITY".into())
+    );
 }

@@ -7,7 +7,7 @@ use roles::controlling::{Reply, Said};
 use serde_json::{Value, json};
 
 use super::ask::{self, Ask, Whom};
-use super::{report, scenarios};
+use super::report;
 use crate::output::{Outcome, Output, Table};
 
 /// Start a scenario, so that machines keep more of what it listens to.
@@ -75,7 +75,7 @@ impl Start {
             return Ok(Outcome::Faults);
         };
         // A misspelt name is told once, not by each machine.
-        let scenario = match scenarios::of(&ask.topology).find(&self.scenario) {
+        let scenario = match ask.topology.logging().scenarios.find(&self.scenario) {
             Ok(scenario) => scenario.name().to_owned(),
             Err(unknown) => bail!(unknown),
         };

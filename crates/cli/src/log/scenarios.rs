@@ -1,8 +1,7 @@
 //! `vestibule log scenarios`: which can be started, and what each listens to.
 
-use logs::{Scenario, Scenarios, Watch};
+use logs::{Scenario, Watch};
 use serde_json::{Value, json};
-use topology::Topology;
 
 use super::ask::Whom;
 use crate::output::{Outcome, Output, Table};
@@ -23,7 +22,7 @@ impl List {
         let Some(topology) = self.whom.load(output)? else {
             return Ok(Outcome::Faults);
         };
-        let all = of(&topology);
+        let all = &topology.logging().scenarios;
         if output.is_json() {
             output.json(&all.iter().map(json).collect::<Vec<_>>())?;
             return Ok(Outcome::Done);
@@ -54,11 +53,6 @@ impl List {
         output.table(&table)?;
         Ok(Outcome::Done)
     }
-}
-
-/// The scenarios of a deployment.
-pub(super) fn of(_topology: &Topology) -> Scenarios {
-    Scenarios::default()
 }
 
 fn flags(watch: &Watch) -> String {
