@@ -61,6 +61,9 @@ pub struct Asked {
 
 /// What is known of it before it goes anywhere.
 struct Noted {
+    /// Who tells of it in the end, also where there is no answer.
+    recorder: Recorder,
+    component: Component,
     method: Method,
     uri: Uri,
     host: Option<HeaderValue>,
@@ -169,6 +172,8 @@ impl Clerk {
             .wants(self.component, Level::Warning, Flags::HTTP);
         let noted = wanted.then(|| {
             Box::new(Noted {
+                recorder: self.recorder.clone(),
+                component: self.component,
                 method: head.method.clone(),
                 uri: head.uri.clone(),
                 host: head.headers.get(HOST).cloned(),
@@ -206,36 +211,7 @@ impl Clerk {
                 Some(status),
             );
         }
-        let Some(noted) = asked.noted.take() else {
-            return;
-        };
-        let level = if outcome.is_trouble {
-            Level::Warning
-        } else {
-            Level::Info
-        };
-        let (took, trace) = (asked.begun.elapsed(), asked.trace);
-        let bytes =
-            size_of::<Noted>() + noted.uri.path().len() + noted.uri.query().map_or(0, str::len);
-        let fill = move |record: &mut Record| {
-            record.correlation = Some(Correlation(trace.number()));
-            record.direction = Some(Direction::In);
-            noted.tell(record);
-            record.status = Some(status.as_u16());
-            record.decision = Some(outcome.decision.into());
-            record.peer_name = outcome.upstream;
-            let mut reason = outcome.why.unwrap_or_default();
-            if let Some(by) = noted.by {
-                let comma = if reason.is_empty() { "" } else { ", " };
-                // Writing to a String cannot fail.
-                let _ = write!(reason, "{comma}by {by}");
-            }
-            let comma = if reason.is_empty() { "" } else { ", " };
-            let _ = write!(reason, "{comma}in {:.3} ms", took.as_secs_f64() * 1e3);
-            record.reason = Some(Value::new(&reason));
-        };
-        self.recorder
-            .later(self.component, level, Flags::HTTP, bytes, fill);
+        asked.close(outcome, Some(status));
     }
 
     /// A server was not reached, and another one is tried if there is one.
@@ -286,6 +262,56 @@ impl Asked {
     #[must_use]
     pub fn client(&self) -> Option<SocketAddr> {
         self.noted.as_ref().map(|noted| noted.client)
+    }
+}
+
+impl Asked {
+    /// Tells what became of it, once.
+    fn close(&mut self, outcome: Outcome, status: Option<StatusCode>) {
+        let Some(noted) = self.noted.take() else {
+            return;
+        };
+        let level = if outcome.is_trouble {
+            Level::Warning
+        } else {
+            Level::Info
+        };
+        let (took, trace) = (self.begun.elapsed(), self.trace);
+        let bytes =
+            size_of::<Noted>() + noted.uri.path().len() + noted.uri.query().map_or(0, str::len);
+        let (recorder, component) = (noted.recorder.clone(), noted.component);
+        let fill = move |record: &mut Record| {
+            record.correlation = Some(Correlation(trace.number()));
+            record.direction = Some(Direction::In);
+            noted.tell(record);
+            record.status = status.map(|status| status.as_u16());
+            record.decision = Some(outcome.decision.into());
+            record.peer_name = outcome.upstream;
+            let mut reason = outcome.why.unwrap_or_default();
+            if let Some(by) = noted.by {
+                let comma = if reason.is_empty() { "" } else { ", " };
+                // Writing to a String cannot fail.
+                let _ = write!(reason, "{comma}by {by}");
+            }
+            let comma = if reason.is_empty() { "" } else { ", " };
+            let _ = write!(reason, "{comma}in {:.3} ms", took.as_secs_f64() * 1e3);
+            record.reason = Some(Value::new(&reason));
+        };
+        recorder.later(component, level, Flags::HTTP, bytes, fill);
+    }
+}
+
+impl Drop for Asked {
+    /// Whoever asked went away before there was an answer, or this machine ends.
+    fn drop(&mut self) {
+        if self.noted.is_some() {
+            let why = "nobody waits for the answer any more".to_owned();
+            let outcome = Outcome {
+                why: Some(why),
+                ..Outcome::of("abandoned")
+            };
+            self.close(outcome, None);
+        }
     }
 }
 
@@ -421,6 +447,27 @@ mod tests {
             "{}",
             heads[1]
         );
+    }
+
+    #[test]
+    fn a_request_whose_client_went_away_is_told_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let notebook = Notebook::open(folder.path()).unwrap();
+        let clerk = Clerk::new(notebook.recorder(), Component::Web).unwrap();
+        let (mut head, ()) = Request::get("/slow").body(()).unwrap().into_parts();
+        let came = Came {
+            caller: &caller(),
+            secured: false,
+            passed_on: None,
+            from_ours: false,
+        };
+        drop(clerk.begin(&mut head, came));
+        let told = notebook
+            .wait_for(|record| record.level == Level::Info)
+            .unwrap();
+        assert_eq!(told.decision.as_deref(), Some("abandoned"));
+        assert_eq!(told.status, None);
+        assert_eq!(told.request.as_deref(), Some("http://-/slow"));
     }
 
     #[test]
