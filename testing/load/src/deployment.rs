@@ -26,6 +26,10 @@ pub(crate) enum Machine {
     FrontEnd,
 }
 
+/// The addresses inside, within the network.
+const DIRECTOR: u8 = 1;
+const FRONT_END: u8 = 2;
+const EDGE: u8 = 4;
 /// The Edge's address outside, within the network.
 const OUTSIDE: u8 = 9;
 
@@ -63,6 +67,7 @@ pub(crate) struct Deployment {
     network: [u8; 2],
     sip: u16,
     edge_access: u16,
+    metrics: u16,
 }
 
 impl Deployment {
@@ -73,8 +78,8 @@ impl Deployment {
     pub(crate) async fn make(program: PathBuf, directory: PathBuf) -> anyhow::Result<Self> {
         let [.., high, low] = std::process::id().to_be_bytes();
         let ports = free_ports()?;
-        let &[sip, edge_access, ..] = ports.as_slice() else {
-            bail!("two ports are phones'");
+        let &[sip, edge_access, .., metrics] = ports.as_slice() else {
+            bail!("two ports are phones', and the last is for metrics");
         };
         let made = Self {
             program,
@@ -82,6 +87,7 @@ impl Deployment {
             network: [high | 0x40, low],
             sip,
             edge_access,
+            metrics,
         };
         fs::write(made.topology(), made.text(&ports))?;
         fs::write(made.users(), users())?;
@@ -105,12 +111,33 @@ impl Deployment {
         machine: Machine,
     ) -> anyhow::Result<(SocketAddr, ServerName<'static>)> {
         let (host, port, name) = match machine {
-            Machine::Director => (1, self.sip, "dirpool01"),
-            Machine::FrontEnd => (2, self.sip, "fepool01"),
+            Machine::Director => (DIRECTOR, self.sip, "dirpool01"),
+            Machine::FrontEnd => (FRONT_END, self.sip, "fepool01"),
             Machine::Edge => (OUTSIDE, self.edge_access, "sip"),
         };
         let name = ServerName::try_from(format!("{name}.{DOMAIN}"))?;
         Ok((SocketAddr::new(self.address(host), port), name))
+    }
+
+    /// Where a machine tells its metrics.
+    pub(crate) fn page(&self, machine: Machine) -> SocketAddr {
+        let host = match machine {
+            Machine::Director => DIRECTOR,
+            Machine::FrontEnd => FRONT_END,
+            Machine::Edge => EDGE,
+        };
+        SocketAddr::new(self.address(host), self.metrics)
+    }
+
+    /// Writes down which scenarios a machine finds running when it starts.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub(crate) fn trace(&self, machine: Machine, scenarios: &str) -> anyhow::Result<()> {
+        let folder = self.state().join("machines").join(machine.fqdn());
+        let folder = folder.join("traces");
+        fs::create_dir_all(&folder)?;
+        Ok(fs::write(folder.join("scenarios.json"), scenarios)?)
     }
 
     /// The certificate of the authority that all machines' certificates are from.

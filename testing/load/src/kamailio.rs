@@ -93,6 +93,7 @@ pub(crate) async fn start(
     let server = Server {
         measured: vec![process],
         companions: Vec::new(),
+        pages: Vec::new(),
         target,
     };
     server

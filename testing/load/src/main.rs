@@ -1,7 +1,7 @@
 //! The load driver: what a unit of SIP work costs, beside Kamailio and beside a bare TLS echo, in one run; and what a
 //! million bindings cost.
 //!
-//! `load sip`, `load bindings`, `load vip` and `load web` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
+//! `load sip`, `load trace`, `load bindings`, `load vip` and `load web` measure and print; the other commands are the processes that it starts. Loopback only, free ports,
 //! every run bounded in phones and time, every process stopped by its own number. `BENCHMARKS.md` says how to read it.
 
 mod actor;
@@ -28,7 +28,9 @@ mod print;
 mod process;
 mod report;
 mod rounds;
+mod scrape;
 mod tls;
+mod trace;
 mod vip;
 mod web;
 mod well;
@@ -54,6 +56,8 @@ enum Command {
     Bindings(bindings::Options),
     /// Measures trace records: taking them in, finding them, beside ripgrep and SQLite FTS5
     Log(log::Options),
+    /// Measures what being traced costs a SIP server, and what is lost of the records
+    Trace(figures::Options),
     /// Measures the VIP: TCP passed through, beside HAProxy and nginx
     Vip(figures::Options),
     /// Measures the VIP and the reverse proxy, beside HAProxy and nginx
@@ -115,6 +119,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Sip(options) => on_one_thread(bench::run(options)),
+        Command::Trace(options) => on_one_thread(trace::run(options)),
         Command::Vip(options) => on_one_thread(vip::run(options)),
         // Both in one run: what is between a browser and a site.
         Command::Web(options) => on_one_thread(async move {

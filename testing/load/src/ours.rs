@@ -13,6 +13,7 @@ use crate::peer::{DOMAIN, PASSWORD, Server};
 use crate::phone::{Target, Work};
 use crate::process::Process;
 use crate::tls;
+use crate::trace::Capture;
 
 /// On how many cores a server may run; it has a worker for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +33,23 @@ pub(crate) async fn start(
     cores: Cores,
     below: &Path,
 ) -> anyhow::Result<Option<Server>> {
+    start_traced(work, cores, Capture::AlwaysOn, below).await
+}
+
+/// The same with this much captured by the machines at work.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) async fn start_traced(
+    work: Work,
+    cores: Cores,
+    capture: Capture,
+    below: &Path,
+) -> anyhow::Result<Option<Server>> {
     let Some(program) = program()? else {
         return Ok(None);
     };
-    let directory = below.join(format!("vestibule-{work:?}-{cores:?}"));
+    let directory = below.join(format!("vestibule-{work:?}-{cores:?}-{capture:?}"));
     fs::create_dir_all(&directory)?;
     let deployment = Deployment::make(program, directory).await?;
     let (at_work, beside, door, callee): (&[Machine], &[Machine], _, _) = match work {
@@ -66,6 +80,9 @@ pub(crate) async fn start(
     let run = |machines: &[Machine]| -> anyhow::Result<Vec<Process>> {
         machines.iter().map(|one| deployment.run(*one)).collect()
     };
+    for machine in at_work {
+        deployment.trace(*machine, &capture.state()?)?;
+    }
     let companions = run(beside)?;
     let measured = match cores {
         Cores::All => run(at_work)?,
@@ -74,6 +91,7 @@ pub(crate) async fn start(
     let server = Server {
         measured,
         companions,
+        pages: at_work.iter().map(|one| deployment.page(*one)).collect(),
         target,
     };
     server

@@ -71,6 +71,8 @@ pub(crate) struct Server {
     pub(crate) measured: Vec<Process>,
     /// Processes that it needs to do its work; they are not measured.
     pub(crate) companions: Vec<Process>,
+    /// Where the measured ones tell their metrics, if they do.
+    pub(crate) pages: Vec<SocketAddr>,
     /// Its listener.
     pub(crate) target: Target,
 }
@@ -153,6 +155,7 @@ pub(crate) async fn start_echo(below: &Path, files: &Files) -> anyhow::Result<Se
     Server {
         measured: vec![process],
         companions: Vec::new(),
+        pages: Vec::new(),
         target,
     }
     .ready(Work::Echo(1))
