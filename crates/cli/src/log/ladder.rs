@@ -391,7 +391,15 @@ impl Asking<'_> {
         while let Some(found) = results.next().await {
             records.push(found.record);
         }
-        for report in results.finish() {
+        for mut report in results.finish() {
+            // A machine is asked several times; one answer that is not whole counts for all.
+            let before = self.reports.remove(&*report.machine);
+            if let Some(before) = before {
+                report.given += before.given;
+                if !before.is_whole() {
+                    report.status = before.status;
+                }
+            }
             self.reports.insert(report.machine.to_string(), report);
         }
         Ok(records)

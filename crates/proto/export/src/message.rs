@@ -1,6 +1,6 @@
 //! A SIP message as it was on the wire, as far as its record keeps it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use base::net::Transport;
 use logs::{Component, Direction, Record};
@@ -28,13 +28,15 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Takes a record; `None` if it is no SIP message that came or went, has no text, or lacks an address.
+    /// Takes a record; `None` if it is no SIP message that came or went, has no text, or lacks the other end's address.
     #[must_use]
     pub fn of(record: &'a Record) -> Option<Self> {
         if record.component != Component::SipStack || record.text.is_empty() {
             return None;
         }
-        let (own, other) = (record.local?, record.peer?);
+        let other = record.peer?;
+        // What is sent while its connection is still being opened has no address of ours yet.
+        let own = record.local.unwrap_or_else(|| nowhere(other));
         let (own, other) = same_family(own, other);
         let (from, to) = match record.direction? {
             Direction::In => (other, own),
@@ -50,6 +52,16 @@ impl<'a> Message<'a> {
             missing,
         })
     }
+}
+
+/// The address that stands for none.
+fn nowhere(other: SocketAddr) -> SocketAddr {
+    let ip: IpAddr = if other.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    SocketAddr::new(ip, 0)
 }
 
 /// An address of each family is an IPv4 address that was seen through an IPv6 socket, or one that was not known.
@@ -107,8 +119,24 @@ fn without_mark<'a>(text: &'a str, (begin, end): (&str, &str)) -> (&'a str, usiz
 #[cfg(test)]
 mod tests {
     use logs::redact::{Bodies, message};
+    use logs::{Component, Direction, Flags, Level, Record, Time};
 
-    use super::wire;
+    use super::{Message, wire};
+
+    #[test]
+    fn our_own_address_may_be_missing_and_the_other_ends_may_not() {
+        let kind = Component::SipStack;
+        let mut record = Record::new(Time(0), "a".into(), kind, Level::Info, Flags::PROTOCOL);
+        record.direction = Some(Direction::Out);
+        record.text = "OPTIONS sip:a SIP/2.0\n".into();
+        assert_eq!(Message::of(&record), None);
+        record.peer = Some("[2001:db8::1]:5061".parse().unwrap());
+        let message = Message::of(&record).unwrap();
+        assert_eq!(message.from.to_string(), "[::]:0");
+        assert_eq!(message.to.to_string(), "[2001:db8::1]:5061");
+        record.text = "".into();
+        assert_eq!(Message::of(&record), None);
+    }
 
     const HEAD: &str =
         "INVITE sip:b@x SIP/2.0\r\nVia: SIP/2.0/TLS a;branch=z\r\nContent-Length: 4\r\n\r\n";

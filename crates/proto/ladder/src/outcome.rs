@@ -41,7 +41,11 @@ fn sentence(ladder: &Ladder) -> (String, Option<bool>) {
                 "Only answers were recorded, and no request.".to_owned(),
                 None,
             ),
-            None => ("No message was recorded.".to_owned(), None),
+            None if ladder.rows.is_empty() => ("No message was recorded.".to_owned(), None),
+            None => (
+                "No SIP message belongs to it; what machines did about it is shown.".to_owned(),
+                None,
+            ),
         };
     };
     let what = subject(ladder, first, record);

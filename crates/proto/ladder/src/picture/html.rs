@@ -75,7 +75,7 @@ fn message(out: &mut String, ladder: &Ladder, arrow: &Arrow) {
         (Some(text), _) | (None, Some(text)) => {
             let _ = writeln!(out, "<pre>{}</pre>", lines(text));
         }
-        (None, None) => out.push_str("<p>Its text was not recorded.</p>\n"),
+        (None, None) => out.push_str("<p>Its text was not recorded; of what goes out, scenarios of level Verbose keep it.</p>\n"),
     }
 }
 

@@ -30,7 +30,10 @@ pub fn message(ladder: &Ladder, number: usize, look: Look) -> Option<String> {
             out.extend(received.lines().map(plain));
         }
         (Some(text), _) | (None, Some(text)) => out.extend(text.lines().map(plain)),
-        (None, None) => out.push("Its text was not recorded.".to_owned()),
+        (None, None) => out.push(
+            "Its text was not recorded; of what goes out, scenarios of level Verbose keep it."
+                .to_owned(),
+        ),
     }
     out.push(String::new());
     Some(out.join("\n"))

@@ -3,6 +3,7 @@
 mod access;
 mod commands;
 mod control;
+mod drawn;
 mod ground;
 mod hostile;
 mod kept;
