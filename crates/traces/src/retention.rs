@@ -66,6 +66,8 @@ pub(crate) const AGE_PAUSE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{File, LEAST};
     use crate::{Retention, Room};
     use logs::Time;
@@ -112,5 +114,19 @@ mod tests {
         assert_eq!(Retention::for_room(&files, 1, 15), 1);
         assert_eq!(Retention::for_room(&files, 1, 6), 2);
         assert_eq!(Retention::for_room(&files, 9, 0), 3);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_nothing_old() {
+        let retention = Retention {
+            age: Duration::from_secs(3600),
+            ..Retention::default()
+        };
+        let last = Time(7200 * 1_000_000);
+        let is_too_old = |now| retention.is_too_old(&File { size: 1, last }, now);
+        assert!(!is_too_old(Time::ZERO) && !is_too_old(last));
+        let hour = Duration::from_secs(3600);
+        assert!(!is_too_old(last.after(hour)));
+        assert!(is_too_old(last.after(hour + Duration::from_micros(1))));
     }
 }

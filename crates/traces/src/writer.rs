@@ -1,4 +1,4 @@
-//! The thread that writes: records into the current file, everything to the disk once a second, old files away.
+//! The thread that writes: records into the current file, everything to the disk twice a second, old files away.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,9 +18,9 @@ use crate::shared::{Files, Shared};
 use crate::sync::Syncer;
 use crate::{Retention, files};
 
-/// How often everything is brought to the disk and old files are looked for. With the time that the queue gathers it is
-/// less than a second, so a crash costs no more.
-const TICK: Duration = Duration::from_millis(800);
+/// How often everything is brought to the disk and old files are looked for. With the time that the queue gathers, and that
+/// a busy machine keeps the writer waiting, it is less than a second, so a crash costs no more.
+const TICK: Duration = Duration::from_millis(500);
 /// So many records are written before searches get a turn.
 const TURN: usize = 256;
 /// How nice the thread is to the others: it gets about a tenth of what one of them does while all have work.

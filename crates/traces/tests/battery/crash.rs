@@ -325,7 +325,7 @@ fn child_writes_until_it_is_killed() {
     for number in first.. {
         assert!(traces.offer(record(number)));
         if number % 100 == 99 {
-            let _ = pace.recv_timeout(Duration::from_millis(10));
+            let _ = pace.recv_timeout(Duration::from_millis(20));
             println!("offered {}", number + 1);
             std::io::stdout().flush().unwrap();
         }
