@@ -135,9 +135,12 @@ impl Queue {
             state.dropped += 1;
             return false;
         }
+        let half = self.bytes_max / 2;
+        let was_below = state.bytes <= half;
         state.bytes += weight;
         state.records.push_back(record);
-        let wake = state.idle || state.bytes > self.bytes_max / 2;
+        // Once: to wake is a call into the kernel, also while the writer does not sleep.
+        let wake = state.idle || (was_below && state.bytes > half);
         if wake {
             state.idle = false;
             drop(state);

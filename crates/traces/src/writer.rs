@@ -23,8 +23,6 @@ use crate::{Retention, files};
 const TICK: Duration = Duration::from_millis(500);
 /// So many records are written before searches get a turn.
 const TURN: usize = 256;
-/// How nice the thread is to the others: it gets about a tenth of what one of them does while all have work.
-const GIVES_WAY: i32 = 10;
 /// Small disks get small files, so that there are some to remove.
 const FEWEST_FILES: u64 = 8;
 const SMALLEST_FILE: u64 = 64 << 10;
@@ -73,7 +71,6 @@ impl Writer {
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        give_way();
         self.look_after_files();
         loop {
             let mut batch = self.queue.take(TICK, self.answered);
@@ -269,15 +266,6 @@ impl Writer {
                 }
             }
         }
-    }
-}
-
-/// A machine that has too much to do shall lose records, which are counted, rather than requests. The kernel takes the
-/// number of a thread for that of a process here and changes the thread alone.
-fn give_way() {
-    let thread = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), GIVES_WAY) {
-        tracing::warn!(%error, "the thread that writes traces has the priority of all others");
     }
 }
 
