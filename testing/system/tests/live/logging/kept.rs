@@ -1,6 +1,6 @@
 //! What runs is there again after the process ended, however that came.
 
-use logs::wire::Request;
+use logs::wire::{Answer, Request};
 
 use super::super::site::{DIR01, EDGE01, Site};
 use super::ground::{At, connect, lately, names, operator, running, search, start, status, stop};
@@ -58,10 +58,16 @@ fn a_reload_is_recorded() {
     let ann = operator(&site, "ann");
     product.process().reload();
     let found = system::wait::until(system::tls::PATIENCE, || {
+        // A connection that began before the reload is told to begin anew.
         let mut agent = connect(&site, &ann, EDGE01, At::Command);
-        let now = status(&mut agent).now;
-        let (found, _) = search(&mut connect(&site, &ann, EDGE01, At::Search), &lately(now));
-        found.contains("decision=reloaded").then_some(())
+        let Some(Answer::Status(status)) = agent.ask(&Request::Status).ok()?.into_iter().next()
+        else {
+            return None;
+        };
+        let mut agent = connect(&site, &ann, EDGE01, At::Search);
+        let found = agent.ask(&Request::Search(lately(status.now))).ok()?;
+        let tells = |part: &Answer| matches!(part, Answer::Records(text) if text.contains("decision=reloaded"));
+        found.iter().any(tells).then_some(())
     });
     assert!(found.is_some());
 }
