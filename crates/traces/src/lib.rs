@@ -32,6 +32,7 @@ mod matrix;
 mod notebook;
 mod open;
 mod options;
+mod pace;
 mod pending;
 mod queue;
 mod recorder;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::Valve;
 use logs::ThrottleOptions;
 
 /// What a deployment chooses. The defaults are those of the original where it has them.
@@ -22,6 +23,8 @@ pub struct Options {
     pub throttle: ThrottleOptions,
     /// Who tells how much room there is.
     pub space: Arc<dyn Space>,
+    /// Shut while more records wait than the writer takes in a moment; who makes records asks it first.
+    pub valve: Arc<Valve>,
 }
 
 impl Default for Options {
@@ -33,6 +36,7 @@ impl Default for Options {
             retention: Retention::default(),
             throttle: ThrottleOptions::default(),
             space: Arc::new(Disk),
+            valve: Arc::default(),
         }
     }
 }

@@ -2,11 +2,14 @@
 //! not made to wake it for each record.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use base::Mono;
-use logs::{Component, Flags, Level, Record, Throttle, ThrottleOptions, Time, Value};
+use base::{Mono, Valve};
+use logs::{Component, Flags, Level, Record, Throttle, Time, Value};
+
+use crate::Options;
+use crate::pace::Pace;
 
 /// For so long the writer gathers.
 const GATHER: Duration = Duration::from_millis(50);
@@ -39,7 +42,14 @@ impl Entry {
         }
     }
 
-    fn weight(&self) -> usize {
+    const fn level(&self) -> Level {
+        match self {
+            Self::Ready(record) => record.level,
+            Self::Later(later) => later.level,
+        }
+    }
+
+    pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Ready(record) => record.weight(),
             Self::Later(later) => size_of::<Self>() + later.bytes,
@@ -65,6 +75,11 @@ impl Entry {
     }
 }
 
+/// Records of failures: for these there is room when there is none for ordinary work.
+pub(crate) fn is_grave(level: Level) -> bool {
+    level <= Level::Warning
+}
+
 /// What the writer finds.
 pub(crate) struct Batch {
     pub(crate) records: VecDeque<Entry>,
@@ -79,12 +94,18 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
     bytes_max: usize,
+    valve: Arc<Valve>,
     origin: Instant,
 }
 
 struct State {
     records: VecDeque<Entry>,
     bytes: usize,
+    /// Bytes that the writer has taken and not written yet.
+    taken: usize,
+    /// Records were refused since the writer has last caught up.
+    crowded: bool,
+    pace: Pace,
     dropped: u64,
     throttle: Throttle,
     /// How often a sync was asked for.
@@ -95,21 +116,32 @@ struct State {
     idle: bool,
 }
 
+impl State {
+    /// Whether somebody waits for the writer.
+    const fn is_urgent(&self, answered: u64) -> bool {
+        self.closed || self.sync > answered || self.seal
+    }
+}
+
 impl Queue {
-    pub(crate) fn new(bytes_max: usize, throttle: ThrottleOptions) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         Self {
             state: Mutex::new(State {
                 records: VecDeque::new(),
                 bytes: 0,
+                taken: 0,
+                crowded: false,
+                pace: Pace::new(options.queue_bytes),
                 dropped: 0,
-                throttle: Throttle::new(throttle),
+                throttle: Throttle::new(options.throttle),
                 sync: 0,
                 seal: false,
                 closed: false,
                 idle: false,
             }),
             changed: Condvar::new(),
-            bytes_max,
+            bytes_max: options.queue_bytes,
+            valve: Arc::clone(&options.valve),
             origin: Instant::now(),
         }
     }
@@ -131,8 +163,12 @@ impl Queue {
         if state.closed || !state.throttle.admits(record.component(), now) {
             return false;
         }
-        if state.bytes + weight > self.bytes_max {
+        let waiting = state.bytes + state.taken;
+        let allowed = state.pace.allowed(is_grave(record.level()));
+        if waiting + weight > allowed {
             state.dropped += 1;
+            state.crowded = true;
+            self.valve.set(false);
             return false;
         }
         let half = self.bytes_max / 2;
@@ -147,6 +183,31 @@ impl Queue {
             self.changed.notify_one();
         }
         true
+    }
+
+    pub(crate) const fn valve(&self) -> &Arc<Valve> {
+        &self.valve
+    }
+
+    /// The writer rests, if more comes than it can write; not while somebody waits for it.
+    pub(crate) fn rest(&self, time: Duration, answered: u64) {
+        let state = self.lock();
+        if state.crowded {
+            let rests = |state: &mut State| !state.is_urgent(answered);
+            drop(self.changed.wait_timeout_while(state, time, rests));
+        }
+    }
+
+    /// The writer has written records of this weight in this time.
+    pub(crate) fn written(&self, weight: usize, took: Duration) {
+        let mut state = self.lock();
+        state.taken = state.taken.saturating_sub(weight);
+        state.pace.measure(weight, took);
+        let waiting = state.bytes + state.taken;
+        if waiting <= state.pace.allowed(false) / 2 {
+            self.valve.set(true);
+            state.crowded &= waiting > 0;
+        }
     }
 
     /// Asks the writer to bring everything to the disk, and perhaps to finish its file. Returns the number of the request.
@@ -168,20 +229,25 @@ impl Queue {
     /// Waits for records, at most so long, then for more of them for a moment.
     pub(crate) fn take(&self, most: Duration, answered: u64) -> Batch {
         let mut state = self.lock();
-        let urgent = |state: &State| state.closed || state.sync > answered || state.seal;
+        let urgent = |state: &State| state.is_urgent(answered);
         if state.records.is_empty() && !urgent(&state) {
             state.idle = true;
             let waits = |state: &mut State| state.records.is_empty() && !urgent(state);
             let waited = self.changed.wait_timeout_while(state, most, waits);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let (woken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
             state.idle = false;
+            if waited.timed_out() {
+                // There was nothing to do for so long that the pace of earlier times says nothing.
+                state.pace.forget();
+            }
         }
         let half = self.bytes_max / 2;
         let gathers =
             |state: &mut State| !state.records.is_empty() && state.bytes <= half && !urgent(state);
         let gathered = self.changed.wait_timeout_while(state, GATHER, gathers);
         state = gathered.unwrap_or_else(PoisonError::into_inner).0;
-        state.bytes = 0;
+        state.taken += std::mem::take(&mut state.bytes);
         Batch {
             records: std::mem::take(&mut state.records),
             sync: state.sync,
@@ -195,6 +261,7 @@ impl Queue {
         let now = self.now();
         let state = self.lock();
         let silenced = state.throttle.silenced(now).collect();
-        (state.dropped, state.throttle.dropped(), silenced)
+        let full = state.dropped + self.valve.turned_away();
+        (full, state.throttle.dropped(), silenced)
     }
 }

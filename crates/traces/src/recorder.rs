@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use base::Valve;
 use logs::redact::Bodies;
 use logs::{Capture, Component, Flags, Level, Record, Time, Value};
 
 use crate::Traces;
-use crate::queue::{Entry, Later};
+use crate::queue::{Entry, Later, is_grave};
 
 /// Makes records of one machine. Cheap to clone and to ask; the default one records nothing.
 ///
@@ -29,6 +30,7 @@ struct Inner {
     capture: ArcSwap<Capture>,
     /// Who hears of changes to that.
     heard: Mutex<Vec<Heard>>,
+    valve: Arc<Valve>,
     /// Empty as long as the traces cannot be opened.
     traces: OnceLock<Arc<Traces>>,
 }
@@ -46,20 +48,22 @@ impl Recorder {
     /// Records for the machine of this name; nothing until [`Self::set`] says what.
     #[must_use]
     pub fn new(machine: &str, traces: Arc<Traces>) -> Self {
-        let recorder = Self::waiting(machine, Bodies::Drop);
+        let valve = Arc::clone(traces.valve());
+        let recorder = Self::waiting(machine, Bodies::Drop, valve);
         recorder.attach(traces);
         recorder
     }
 
-    /// Records nothing for the machine of this name until it is given traces: they may be open only later. `bodies` is for
-    /// whoever records messages.
+    /// Records nothing for the machine of this name until it is given traces: they may be open only later, with this valve
+    /// among their options. `bodies` is for whoever records messages.
     #[must_use]
-    pub fn waiting(machine: &str, bodies: Bodies) -> Self {
+    pub fn waiting(machine: &str, bodies: Bodies, valve: Arc<Valve>) -> Self {
         Self(Some(Arc::new(Inner {
             bodies,
             machine: Value::new(machine),
             capture: ArcSwap::default(),
             heard: Mutex::default(),
+            valve,
             traces: OnceLock::new(),
         })))
     }
@@ -75,6 +79,16 @@ impl Recorder {
     pub fn bodies(&self) -> Bodies {
         let inner = self.0.as_ref();
         inner.map_or(Bodies::Drop, |inner| inner.bodies)
+    }
+
+    /// Returns the sign that there is room for more, for whoever has much to gather for a record: what it turns away counts
+    /// as dropped.
+    #[must_use]
+    pub fn valve(&self) -> Arc<Valve> {
+        let inner = self.0.as_ref();
+        inner
+            .map(|inner| Arc::clone(&inner.valve))
+            .unwrap_or_default()
     }
 
     /// Says what is captured from now on, by this recorder and all its clones.
@@ -111,7 +125,9 @@ impl Recorder {
         flags: Flags,
         fill: impl FnOnce(&mut Record),
     ) {
-        if let Some((inner, traces)) = self.wanting(component, level, flags) {
+        if let Some((inner, traces)) = self.wanting(component, level, flags)
+            && inner.has_room(level)
+        {
             inner.make(traces, component, level, flags, fill);
         }
     }
@@ -140,7 +156,9 @@ impl Recorder {
         bytes: usize,
         fill: impl FnOnce(&mut Record) + Send + 'static,
     ) {
-        if let Some((inner, traces)) = self.wanting(component, level, flags) {
+        if let Some((inner, traces)) = self.wanting(component, level, flags)
+            && inner.has_room(level)
+        {
             traces.take(Entry::Later(Later {
                 time: now(),
                 machine: inner.machine.clone(),
@@ -166,6 +184,11 @@ impl Recorder {
 }
 
 impl Inner {
+    /// Whether a record of this level is worth making.
+    fn has_room(&self, level: Level) -> bool {
+        is_grave(level) || self.valve.admits()
+    }
+
     fn make(
         &self,
         traces: &Traces,
@@ -217,7 +240,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (traces, _) = Traces::open(dir.path(), "dir01", Options::default()).unwrap();
         let traces = Arc::new(traces);
-        let recorder = Recorder::waiting("dir01", Bodies::Drop);
+        let recorder = Recorder::waiting("dir01", Bodies::Drop, Arc::default());
         recorder.set(Capture::everything());
         assert!(!recorder.wants(Component::Web, Level::Fatal, Flags::HTTP));
         recorder.set(Capture::default());

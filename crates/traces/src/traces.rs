@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use base::Valve;
 use logs::{Query, Record, Span};
 
 use crate::files::{self, Lock, TraceFile};
@@ -71,7 +72,7 @@ impl Traces {
             take_in(dir, number, &path, &mut found, &mut recovery)
                 .map_err(OpenError::disk(&path))?;
         }
-        let queue = Arc::new(Queue::new(options.queue_bytes, options.throttle));
+        let queue = Arc::new(Queue::new(&options));
         let shared = Arc::new(Shared::new(found));
         let writer = Writer::new(
             PathBuf::from(dir),
@@ -166,6 +167,10 @@ impl Traces {
                 size: file.size,
             })
             .collect()
+    }
+
+    pub(crate) fn valve(&self) -> &Arc<Valve> {
+        self.queue.valve()
     }
 
     /// Returns how the traces are.

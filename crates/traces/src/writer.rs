@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use logs::{Record, Time, line};
@@ -23,6 +24,13 @@ use crate::{Retention, files};
 const TICK: Duration = Duration::from_millis(500);
 /// So many records are written before searches get a turn.
 const TURN: usize = 256;
+/// How much nicer the thread is than the others: it gets next to nothing while they have work, and what waits for it is
+/// kept short ([`crate::pace`]).
+const GIVES_WAY: i32 = 19;
+const NICEST: i32 = 19;
+/// While more comes than it can write, the thread rests for so many times the time that it has worked: it takes a fifth of
+/// a core then, since what it cannot keep is lost anyway and the servers need the rest.
+const RESTS: u32 = 4;
 /// Small disks get small files, so that there are some to remove.
 const FEWEST_FILES: u64 = 8;
 const SMALLEST_FILE: u64 = 64 << 10;
@@ -71,6 +79,7 @@ impl Writer {
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
+        give_way();
         self.look_after_files();
         loop {
             let mut batch = self.queue.take(TICK, self.answered);
@@ -95,9 +104,12 @@ impl Writer {
     fn keep_all(&mut self, batch: &mut Batch) {
         let shared = Arc::clone(&self.shared);
         while !batch.records.is_empty() {
+            let (begun, worked) = (Instant::now(), time_of_thread());
+            let mut weight = 0;
             let watched = !shared.tails.is_empty();
             let mut files = shared.files();
             for entry in batch.records.drain(..TURN.min(batch.records.len())) {
+                weight += entry.weight();
                 let record = entry.complete();
                 self.line.clear();
                 line::write(&record, &mut self.line);
@@ -105,7 +117,13 @@ impl Writer {
                 if watched {
                     shared.tails.show(&record, &self.line);
                 }
+                // The kernel lets a thread end its slice however nice it is, and a slice is long beside a message.
+                thread::yield_now();
             }
+            drop(files);
+            let work = time_of_thread().saturating_sub(worked);
+            self.queue.rest(work * RESTS, self.answered);
+            self.queue.written(weight, begun.elapsed());
         }
     }
 
@@ -267,6 +285,23 @@ impl Writer {
             }
         }
     }
+}
+
+/// A machine that has too much to do shall lose records, which are counted, rather than requests. The kernel takes the
+/// number of a thread for that of a process here and changes the thread alone.
+fn give_way() {
+    let thread = rustix::thread::gettid();
+    let nice = rustix::process::getpriority_process(Some(thread)).unwrap_or_default();
+    let nicer = (nice + GIVES_WAY).min(NICEST);
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), nicer) {
+        tracing::warn!(%error, "the thread that writes traces has the priority of all others");
+    }
+}
+
+/// The processor time that this thread has used.
+fn time_of_thread() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn of(file: &crate::sealed::Sealed) -> retention::File {

@@ -15,7 +15,9 @@ pub mod random;
 mod source;
 mod time;
 pub mod timers;
+mod valve;
 
 pub use machine::{Machine, Step};
 pub use source::Source;
 pub use time::{Mono, Now, UnixMillis};
+pub use valve::Valve;

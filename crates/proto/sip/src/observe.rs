@@ -9,6 +9,7 @@
 //! those outside is seen both ways, since the same request is seen once on each side of it.
 
 use crate::msg::{Message, Method};
+use base::Valve;
 use base::net::{FlowId, Link, Peer, Transport};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -67,12 +68,23 @@ impl Topic {
 /// What is wanted of the nodes of a machine; it may change at any time.
 #[derive(Debug, Default)]
 pub struct Observing {
+    /// Shut while whoever looks has more than they can take. Trouble is told all the same.
+    room: Arc<Valve>,
     messages: AtomicBool,
     /// How many grades, the gravest first.
     grades: AtomicU8,
 }
 
 impl Observing {
+    /// Nothing is wanted yet; what is made later is made only while there is room for it.
+    #[must_use]
+    pub fn new(room: Arc<Valve>) -> Self {
+        Self {
+            room,
+            ..Self::default()
+        }
+    }
+
     /// Wants messages or not, and remarks of this grade and graver ones, or none.
     pub fn set(&self, messages: bool, remarks: Option<Grade>) {
         self.messages.store(messages, Ordering::Relaxed);
@@ -80,15 +92,25 @@ impl Observing {
         self.grades.store(grades, Ordering::Relaxed);
     }
 
-    /// Tells whether messages are wanted.
+    /// Tells whether a message is to be shown; one that is wanted and finds no room is counted.
     #[must_use]
     pub fn messages(&self) -> bool {
-        self.messages.load(Ordering::Relaxed)
+        self.messages.load(Ordering::Relaxed) && self.room.admits()
     }
 
-    /// Tells whether remarks of this grade are wanted.
+    /// Tells whether a remark of this grade is to be made; one that is wanted and finds no room is counted.
     #[must_use]
     pub fn remarks(&self, grade: Grade) -> bool {
+        self.wants(grade) && (grade == Grade::Trouble || self.room.admits())
+    }
+
+    /// Tells whether it is worth gathering what a remark of any grade could say.
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        self.wants(Grade::Trouble) && self.room.is_open()
+    }
+
+    fn wants(&self, grade: Grade) -> bool {
         (grade as u8) < self.grades.load(Ordering::Relaxed)
     }
 }

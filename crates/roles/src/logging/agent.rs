@@ -126,7 +126,11 @@ impl Agent {
         let agent = Self {
             machine: machine.to_owned(),
             folder: folder.join(FOLDER),
-            recorder: Recorder::waiting(machine, settings.bodies),
+            recorder: Recorder::waiting(
+                machine,
+                settings.bodies,
+                Arc::clone(&settings.options.valve),
+            ),
             settings,
             clock,
             traces: OnceLock::new(),

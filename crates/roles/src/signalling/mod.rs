@@ -71,7 +71,7 @@ impl Signalling {
                 .messages
                 .unwrap_or_else(|| Arc::new(Messages::in_memory())),
         };
-        let observing: Arc<Observing> = Arc::default();
+        let observing = Arc::new(Observing::new(self.recorder.valve()));
         observer::watch(&self.recorder, &observing);
         let flows = Arc::new(observer::Flows::new(self.workers));
         let shared = Shared {

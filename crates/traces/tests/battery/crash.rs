@@ -323,7 +323,10 @@ fn child_writes_until_it_is_killed() {
     // Nothing ever comes here: the wait is the pace.
     let (_sender, pace) = std::sync::mpsc::channel::<()>();
     for number in first.. {
-        assert!(traces.offer(record(number)));
+        // A machine that is busy with other things takes less; what it takes is what counts.
+        while !traces.offer(record(number)) {
+            let _ = pace.recv_timeout(Duration::from_millis(1));
+        }
         if number % 100 == 99 {
             let _ = pace.recv_timeout(Duration::from_millis(20));
             println!("offered {}", number + 1);

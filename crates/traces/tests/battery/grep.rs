@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use traces::{Options, Traces};
 
-use crate::support::{MACHINE, START, find, open_with, options, query};
+use crate::support::{MACHINE, START, find, offer, open_with, options, query};
 
 /// Signs of which lines and values are made: of all kinds, few enough that they come again.
 const SIGNS: &str = "[a-cA-C01 .*+?()\\[\\]{}|^$\\\\=\"<>;:@/#~é…-]{0,40}";
@@ -284,7 +284,7 @@ fn compare(parts: &[Part], questions: &[(Vec<Wish>, bool)]) -> usize {
     let (live, _) = open_with(dir.path(), small());
     // Several times over, so that there are several groups and files; each time the numbers differ.
     for (number, part) in parts.iter().cycle().take(parts.len() * TIMES).enumerate() {
-        assert!(live.offer(record(number, part)));
+        offer(&live, &record(number, part));
         if number % 4000 == 3999 {
             live.sync().unwrap();
         }

@@ -4,11 +4,11 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use logs::ThrottleOptions;
-use traces::{Options, Retention, Room, Space, Traces};
+use logs::{Capture, Component, Flags, Level, ThrottleOptions};
+use traces::{Options, Recorder, Retention, Room, Space, Traces};
 
 use crate::disk::Told;
-use crate::support::{all, fill, find, has, names, open_with, options, record};
+use crate::support::{MACHINE, all, fill, find, has, names, open_with, options, record};
 
 const MIB: u64 = 1 << 20;
 
@@ -156,6 +156,29 @@ fn what_does_not_fit_into_the_queue_is_counted_and_nobody_waits() {
 }
 
 #[test]
+fn while_the_queue_is_full_ordinary_records_are_not_even_made_and_failures_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = options();
+    let valve = Arc::clone(&options.valve);
+    let (traces, _) = open_with(dir.path(), options);
+    let traces = Arc::new(traces);
+    let recorder = Recorder::new(MACHINE, Arc::clone(&traces));
+    recorder.set(Capture::everything());
+    valve.set(false);
+    let make = |level| {
+        let mut made = false;
+        recorder.record(Component::Web, level, Flags::HTTP, |_| made = true);
+        made
+    };
+    assert!(!make(Level::Info) && make(Level::Warning));
+    assert_eq!(traces.stats().dropped_full, 1);
+    traces.sync().unwrap();
+    assert!(make(Level::Info), "the writer has caught up");
+    traces.sync().unwrap();
+    assert_eq!(traces.stats().kept, 2);
+}
+
+#[test]
 fn a_component_that_talks_too_much_is_silenced() {
     let dir = tempfile::tempdir().unwrap();
     let strict = Options {
@@ -173,4 +196,30 @@ fn a_component_that_talks_too_much_is_silenced() {
     let stats = traces.stats();
     assert_eq!(stats.dropped_throttled, 5000 - taken);
     assert_eq!(stats.silenced.len(), 4, "{stats:?}");
+}
+
+/// As the kernel tells it in `/proc`: a loaded machine loses records rather than requests.
+#[test]
+fn the_thread_that_writes_gives_way_to_all_others_and_they_stay_what_they_were() {
+    let nice = |task: &std::path::Path| {
+        let stat = fs::read_to_string(task.join("stat")).ok()?;
+        let (head, tail) = stat.rsplit_once(") ")?;
+        let name = head.split_once('(')?.1.to_owned();
+        let nice: i32 = tail.split(' ').nth(16)?.parse().ok()?;
+        Some((name, nice))
+    };
+    let own = nice("/proc/thread-self".as_ref()).unwrap().1;
+    let dir = tempfile::tempdir().unwrap();
+    let (traces, _) = open_with(dir.path(), options());
+    // It has begun once it answers.
+    traces.sync().unwrap();
+    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let all: Vec<(String, i32)> = tasks.filter_map(|task| nice(&task.path())).collect();
+    let mut writers = all.iter().filter(|(name, _)| name == "traces").peekable();
+    assert!(writers.peek().is_some(), "{all:?}");
+    assert!(
+        writers.all(|(_, nice)| *nice >= (own + 19).min(19)),
+        "{all:?}"
+    );
+    assert_eq!(nice("/proc/thread-self".as_ref()).unwrap().1, own);
 }

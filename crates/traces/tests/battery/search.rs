@@ -11,7 +11,9 @@ use logs::{
 use proptest::prelude::*;
 use traces::{Options, Traces};
 
-use crate::support::{START, all, call, fill, find, has, open, open_with, options, query, record};
+use crate::support::{
+    START, all, call, fill, find, has, offer, open, open_with, options, query, record,
+};
 
 /// Several small files, one that is being written, and a group in memory.
 fn several(dir: &std::path::Path, records: u64) -> Traces {
@@ -200,7 +202,7 @@ fn clocks_that_jump_lose_nothing_and_finds_stay_in_order() {
         let mut record = record(number);
         record.time = Time(START - 3_600_000_000 + number * 1000);
         record.call_id = Some("early".into());
-        assert!(traces.offer(record.clone()));
+        offer(&traces, &record);
         early.push(record);
     }
     fill(&traces, 6000..7000);

@@ -88,10 +88,17 @@ pub(crate) fn open_with(dir: &Path, options: Options) -> (Traces, Recovery) {
     Traces::open(dir, MACHINE, options).unwrap()
 }
 
-/// Offers records, each of which has to be taken, with a wait for the disk now and then so that the queue has room.
+/// Offers a record until it is taken: a machine that is busy with other things takes less at a time.
+pub(crate) fn offer(traces: &Traces, record: &Record) {
+    while !traces.offer(record.clone()) {
+        traces.sync().unwrap();
+    }
+}
+
+/// Offers records until each is taken, with a wait for the disk now and then so that the queue has room.
 pub(crate) fn fill(traces: &Traces, numbers: std::ops::Range<u64>) {
     for number in numbers {
-        assert!(traces.offer(record(number)));
+        offer(traces, &record(number));
         if number % 5000 == 4999 {
             traces.sync().unwrap();
         }

@@ -303,12 +303,7 @@ fn a_failed_sign_in_or_call_is_explained_at_every_hop_by_one_name_and_without_se
             "no-server: fe02.contoso.net",
         ),
         (EDGE01, &fates.pool_down, "failed", "500"),
-        (
-            FE01,
-            &fates.busy,
-            "failed",
-            "486 is the best answer of 1 branches",
-        ),
+        (FE01, &fates.busy, "failed", "486 is the answer"),
         (EDGE01, &fates.busy, "failed", "486"),
     ] {
         captured.says(machine, fate, decision, reason);

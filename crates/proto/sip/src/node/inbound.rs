@@ -270,8 +270,7 @@ impl Node {
             link,
             user,
         };
-        self.notes
-            .begin(self.shared.observing.remarks(Grade::Trouble));
+        self.notes.begin(self.shared.observing.has_time());
         self.with_context(|context| role::decide(context, &ask))
     }
 

@@ -5,7 +5,7 @@ mod users;
 
 use super::relays::Relay;
 use super::{Action, Node};
-use crate::msg::Message;
+use crate::msg::{Message, Method};
 use crate::observe::{End, Grade, Remark, Sight, Topic, Way, is_probe};
 use crate::role::{Decision, Plan, Target, Towards, Why};
 use base::net::{FlowId, Link, Peer, Role};
@@ -98,7 +98,11 @@ impl Node {
         }
         let (topic, word, why) = self.summary(link, decision);
         let end = self.end_at(id, link);
+        // Who answers without state has no transaction that the ACK of a refusal belongs to (RFC 3261 8.2.7).
+        let is_late_ack =
+            request.method() == Method::Ack && matches!(why, Some(Why::Stray | Why::NoDialog));
         let grade = match (why.map(grade_of), is_probe(&end, request)) {
+            (Some(_), _) if is_late_ack => Grade::Step,
             (Some(Grade::Work) | None, true) => Grade::Step,
             (grade, _) => grade.unwrap_or(Grade::Work),
         };
@@ -129,7 +133,8 @@ impl Node {
     }
 
     fn explain(&self, remark: Remark, decision: &Decision<'_>, why: Option<Why>) -> Remark {
-        let mut reason = why.map_or_else(String::new, |why| why.name().to_owned());
+        let name = why.filter(|why| why.name() != word_of(*why));
+        let mut reason = name.map_or_else(String::new, |why| why.name().to_owned());
         let mut add = |text: &str| {
             if !(text.is_empty() || reason.is_empty()) {
                 reason.push_str(": ");

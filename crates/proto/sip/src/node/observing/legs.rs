@@ -90,7 +90,11 @@ impl Node {
         self.say_of(relay, grade, "failed", |node, remark| {
             let next = best.and_then(|best| node.next_of_leg(relay, best.leg));
             let branches = relay.legs.len();
-            let reason = format!("{status} is the best answer of {branches} branches");
+            let reason = if branches == 1 {
+                format!("{status} is the answer")
+            } else {
+                format!("{status} is the best answer of {branches} branches")
+            };
             Remark {
                 next,
                 ..remark.because(reason).with_status(status)
