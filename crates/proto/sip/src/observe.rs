@@ -154,6 +154,8 @@ pub struct End {
     /// Who they have proven to be: a machine, a partner's domain, a gateway, a user. Of a flow that is not open yet, who
     /// they must prove to be.
     pub name: Option<Arc<str>>,
+    /// Whether they are a machine of ours, which sees the same message.
+    pub is_ours: bool,
     /// Whether they are a machine that only asks us how we are.
     pub only_asks: bool,
 }
@@ -167,6 +169,7 @@ impl End {
             local: None,
             remote: None,
             name: None,
+            is_ours: false,
             only_asks: false,
         }
     }
@@ -183,6 +186,7 @@ impl End {
             Peer::Gateway(name) => Some(Arc::clone(name)),
             Peer::Client => user.cloned(),
         };
+        self.is_ours = matches!(link.peer, Peer::Server(_));
         self.only_asks = crate::role::only_asks(&link.peer);
         self
     }

@@ -1,7 +1,7 @@
 //! What the nodes let be seen, as records of the machine's traces.
 //!
 //! A worker only copies the bytes of a message and hands them over; they are read, and freed of their secrets, on the
-//! thread that writes. At the level `Info` a message that we send is kept without its text: the next machine has it, and
+//! thread that writes. At the level `Info` a message that we send to a machine of ours is kept without its text: that one has it, and
 //! its fields say what it is. Whoever looks closely (`Verbose`) gets all texts.
 
 mod flows;
@@ -52,9 +52,10 @@ impl Observer {
         if !self.recorder.wants(component, level, flags) {
             return;
         }
-        let with_text = way == Way::In || self.recorder.wants(component, Level::Verbose, flags);
-        let text = with_text.then(|| self.recorder.bodies());
         let end = self.flows.complete(end);
+        let is_kept_elsewhere = way == Way::Out && end.is_ours;
+        let with_text = !is_kept_elsewhere || self.recorder.wants(component, Level::Verbose, flags);
+        let text = with_text.then(|| self.recorder.bodies());
         // What came lies in a larger buffer, which nobody shall keep for it; what goes has its own.
         let bytes = match way {
             Way::In => Bytes::copy_from_slice(&bytes),

@@ -63,7 +63,7 @@ fn why_a_sign_in_and_two_calls_from_outside_failed_is_told_on_any_machine() {
         );
         way.went_on(FRONT_END, "to the flow");
         for machine in [EDGE, DIRECTOR, FRONT_END] {
-            way.decided(machine, "failed", 486, "486 is the best answer");
+            way.decided(machine, "failed", 486, "486 is the answer");
         }
         way.ended(&[EDGE, DIRECTOR, FRONT_END], 486);
 
