@@ -192,7 +192,9 @@ impl Queue {
     /// The writer rests, if more comes than it can write; not while somebody waits for it.
     pub(crate) fn rest(&self, time: Duration, answered: u64) {
         let state = self.lock();
-        if state.crowded {
+        // What is above that would grow old meanwhile.
+        let may_wait = state.bytes + state.taken <= state.pace.allowed(false);
+        if state.crowded && may_wait {
             let rests = |state: &mut State| !state.is_urgent(answered);
             drop(self.changed.wait_timeout_while(state, time, rests));
         }

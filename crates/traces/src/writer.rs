@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use logs::{Record, Time, line};
@@ -22,12 +21,8 @@ use crate::{Retention, files};
 /// How often everything is brought to the disk and old files are looked for. With the time that the queue gathers, and that
 /// a busy machine keeps the writer waiting, it is less than a second, so a crash costs no more.
 const TICK: Duration = Duration::from_millis(500);
-/// So many records are written before searches get a turn.
-const TURN: usize = 256;
-/// How much nicer the thread is than the others: it gets next to nothing while they have work, and what waits for it is
-/// kept short ([`crate::pace`]).
-const GIVES_WAY: i32 = 19;
-const NICEST: i32 = 19;
+/// So many records are written before searches get a turn, or the writer rests: a third of a millisecond.
+const TURN: usize = 64;
 /// While more comes than it can write, the thread rests for so many times the time that it has worked: it takes a fifth of
 /// a core then, since what it cannot keep is lost anyway and the servers need the rest.
 const RESTS: u32 = 4;
@@ -79,7 +74,6 @@ impl Writer {
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
-        give_way();
         self.look_after_files();
         loop {
             let mut batch = self.queue.take(TICK, self.answered);
@@ -117,8 +111,6 @@ impl Writer {
                 if watched {
                     shared.tails.show(&record, &self.line);
                 }
-                // The kernel lets a thread end its slice however nice it is, and a slice is long beside a message.
-                thread::yield_now();
             }
             drop(files);
             let work = time_of_thread().saturating_sub(worked);
@@ -284,17 +276,6 @@ impl Writer {
                 }
             }
         }
-    }
-}
-
-/// A machine that has too much to do shall lose records, which are counted, rather than requests. The kernel takes the
-/// number of a thread for that of a process here and changes the thread alone.
-fn give_way() {
-    let thread = rustix::thread::gettid();
-    let nice = rustix::process::getpriority_process(Some(thread)).unwrap_or_default();
-    let nicer = (nice + GIVES_WAY).min(NICEST);
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), nicer) {
-        tracing::warn!(%error, "the thread that writes traces has the priority of all others");
     }
 }
 

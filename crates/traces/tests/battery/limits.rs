@@ -197,29 +197,3 @@ fn a_component_that_talks_too_much_is_silenced() {
     assert_eq!(stats.dropped_throttled, 5000 - taken);
     assert_eq!(stats.silenced.len(), 4, "{stats:?}");
 }
-
-/// As the kernel tells it in `/proc`: a loaded machine loses records rather than requests.
-#[test]
-fn the_thread_that_writes_gives_way_to_all_others_and_they_stay_what_they_were() {
-    let nice = |task: &std::path::Path| {
-        let stat = fs::read_to_string(task.join("stat")).ok()?;
-        let (head, tail) = stat.rsplit_once(") ")?;
-        let name = head.split_once('(')?.1.to_owned();
-        let nice: i32 = tail.split(' ').nth(16)?.parse().ok()?;
-        Some((name, nice))
-    };
-    let own = nice("/proc/thread-self".as_ref()).unwrap().1;
-    let dir = tempfile::tempdir().unwrap();
-    let (traces, _) = open_with(dir.path(), options());
-    // It has begun once it answers.
-    traces.sync().unwrap();
-    let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
-    let all: Vec<(String, i32)> = tasks.filter_map(|task| nice(&task.path())).collect();
-    let mut writers = all.iter().filter(|(name, _)| name == "traces").peekable();
-    assert!(writers.peek().is_some(), "{all:?}");
-    assert!(
-        writers.all(|(_, nice)| *nice >= (own + 19).min(19)),
-        "{all:?}"
-    );
-    assert_eq!(nice("/proc/thread-self".as_ref()).unwrap().1, own);
-}
