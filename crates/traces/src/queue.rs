@@ -167,8 +167,11 @@ impl Queue {
         let allowed = state.pace.allowed(is_grave(record.level()));
         if waiting + weight > allowed {
             state.dropped += 1;
-            state.crowded = true;
-            self.valve.set(false);
+            // With nothing to write the writer would never open it again: then the record alone is too large.
+            if waiting > 0 {
+                state.crowded = true;
+                self.valve.set(false);
+            }
             return false;
         }
         let half = self.bytes_max / 2;

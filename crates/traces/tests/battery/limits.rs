@@ -179,6 +179,19 @@ fn while_the_queue_is_full_ordinary_records_are_not_even_made_and_failures_are_k
 }
 
 #[test]
+fn a_record_that_is_larger_than_the_queue_is_lost_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let tiny = Options {
+        queue_bytes: 100,
+        ..options()
+    };
+    let valve = Arc::clone(&tiny.valve);
+    let (traces, _) = open_with(dir.path(), tiny);
+    assert!(!traces.offer(record(0)) && valve.is_open());
+    assert_eq!(traces.stats().dropped_full, 1);
+}
+
+#[test]
 fn a_component_that_talks_too_much_is_silenced() {
     let dir = tempfile::tempdir().unwrap();
     let strict = Options {
